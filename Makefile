@@ -33,7 +33,7 @@ test: setup-dev ## every test: SQLite, then the PostgreSQL subset on a server it
 lint: setup-dev ## ruff, mypy, import contracts, migrations and translations up to date
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(VENV)/bin/lint-imports --no-cache
+	@cd backend_django && PYTHONPATH=. ../$(VENV)/bin/lint-imports --no-cache --config ../pyproject.toml
 	@$(MANAGE) makemigrations --check --dry-run
 	@$(PY) .ci/check_messages.py
 

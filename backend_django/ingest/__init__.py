@@ -1,0 +1,1 @@
+"""Bringing a shop's data in: readers, presets, load."""

@@ -1,0 +1,1 @@
+"""The reusable app: reads a shop, runs the mathematics, keeps and serves the results."""

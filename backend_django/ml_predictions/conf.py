@@ -1,0 +1,62 @@
+"""Every setting of this app with its default, unit and effect; override them in `settings.ML_PREDICTIONS`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+
+DEFAULTS: dict[str, Any] = {
+    # The shop: dotted path of a class with the reads of `sources.base.Source`.
+    "SOURCE": "ml_predictions.sources.django_shop.DjangoShop",
+    # Who may use the API and the admin pages of this app: dotted path of a DRF permission class.
+    "PERMISSION": "rest_framework.permissions.IsAdminUser",
+    # What the worker can run: kind → dotted path of a function (run, **parameters) → result.
+    "KINDS": {},
+    # Where model files are kept: a folder that only this installation writes.
+    "ARTIFACT_ROOT": Path("var/models"),
+    # Keys that sign model files: the first signs, all verify (so a key can be rotated). Part of the backup.
+    "ARTIFACT_KEYS": [],
+    # Versions per service whose model files are kept, the active one always among them.
+    "KEEP_VERSIONS": 5,
+    # The shop's currency (ISO 4217): order lines in another are left out and counted.
+    "CURRENCY": "EUR",
+    # The shop's time zone: it decides where a business day begins and ends.
+    "TIME_ZONE": "Europe/Madrid",
+    # Order statuses that count as a sale.
+    "SALE_STATUSES": ["delivered", "completed"],
+    # Is the shop live (data until now) or an import that ends (data until its last sale)?
+    # "yes", "no", or "auto": live when an order was placed in the last 7 days.
+    "LIVE": "auto",
+    # Seconds a running training may go without a heartbeat before another worker takes it over.
+    "LEASE_SECONDS": 60,
+    # Seconds between heartbeats.
+    "HEARTBEAT_SECONDS": 5,
+    # Times a training is tried when its process or its worker dies, before it is failed.
+    "MAX_ATTEMPTS": 3,
+    # Seconds after which a training is ended and failed.
+    "TRAINING_TIMEOUT": 3_600,
+    # Seconds the worker sleeps when nothing waits.
+    "POLL_SECONDS": 1.0,
+    # Seconds a training call waits for the result, unless the request says `Prefer: wait=N`; and the most it may ask.
+    "WAIT_DEFAULT": 25,
+    "WAIT_MAX": 50,
+    # Share of stock value that a year of holding costs.
+    "HOLDING_RATE": 0.25,
+    # Days between two looks at what to reorder.
+    "REVIEW_DAYS": 7,
+    # Lead time, in days, of a variant whose supplier states none.
+    "DEFAULT_LEAD_TIME_DAYS": 14,
+    # Share of cycles without a stock-out that safety stock aims at.
+    "SERVICE_LEVEL": 0.95,
+    # Seed of everything random in a training: the same data and seed give the same model.
+    "SEED": 20_260_101,
+}  # fmt: skip
+
+
+def get(name: str) -> Any:
+    """The setting in force: the project's own, else the default. Read at each call, so that tests can override."""
+    if name not in DEFAULTS:
+        raise KeyError(f"ML_PREDICTIONS has no setting {name!r}; it has {', '.join(DEFAULTS)}")
+    return getattr(django_settings, "ML_PREDICTIONS", {}).get(name, DEFAULTS[name])

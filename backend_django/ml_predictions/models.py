@@ -1,0 +1,300 @@
+"""What the machine learning keeps. The shop's ids are stored as text, so that any shop fits.
+
+Stored sentences are messages (`ml_predictions.messages`): a code and its figures.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    """The four services, and the four together."""
+
+    SALES_FORECAST = "sales_forecast", _("Sales forecast")
+    PRODUCT_RECOMMENDATION = "product_recommendation", _("Product recommendation")
+    CUSTOMER_SEGMENTATION = "customer_segmentation", _("Customer segmentation")
+    INVENTORY_OPTIMIZATION = "inventory_optimization", _("Inventory optimization")
+    ALL = "all", _("All four")
+
+
+SERVICES = [kind.value for kind in Kind if kind != Kind.ALL]
+
+
+class MLTrainingLog(models.Model):
+    """One run: queued, running, completed, failed or cancelled. The row is the hand-over to the worker."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    OPEN = (Status.QUEUED, Status.RUNNING)
+
+    kind = models.CharField(_("what"), max_length=40)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    requested_by = models.CharField(_("requested by"), max_length=160, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    progress = models.FloatField(_("progress (%)"), default=0)
+    step = models.JSONField(_("step"), null=True, blank=True, help_text=_("A message: what it is doing."))
+    result = models.JSONField(
+        _("result"), null=True, blank=True,
+        help_text="model_id, model_type, promoted, served, metrics; for `all`: one of these per service.",
+    )  # fmt: skip
+    error = models.JSONField(_("error"), null=True, blank=True, help_text=_("A message: why it failed."))
+    cancel_requested_by = models.CharField(_("cancel requested by"), max_length=160, blank=True)
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    owner = models.CharField(_("owner"), max_length=80, blank=True, help_text="uuid of the worker : attempt")
+    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("training")
+        verbose_name_plural = _("trainings")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=Q(status__in=["queued", "running"]), name="one_open_run_per_kind"
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "id"], name="training_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk} ({self.status})"
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Seconds from start to end, or None while it runs."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+class MLModel(models.Model):
+    """One version of a service's model, with the file it lives in and the evidence for it."""
+
+    service = models.CharField(_("service"), max_length=40, choices=[c for c in Kind.choices if c[0] != "all"])
+    version = models.PositiveIntegerField(_("version"))
+    model_type = models.CharField(_("model type"), max_length=40)
+    is_active = models.BooleanField(_("in service"), default=False)
+    as_of = models.DateField(_("as of"), help_text=_("The last day of data that it has seen."))
+    trained_at = models.DateTimeField(_("trained"), default=timezone.now)
+    activated_at = models.DateTimeField(_("in service since"), null=True, blank=True)
+    metrics = models.JSONField(_("metrics"), default=dict)
+    receipt = models.JSONField(_("receipt"), default=dict, help_text=_("The back-test behind its numbers."))
+    parameters = models.JSONField(_("parameters"), default=dict)
+    fingerprint = models.JSONField(_("data fingerprint"), default=dict)
+    libraries = models.JSONField(_("library versions"), default=dict)
+    beats_baseline = models.BooleanField(_("beats the baseline"), null=True)
+    artifact = models.CharField(_("model file"), max_length=200, unique=True)
+    artifact_sha256 = models.CharField(_("checksum"), max_length=64)
+    training_log = models.ForeignKey(
+        MLTrainingLog,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="models",
+        verbose_name=_("training"),
+    )
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "version"], name="model_version_once"),
+            models.UniqueConstraint(fields=["service"], condition=Q(is_active=True), name="one_active_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} v{self.version} ({self.model_type})"
+
+
+class Prediction(models.Model):
+    """What was answered to one `predict-sales/` call, kept so that it can be looked back on."""
+
+    model = models.ForeignKey(
+        MLModel, models.SET_NULL, null=True, related_name="predictions", verbose_name=_("model version")
+    )
+    service = models.CharField(_("service"), max_length=40)
+    parameters = models.JSONField(_("parameters"), default=dict)
+    result = models.JSONField(_("result"), default=dict)
+    as_of = models.DateField(_("as of"))
+    requested_by = models.CharField(_("requested by"), max_length=160, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, db_index=True)
+    execution_time_ms = models.FloatField(_("time (ms)"), default=0)
+
+    class Meta:
+        verbose_name = _("prediction")
+        verbose_name_plural = _("predictions")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.pk}"
+
+
+class SalesForecast(models.Model):
+    """Forecast of one period: a day for the shop and its categories, a week for products."""
+
+    model = models.ForeignKey(MLModel, models.CASCADE, related_name="sales_forecasts", verbose_name=_("model version"))
+    level = models.CharField(_("level"), max_length=10)  # total, category, product
+    object_id = models.CharField(_("id"), max_length=120, blank=True)  # "" for the total
+    start = models.DateField(_("from"))
+    days = models.PositiveSmallIntegerField(_("days"), default=1)
+    sales = models.FloatField(_("sales"))
+    sales_lower_80 = models.FloatField()
+    sales_upper_80 = models.FloatField()
+    sales_lower_95 = models.FloatField()
+    sales_upper_95 = models.FloatField()
+    quantity = models.FloatField(_("units"))
+    quantity_lower_80 = models.FloatField()
+    quantity_upper_80 = models.FloatField()
+    quantity_lower_95 = models.FloatField()
+    quantity_upper_95 = models.FloatField()
+
+    class Meta:
+        verbose_name = _("sales forecast")
+        verbose_name_plural = _("sales forecasts")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "level", "object_id", "start"], name="one_forecast_per_period"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.level} {self.object_id} {self.start}: {self.sales:.2f}"
+
+
+class ProductRecommendation(models.Model):
+    """One of the best products to show on another product's page."""
+
+    model = models.ForeignKey(MLModel, models.CASCADE, related_name="recommendations", verbose_name=_("model version"))
+    product_id = models.CharField(_("product"), max_length=120)
+    recommended_id = models.CharField(_("recommended product"), max_length=120)
+    rank = models.PositiveSmallIntegerField(_("rank"))
+    score = models.FloatField(_("score"))
+    reason = models.JSONField(_("reason"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("product recommendation")
+        verbose_name_plural = _("product recommendations")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "product_id", "rank"], name="one_recommendation_per_rank"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} → {self.recommended_id}"
+
+
+class CustomerSegment(models.Model):
+    """Who a customer is, as of the model's day."""
+
+    class Segment(models.TextChoices):
+        VIP = "vip", _("VIP")
+        FREQUENT = "frequent", _("Frequent")
+        OCCASIONAL = "occasional", _("Occasional")
+        AT_RISK = "at_risk", _("At risk")
+        NEW = "new", _("New")
+        INACTIVE = "inactive", _("Inactive")
+
+    model = models.ForeignKey(MLModel, models.CASCADE, related_name="segments", verbose_name=_("model version"))
+    customer_id = models.CharField(_("customer"), max_length=120)
+    cluster = models.SmallIntegerField(_("cluster"))
+    segment = models.CharField(_("segment"), max_length=10, choices=Segment.choices)
+    previous_segment = models.CharField(_("previous segment"), max_length=10, blank=True)
+    confidence = models.FloatField(_("confidence"), help_text="0…1")
+    recency_days = models.IntegerField(_("days since the last order"))
+    total_orders = models.IntegerField(_("orders"))
+    total_spent = models.FloatField(_("spent"))
+    avg_order_value = models.FloatField(_("mean order"))
+    purchase_frequency_monthly = models.FloatField(_("orders a month"))
+    usual_interval_days = models.FloatField(_("usual interval (days)"), null=True)
+    overdue_ratio = models.FloatField(_("overdue (× usual interval)"), null=True)
+    recency_score = models.PositiveSmallIntegerField()
+    frequency_score = models.PositiveSmallIntegerField()
+    monetary_score = models.PositiveSmallIntegerField()
+    value_3 = models.FloatField(_("value, 3 months"), null=True)
+    value_6 = models.FloatField(_("value, 6 months"), null=True)
+    value_12 = models.FloatField(_("value, 12 months"), null=True)
+    value_lower = models.FloatField(_("12 months, lower"), null=True)
+    value_upper = models.FloatField(_("12 months, upper"), null=True)
+    probability_90d = models.FloatField(_("chance of an order within 90 days"), null=True)
+    expected_next = models.DateField(_("next order expected"), null=True)
+    explanation = models.JSONField(_("explanation"), default=list)
+    advice = models.JSONField(_("what to do"), default=list)
+
+    class Meta:
+        verbose_name = _("customer segment")
+        verbose_name_plural = _("customer segments")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "customer_id"], name="one_segment_per_customer"),
+        ]
+        indexes = [models.Index(fields=["model", "segment"], name="segment_of_model")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id}: {self.segment}"
+
+
+class InventoryAlert(models.Model):
+    """Something about one variant that wants a decision, with the money at stake."""
+
+    class Type(models.TextChoices):
+        REORDER_NOW = "reorder_now", _("Reorder now")
+        LOW_STOCK = "low_stock", _("Low stock")
+        OVERSTOCK = "overstock", _("Overstock")
+        SLOW_MOVING = "slow_moving", _("Slow moving")
+        HIGH_DEMAND = "high_demand", _("High demand")
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        RESOLVED = "resolved", _("Resolved")
+
+    variant_id = models.CharField(_("variant"), max_length=120)
+    product_id = models.CharField(_("product"), max_length=120)
+    sku = models.CharField(_("SKU"), max_length=120)
+    product_name = models.CharField(_("product name"), max_length=255)
+    category = models.CharField(_("category"), max_length=120, blank=True)
+    alert_type = models.CharField(_("type"), max_length=12, choices=Type.choices)
+    code = models.CharField(_("code"), max_length=40)
+    urgency_level = models.PositiveSmallIntegerField(_("urgency"), help_text=_("1 (can wait) to 5 (today)."))
+    current_stock = models.FloatField(_("stock"))
+    recommended_stock = models.FloatField(_("recommended stock"))
+    predicted_demand_7days = models.FloatField(_("demand, 7 days"))
+    predicted_demand_30days = models.FloatField(_("demand, 30 days"))
+    daily_sales_rate = models.FloatField(_("units a day"))
+    days_until_stockout = models.FloatField(_("days until sold out"), null=True)
+    estimated_stockout_date = models.DateField(_("sold out on"), null=True)
+    rotation_rate = models.FloatField(_("turns a year"), null=True)
+    price = models.FloatField(_("price"), null=True)
+    money_at_stake = models.FloatField(_("money at stake"))
+    reason = models.JSONField(_("reason"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    created_at = models.DateTimeField(_("since"), default=timezone.now)
+    last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
+    absent_runs = models.PositiveSmallIntegerField(default=0)
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
+    resolved_by = models.CharField(_("resolved by"), max_length=160, blank=True)
+    resolved_how = models.CharField(_("how"), max_length=10, blank=True)  # hand, facts
+    note = models.CharField(_("note"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("inventory alert")
+        verbose_name_plural = _("inventory alerts")
+        ordering = ["-money_at_stake", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["variant_id"], condition=Q(status="active"), name="one_active_alert_per_variant"
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "alert_type"], name="alert_status_type")]
+
+    def __str__(self) -> str:
+        return f"{self.sku}: {self.code}"

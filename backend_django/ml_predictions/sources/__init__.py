@@ -1,0 +1,14 @@
+"""Where a shop's data comes from: one file per kind of shop, chosen by `ML_PREDICTIONS["SOURCE"]`."""
+
+from __future__ import annotations
+
+from django.utils.module_loading import import_string
+
+from ml_predictions import conf
+from ml_predictions.sources.base import Source
+
+
+def get_source() -> Source:
+    """The shop of this installation."""
+    source: Source = import_string(conf.get("SOURCE"))()
+    return source

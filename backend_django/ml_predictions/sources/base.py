@@ -1,0 +1,67 @@
+"""What a shop must be able to tell. A new shop is one file here with these reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+import polars as pl
+
+from retail_ml import frames
+
+
+@dataclass(frozen=True)
+class DataUntil:
+    """Up to when the shop's data reaches, and whether it is still being written."""
+
+    at: datetime
+    live: bool
+    time_zone: str
+
+    @property
+    def as_of(self) -> date:
+        """The last whole business day: everything is computed as of it."""
+        return frames.as_of_day(self.at, self.time_zone)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Order lines that are not in `order_lines`, counted by reason (later, other currency, test order)."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """The reads of a shop. Frames have the columns of `retail_ml.frames`; no read runs a query per row."""
+
+    def data_until(self) -> DataUntil | None:
+        """Up to when the data reaches; None for a shop that has never sold anything."""
+
+    def order_lines(self, *, since: date | None = None, customer_id: str | None = None) -> pl.DataFrame:
+        """`frames.ORDER_LINES`: sales and returns up to `data_until`, from the business day `since` on.
+
+        With `customer_id` only that customer's (live, for one request).
+        """
+
+    def left_out(self) -> LeftOut:
+        """What `order_lines` leaves out, counted by reason."""
+
+    def products(self, *, ids: Sequence[str] | None = None) -> pl.DataFrame:
+        """`frames.PRODUCTS`; with `ids` only those."""
+
+    def stock(self, *, product_ids: Sequence[str] | None = None) -> pl.DataFrame:
+        """`frames.STOCK`, live; with `product_ids` only the variants of those."""
+
+    def customers(self) -> pl.DataFrame:
+        """`frames.CUSTOMERS`."""
+
+    def customer_exists(self, customer_id: str) -> bool:
+        """Does the shop know this customer?"""
+
+    def stock_history(self) -> pl.DataFrame | None:
+        """`frames.STOCK_HISTORY`, or None where the shop keeps none."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """A few figures that change when the data does (counts, last order), to tell two trainings' data apart."""

@@ -1,0 +1,1 @@
+"""What the shop sold: orders, their lines, their returns."""

@@ -1,0 +1,11 @@
+"""Name of the app, as Django and the admin show it."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class OrdersConfig(AppConfig):
+    """Name of the app."""
+
+    name = "orders"
+    verbose_name = _("Orders")

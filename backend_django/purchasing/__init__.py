@@ -1,0 +1,1 @@
+"""Whom the shop buys from: suppliers, what they supply, purchase orders."""

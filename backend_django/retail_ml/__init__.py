@@ -1,0 +1,1 @@
+"""The mathematics: frames in, frames out. No Django, no database, no clock, no global random."""

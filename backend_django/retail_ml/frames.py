@@ -1,0 +1,213 @@
+"""The input tables, written once: name, dtype and unit of every column; checks; pure derivations.
+
+Every source passes its tables through `check`. Ids are the shop's own, as text; inside a model they are
+row numbers 0…n-1, and only `IdMap` converts. Money is in the shop's one currency, net of discount, tax as
+in the shop's prices. Days are business days in the shop's own time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from retail_ml.errors import BadFrame
+
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
+ORDER_LINES: Schema = {  # one row per variant sold in an order, and one per return
+    "order_id": pl.String,
+    "customer_id": pl.String,  # null: a guest
+    "product_id": pl.String,
+    "variant_id": pl.String,
+    "at": pl.Datetime("us", "UTC"),  # sale: when ordered; return: when it came back
+    "day": pl.Date,  # the business day of `at`
+    "units": pl.Float64,  # negative: a return
+    "amount": pl.Float64,  # the whole line, after discount; negative: a return
+    "is_return": pl.Boolean,
+}
+PRODUCTS: Schema = {  # one row per product (style)
+    "product_id": pl.String,
+    "name": pl.String,
+    "category": pl.String,  # "" when the shop gives none
+    "brand": pl.String,
+    "description": pl.String,
+    "price": pl.Float64,  # null: unknown
+    "active": pl.Boolean,
+    "image_url": pl.String,
+    "created": pl.Date,  # null: unknown
+}
+STOCK: Schema = {  # one row per variant (SKU)
+    "variant_id": pl.String,
+    "product_id": pl.String,
+    "sku": pl.String,
+    "options": pl.String,  # "S · red"; "" for a product without options
+    "active": pl.Boolean,
+    "on_hand": pl.Float64,  # units; may be negative where a shop's counts are wrong
+    "reserved": pl.Float64,  # units promised to open orders
+    "on_order": pl.Float64,  # units in confirmed purchase orders, not yet received
+    "drafted": pl.Float64,  # units in purchase-order drafts
+    "price": pl.Float64,  # null: unknown
+    "cost": pl.Float64,  # null: unknown
+    "pack_size": pl.Float64,  # units; at least 1
+    "minimum_order": pl.Float64,  # units; at least 1
+    "lead_time_days": pl.Float64,  # mean, null: unknown
+    "lead_time_sd": pl.Float64,  # days, null: unknown
+    "supplier_id": pl.String,  # null: none known
+    "supplier": pl.String,
+}
+CUSTOMERS: Schema = {  # one row per customer known by name or number
+    "customer_id": pl.String,
+    "joined": pl.Date,  # null: unknown
+}
+STOCK_HISTORY: Schema = {  # one row per change of stock
+    "variant_id": pl.String,
+    "at": pl.Datetime("us", "UTC"),
+    "day": pl.Date,
+    "units": pl.Float64,  # signed
+    "kind": pl.String,
+}
+
+NOT_NULL = {
+    "order_id", "product_id", "variant_id", "at", "day", "units", "amount", "is_return", "name", "active",
+    "on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order", "sku", "kind",
+}  # fmt: skip
+"""Columns that may not hold a null, in whichever table they stand (`customer_id`: only in CUSTOMERS)."""
+
+
+def check(frame: pl.DataFrame, schema: Schema, *, name: str) -> pl.DataFrame:
+    """Return `frame` with exactly the columns of `schema`, in its order, or raise BadFrame.
+
+    Raises BadFrame when a column is missing, has another dtype, holds a null where none may be, or a
+    number that is not finite.
+
+    >>> check(pl.DataFrame({"customer_id": ["7"]}), CUSTOMERS, name="customers")
+    Traceback (most recent call last):
+    ...
+    retail_ml.errors.BadFrame: customers lacks the column(s) joined; it has customer_id
+    """
+    missing = [column for column in schema if column not in frame.columns]
+    if missing:
+        raise BadFrame(
+            f"{name} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame.columns)}",
+            table=name,
+            missing=missing,
+        )
+    frame = frame.select(list(schema))
+    for column, dtype in schema.items():
+        found = frame.schema[column]
+        if found != dtype:
+            raise BadFrame(
+                f"{name}.{column} is {found}, {dtype} is needed; give the dtype when the table is read",
+                table=name,
+                column=column,
+            )
+    required = [c for c in schema if c in NOT_NULL]
+    if schema is CUSTOMERS:
+        required.append("customer_id")
+    for column in required:
+        if nulls := frame[column].null_count():
+            raise BadFrame(f"{name}.{column} is empty in {nulls} row(s)", table=name, column=column)
+    for column, dtype in schema.items():
+        if dtype == pl.Float64 and not frame[column].drop_nulls().is_finite().all():
+            raise BadFrame(f"{name}.{column} holds a number that is not finite", table=name, column=column)
+    return frame
+
+
+def empty(schema: Schema) -> pl.DataFrame:
+    """A table of this schema without rows.
+
+    >>> empty(CUSTOMERS).shape
+    (0, 2)
+    """
+    return pl.DataFrame(schema=schema)
+
+
+def as_of_day(data_until: datetime, time_zone: str) -> date:
+    """The last day wholly before `data_until`, in the shop's time zone.
+
+    >>> from datetime import UTC
+    >>> as_of_day(datetime(2011, 12, 9, 12, 50, tzinfo=UTC), "Europe/London")
+    datetime.date(2011, 12, 8)
+    """
+    return data_until.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
+
+
+def with_day(frame: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Add `day`, the business day of `at` (UTC) in the shop's time zone.
+
+    >>> from datetime import UTC
+    >>> late = pl.DataFrame({"at": [datetime(2026, 6, 30, 22, 30, tzinfo=UTC)]})
+    >>> with_day(late, "Europe/Madrid")["day"][0]
+    datetime.date(2026, 7, 1)
+    """
+    return frame.with_columns(day=pl.col("at").dt.convert_time_zone(time_zone).dt.date())
+
+
+@dataclass(frozen=True)
+class IdMap:
+    """The shop's ids as text ↔ row numbers 0…n-1, in sorted order: the same for any row order of the data.
+
+    >>> ids = IdMap.of(["b", "a", "b"])
+    >>> ids.external.tolist(), ids.internal(["b", "x"]).tolist()
+    (['a', 'b'], [1, -1])
+    """
+
+    external: npt.NDArray[np.str_]
+
+    @classmethod
+    def of(cls, ids: Iterable[str] | pl.Series) -> IdMap:
+        """The map over the distinct ids given (nulls are left out)."""
+        series = ids if isinstance(ids, pl.Series) else pl.Series(list(ids), dtype=pl.String)
+        distinct = series.drop_nulls().unique().sort()
+        return cls(distinct.to_numpy().astype(str) if len(distinct) else np.empty(0, dtype="<U1"))
+
+    def __len__(self) -> int:
+        return len(self.external)
+
+    def internal(self, ids: Iterable[str] | pl.Series) -> npt.NDArray[np.int64]:
+        """Row numbers of `ids`; -1 for an unknown or null one."""
+        series = ids if isinstance(ids, pl.Series) else pl.Series(list(ids), dtype=pl.String)
+        known = pl.DataFrame({"id": pl.Series(self.external.tolist(), dtype=pl.String), "row": np.arange(len(self))})
+        found = pl.DataFrame({"id": series}).join(known, on="id", how="left", maintain_order="left")
+        return found["row"].fill_null(-1).to_numpy().astype(np.int64)
+
+
+def net_same_day(lines: pl.DataFrame) -> pl.DataFrame:
+    """Order lines without those that were wholly reversed on the same day.
+
+    Lines of one customer, variant and day whose units add up to zero are taken out: an order cancelled
+    minutes later is not demand. Guests' lines stay.
+
+    >>> day = date(2011, 12, 9)
+    >>> lines = pl.DataFrame({"customer_id": ["7", "7", "8"], "variant_id": ["v", "v", "v"],
+    ...     "day": [day] * 3, "units": [80_995.0, -80_995.0, 2.0]})
+    >>> net_same_day(lines)["units"].to_list()
+    [2.0]
+    """
+    left = pl.col("units").sum().over("customer_id", "variant_id", "day")
+    return lines.filter(pl.col("customer_id").is_null() | (left != 0))
+
+
+def daily_sales(lines: pl.DataFrame, by: list[str], *, until: date) -> pl.DataFrame:
+    """Revenue and units per business day and group: columns `by…, day, sales, units`.
+
+    Returns count on the day they came back. Days without a sale are absent; days after `until` are cut.
+
+    >>> day = date(2026, 1, 2)
+    >>> lines = pl.DataFrame({"product_id": ["a", "a"], "day": [day, day], "amount": [10.0, -2.5],
+    ...                       "units": [4.0, -1.0]})
+    >>> daily_sales(lines, ["product_id"], until=day).rows()
+    [('a', datetime.date(2026, 1, 2), 7.5, 3.0)]
+    """
+    return (
+        lines.filter(pl.col("day") <= until)
+        .group_by([*by, "day"])
+        .agg(sales=pl.col("amount").sum(), units=pl.col("units").sum())
+        .sort([*by, "day"])
+    )
