@@ -190,7 +190,7 @@ ML_PREDICTIONS = {
     "SOURCE": "ml_predictions.sources.django_shop.DjangoShop",
     "ARTIFACT_ROOT": VAR / "models",
     "ARTIFACT_KEYS": env.list("ML_ARTIFACT_KEY", default=[]) or [private_file("artifact_key")],
-    "CURRENCY": env.str("CURRENCY", default="EUR"),
+    "CURRENCY": env.str("CURRENCY", default=""),
     "TIME_ZONE": TIME_ZONE,
     "LIVE": env.str("LIVE", default="auto"),
 }

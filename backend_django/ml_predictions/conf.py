@@ -20,8 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "ARTIFACT_KEYS": [],
     # Versions per service whose model files are kept, the active one always among them.
     "KEEP_VERSIONS": 5,
-    # The shop's currency (ISO 4217): order lines in another are left out and counted.
-    "CURRENCY": "EUR",
+    # The shop's currency (ISO 4217): order lines in another are left out and counted. "": the one most orders have.
+    "CURRENCY": "",
     # The shop's time zone: it decides where a business day begins and ends.
     "TIME_ZONE": "Europe/Madrid",
     # Order statuses that count as a sale.

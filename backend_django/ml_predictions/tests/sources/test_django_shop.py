@@ -1,0 +1,153 @@
+"""The shop's own tables as frames: what counts, what is left out, in how many queries."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from authentication.models import User
+from ml_predictions.sources.django_shop import DjangoShop
+from orders.models import Order, OrderItem, OrderReturn
+from products.models import Product, ProductVariant
+from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem
+from retail_ml import frames
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def variant(db):
+    product = Product.objects.create(name="Linen dress", price=Decimal("49.90"))
+    return ProductVariant.objects.create(product=product, sku="D-1", options={"size": "S", "color": "red"})
+
+
+def sell(variant, number, at, *, units=1, price="10.00", **order):
+    order = Order.objects.create(order_number=number, placed_at=at, **{"status": "completed", **order})
+    return OrderItem.objects.create(order=order, variant=variant, units=units, unit_price=Decimal(price))
+
+
+def test_an_empty_shop_has_empty_tables_and_no_data_until(db):
+    shop = DjangoShop()
+    assert shop.data_until() is None
+    assert shop.order_lines().is_empty()
+    assert shop.products().is_empty()
+    assert shop.stock().is_empty()
+    assert shop.customers().is_empty()
+    assert shop.left_out().counts == {}
+    assert shop.fingerprint()["orders"] == 0
+
+
+def test_sales_are_delivered_or_completed_orders_that_are_no_tests_in_the_shops_currency(variant):
+    at = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    for i, status in enumerate(Order.Status.values):
+        sell(variant, f"S{i}", at + timedelta(hours=i), status=status)
+    sell(variant, "T", at, is_test=True)
+    sell(variant, "C", at, currency="USD")
+    shop = DjangoShop()
+    numbers = dict(Order.objects.values_list("id", "status"))
+    assert {numbers[int(i)] for i in shop.order_lines()["order_id"]} == {"delivered", "completed"}
+    assert shop.left_out().counts == {"test_order": 1, "other_currency": 1}
+
+
+def test_a_future_order_is_left_out_and_counted(variant):
+    sell(variant, "A", datetime(2026, 3, 2, 10, tzinfo=UTC))
+    sell(variant, "B", datetime(2099, 1, 1, tzinfo=UTC))
+    shop = DjangoShop()
+    assert len(shop.order_lines()) == 1
+    assert shop.left_out().counts == {"after_data_until": 1}
+    assert shop.data_until().as_of == date(2026, 3, 1)
+
+
+def test_the_business_day_is_the_shops_own(variant, settings):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "TIME_ZONE": "Europe/Madrid"}
+    sell(variant, "A", datetime(2026, 6, 30, 22, 30, tzinfo=UTC))
+    assert DjangoShop().order_lines()["day"].to_list() == [date(2026, 7, 1)]
+
+
+def test_a_return_is_a_negative_row_on_the_day_it_came_back(variant):
+    item = sell(variant, "A", datetime(2026, 3, 2, 10, tzinfo=UTC), units=3, price="10.50")
+    OrderReturn.objects.create(
+        item=item, units=2, amount=Decimal("21.00"), returned_at=datetime(2026, 3, 9, 10, tzinfo=UTC)
+    )
+    lines = DjangoShop().order_lines()
+    assert lines.select("day", "units", "amount", "is_return").rows() == [
+        (date(2026, 3, 2), 3.0, 31.5, False),
+        (date(2026, 3, 9), -2.0, -21.0, True),
+    ]
+    assert lines["customer_id"].null_count() == 2
+
+
+def test_cents_survive_a_thousand_whole_prices(variant):
+    at = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    order = Order.objects.create(order_number="A", placed_at=at, status="completed")
+    prices = [Decimal("10.00")] * 1_000 + [Decimal("2.50")]
+    OrderItem.objects.bulk_create(
+        OrderItem(order=order, variant=variant, units=1, unit_price=p, amount=p) for p in prices
+    )
+    assert DjangoShop().order_lines()["amount"].sum() == pytest.approx(10_002.5, abs=1e-9)
+
+
+def test_the_lines_of_one_customer(shop):
+    source = DjangoShop()
+    everything = source.order_lines()
+    someone = everything["customer_id"].drop_nulls().mode().sort()[0]
+    expected = everything.filter(pl.col("customer_id") == someone)
+    assert source.order_lines(customer_id=someone).equals(expected)
+    assert source.order_lines(customer_id="no number").is_empty()
+    since = expected["day"].max()
+    assert source.order_lines(customer_id=someone, since=since)["day"].unique().to_list() == [since]
+
+
+def test_stock_counts_what_is_on_order_and_drafted(variant):
+    supplier = Supplier.objects.create(name="Norte", lead_time_days=9, lead_time_sd=3)
+    SupplierItem.objects.create(variant=variant, supplier=supplier)
+    for number, status in (("1", "confirmed"), ("2", "draft"), ("3", "received"), ("4", "cancelled")):
+        order = PurchaseOrder.objects.create(number=number, supplier=supplier, status=status)
+        PurchaseOrderLine.objects.create(
+            purchase_order=order, variant=variant, units=10 * int(number), received_units=4, unit_cost=1
+        )
+    row = DjangoShop().stock().to_dicts()[0]
+    assert (row["on_order"], row["drafted"], row["lead_time_days"], row["lead_time_sd"]) == (6, 16, 9, 3)
+    assert (row["options"], row["price"], row["cost"], row["supplier"]) == ("S · red", 49.9, None, "Norte")
+    assert row["active"]
+
+
+def test_a_variants_own_lead_time_and_price_win_and_an_inactive_product_makes_it_inactive(variant):
+    supplier = Supplier.objects.create(name="Norte", lead_time_days=9)
+    SupplierItem.objects.create(variant=variant, supplier=supplier)
+    ProductVariant.objects.update(lead_time_days=3, price=Decimal("7.25"))
+    Product.objects.update(status="discontinued")
+    row = DjangoShop().stock(product_ids=[str(variant.product_id)]).to_dicts()[0]
+    assert (row["lead_time_days"], row["price"], row["active"]) == (3, 7.25, False)
+    assert DjangoShop().stock(product_ids=["0"]).is_empty()
+
+
+def test_an_order_of_the_last_days_makes_the_shop_live(variant, settings):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "LIVE": "auto"}
+    sell(variant, "A", datetime.now(UTC) - timedelta(days=2))
+    until = DjangoShop().data_until()
+    assert until.live
+    assert datetime.now(UTC) - until.at < timedelta(minutes=1)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_shop(make_shop, django_assert_max_num_queries):
+    make_shop(orders=120, products=12, customers=20)
+    source = DjangoShop()
+    with django_assert_max_num_queries(12):
+        source.order_lines(), source.products(), source.stock(), source.customers(), source.stock_history()
+
+
+def test_every_frame_passes_its_check_and_customers_are_found(shop):
+    source = DjangoShop()
+    history = source.stock_history()
+    assert history is not None
+    assert history["units"].sum() == source.stock()["on_hand"].sum()
+    assert len(source.customers()) == User.objects.filter(role="customer").count()
+    one = source.customers()["customer_id"][0]
+    assert source.customer_exists(one)
+    assert not source.customer_exists("999999999")
+    assert not source.customer_exists("x")
+    assert frames.check(source.products(), frames.PRODUCTS, name="products").height == 24
