@@ -298,3 +298,20 @@ class InventoryAlert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku}: {self.code}"
+
+
+class MLWorker(models.Model):
+    """A worker's sign of life."""
+
+    name = models.CharField(_("name"), max_length=40, unique=True)
+    host = models.CharField(_("machine"), max_length=120)
+    pid = models.PositiveIntegerField(_("process"))
+    seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+        ordering = ["-seen_at"]
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.pid}"

@@ -38,6 +38,6 @@ def render(stored: Mapping[str, Any] | None) -> str:
     if not stored:
         return ""
     text = TEXTS.get(stored["code"])
-    if text is None:  # stored by a newer or older version: better the code than nothing
-        return str(stored["code"])
+    if text is None:  # an error without a translation, or a code of another version: better that than nothing
+        return str(stored.get("text") or stored["code"])
     return str(text).format(**stored.get("params", {}))

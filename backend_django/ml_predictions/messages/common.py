@@ -18,6 +18,8 @@ TEXTS: dict[str, Any] = {
     "training_lost": _(
         "The worker of attempt {attempt} of {attempts} stopped answering. The model in service was not touched."
     ),
+    "bad_parameter_range": _("{name} must lie between {low} and {high}; {found} was given."),
+    "not_running": _("Training {training_log_id} is over ({status}); only a queued or running one can be cancelled."),
     "training_timeout": _("The training took longer than {seconds} seconds and was ended."),
     "training_error": _("The training stopped with an unexpected error ({error}); the worker's log has the details."),
 }  # fmt: skip

@@ -1,0 +1,136 @@
+"""Inside the training's own process: the run as a service sees it, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from ml_predictions import conf
+from ml_predictions.jobs import rows
+from ml_predictions.messages import message
+from ml_predictions.models import SERVICES, Kind, MLTrainingLog
+from ml_predictions.services import get_service
+from ml_predictions.services.base import TrainingRun
+from retail_ml.errors import RetailMLError
+
+logger = logging.getLogger(__name__)
+Status = MLTrainingLog.Status
+
+
+class LostRun(Exception):
+    """Another worker has taken the run over: nothing of this attempt may become visible."""
+
+
+class Cancelled(Exception):
+    """Somebody has asked for the run to stop."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"cancelled by {who}")
+        self.who = who
+
+
+class Run:
+    """`services.base.TrainingRun` over one row and one attempt."""
+
+    def __init__(self, log_id: int, owner: str) -> None:
+        self.log_id = log_id
+        self.owner = owner
+
+    def progress(self, percent: float, step: dict[str, Any]) -> None:
+        """Write how far it is. Raises Cancelled or LostRun."""
+        self._update(progress=round(min(max(percent, 0.0), 100.0), 1), step=step)
+
+    def published(self, result: dict[str, Any]) -> None:
+        """Store the result, inside the transaction that publishes the version. Raises Cancelled or LostRun."""
+        self._update(result=clean(result))
+
+    def _update(self, **values: Any) -> None:
+        row = MLTrainingLog.objects.filter(pk=self.log_id, status=Status.RUNNING, owner=self.owner)
+        if row.filter(cancel_requested_by="").update(**values):
+            return
+        if who := row.values_list("cancel_requested_by", flat=True).first():
+            raise Cancelled(who)
+        raise LostRun(f"training {self.log_id} is no longer owned by {self.owner}")
+
+
+class PartOfAll:
+    """One of the four inside a run of all: its progress is a quarter, its result one entry."""
+
+    def __init__(self, run: TrainingRun, service: str, results: dict[str, Any]) -> None:
+        self.log_id = run.log_id
+        self.run = run
+        self.service = service
+        self.results = results
+
+    def progress(self, percent: float, step: dict[str, Any]) -> None:
+        """A quarter of the whole, after the services before this one."""
+        self.run.progress((SERVICES.index(self.service) + percent / 100) * 100 / len(SERVICES), step)
+
+    def published(self, result: dict[str, Any]) -> None:
+        """Add this service's result to the row's."""
+        self.results["services"][self.service] = result
+        self.run.published(self.results)
+
+
+def train_all(run: TrainingRun, **parameters: Any) -> None:
+    """Train the four in the order that lets inventory use the new forecast.
+
+    One that has too little data does not keep the others from being trained: its error stands in the result. When
+    none could be trained, the first error is raised.
+    """
+    results: dict[str, Any] = {"services": {}, "errors": {}}
+    first: RetailMLError | None = None
+    for service in SERVICES:
+        try:
+            get_service(service).train(PartOfAll(run, service, results), **parameters.get(service, {}))
+        except RetailMLError as error:
+            results["errors"][service] = as_message(error)
+            first = first or error
+    if first is not None and not results["services"]:
+        raise first
+    run.published(results)
+
+
+def handler(kind: str) -> Any:
+    """What runs a kind: a service's training, the four, or what the project has registered in KINDS."""
+    registered: dict[str, str] = conf.get("KINDS")
+    if kind in registered:
+        return import_string(registered[kind])
+    if kind == Kind.ALL:
+        return train_all
+    return get_service(kind).train
+
+
+def execute(log_id: int, owner: str) -> str | None:
+    """Run a row to its end and write how it ended; returns the status, or None when the row was lost."""
+    log = MLTrainingLog.objects.get(pk=log_id)
+    run = Run(log_id, owner)
+    error: dict[str, Any] | None = None
+    try:
+        handler(log.kind)(run, **log.parameters)
+        status = Status.COMPLETED
+    except LostRun:
+        logger.warning("Training %s was taken over by another worker; this attempt is dropped.", log_id)
+        return None
+    except Cancelled as stopped:
+        status, error = Status.CANCELLED, message("training_cancelled", who=stopped.who)
+    except RetailMLError as expected:
+        status, error = Status.FAILED, as_message(expected)
+    except Exception as unexpected:
+        logger.exception("Training %s (%s) failed", log_id, log.kind)
+        status, error = Status.FAILED, message("training_error", error=f"{type(unexpected).__name__}: {unexpected}")
+    return status if rows.finish(log_id, owner, status, error) else None
+
+
+def as_message(error: RetailMLError) -> dict[str, Any]:
+    """An expected error as a stored message: its code and figures, and its English sentence as a last resort."""
+    stored: dict[str, Any] = clean({"code": error.code, "params": error.details, "text": error.message})
+    return stored
+
+
+def clean(value: Any) -> Any:
+    """`value` as plain JSON; a number that is not finite is a fault and raises ValueError."""
+    return json.loads(json.dumps(value, allow_nan=False, default=str))

@@ -1,0 +1,116 @@
+"""The queue: one open run per service, leases, owners, cancelling."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from ml_predictions.jobs import AlreadyRunning, NotRunning, cancel, claim, heartbeat, release, rows, submit, wait
+from ml_predictions.models import MLTrainingLog
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+
+
+def expire(log):
+    MLTrainingLog.objects.filter(pk=log.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_the_oldest_waiting_run_is_taken_first_and_only_once():
+    first = submit("sales_forecast", {"model_type": "linear"}, requested_by="ben")
+    submit("customer_segmentation", {})
+    taken = claim("w")
+    assert (taken.pk, taken.status, taken.owner, taken.attempt) == (first.pk, "running", "w:1", 1)
+    assert taken.lease_until > timezone.now()
+    assert claim("w").kind == "customer_segmentation"
+    assert claim("w") is None
+
+
+def test_a_second_run_of_a_service_is_refused_while_one_is_open():
+    first = submit("sales_forecast", {})
+    with pytest.raises(AlreadyRunning) as refused:
+        submit("sales_forecast", {})
+    assert refused.value.details == {"kind": "sales_forecast", "training_log_id": first.pk}
+    assert claim("w")
+    with pytest.raises(AlreadyRunning):
+        submit("sales_forecast", {})
+    assert rows.finish(first.pk, "w:1", "completed")
+    assert submit("sales_forecast", {}).status == "queued"
+
+
+@pytest.mark.parametrize(("first", "second"), [("all", "sales_forecast"), ("inventory_optimization", "all")])
+def test_all_four_and_one_of_them_exclude_each_other(first, second):
+    submit(first, {})
+    with pytest.raises(AlreadyRunning):
+        submit(second, {})
+    assert MLTrainingLog.objects.count() == 1
+
+
+def test_an_expired_lease_is_queued_again_and_failed_after_the_last_attempt(settings):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "MAX_ATTEMPTS": 2}
+    submit("sales_forecast", {})
+    expire(claim("a"))
+    second = claim("b")
+    assert (second.owner, second.attempt) == ("b:2", 2)
+    expire(second)
+    assert claim("c") is None
+    second.refresh_from_db()
+    assert (second.status, second.error["code"]) == ("failed", "training_lost")
+    assert second.finished_at is not None
+
+
+def test_a_worker_that_lost_its_run_cannot_touch_it_any_more():
+    submit("sales_forecast", {})
+    lost = claim("a")
+    expire(lost)
+    assert claim("b").owner == "b:2"
+    assert not heartbeat(lost)
+    assert not rows.finish(lost.pk, lost.owner, "completed")
+    assert not release(lost)
+    assert MLTrainingLog.objects.get().status == "running"
+
+
+def test_a_heartbeat_renews_the_lease():
+    submit("sales_forecast", {})
+    log = claim("a")
+    MLTrainingLog.objects.update(lease_until=timezone.now() + timedelta(seconds=1))
+    assert heartbeat(log)
+    log.refresh_from_db()
+    assert log.lease_until > timezone.now() + timedelta(seconds=30)
+    assert rows.reap() == 0
+
+
+def test_a_run_put_back_by_a_stopping_worker_has_lost_no_attempt():
+    submit("sales_forecast", {})
+    release(claim("a"))
+    log = MLTrainingLog.objects.get()
+    assert (log.status, log.attempt, log.owner) == ("queued", 0, "")
+
+
+def test_a_waiting_run_is_cancelled_at_once_a_running_one_is_asked_and_a_finished_one_refuses():
+    waiting = cancel(submit("sales_forecast", {}), requested_by="ben")
+    assert (waiting.status, waiting.error) == ("cancelled", {"code": "training_cancelled", "params": {"who": "ben"}})
+    submit("sales_forecast", {})
+    running = cancel(claim("a"), requested_by="ben")
+    assert (running.status, running.cancel_requested_by) == ("running", "ben")
+    with pytest.raises(NotRunning):
+        cancel(waiting, requested_by="ben")
+
+
+def test_a_dead_attempt_of_a_cancelled_run_is_not_tried_again():
+    submit("sales_forecast", {})
+    log = cancel(claim("a"), requested_by="ben")
+    assert rows.give_up(log, "training_killed", signal=9)
+    log.refresh_from_db()
+    assert log.status == "cancelled"
+
+
+def test_waiting_ends_when_the_time_is_over():
+    assert wait(submit("sales_forecast", {}), 0).status == "queued"
+
+
+def test_workers_report_and_are_forgotten(settings):
+    assert not rows.worker_alive()
+    rows.report_worker("w", "host", 1)
+    assert rows.worker_alive()

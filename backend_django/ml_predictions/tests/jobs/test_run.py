@@ -1,0 +1,95 @@
+"""Inside the process of a training: how it ends is written to the row, whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+
+from ml_predictions.jobs import Cancelled, LostRun, Run, cancel, claim, execute, submit
+from ml_predictions.messages import message, render
+from ml_predictions.models import MLTrainingLog
+from retail_ml.errors import NotEnoughHistory
+
+pytestmark = pytest.mark.django_db
+
+
+def well(run, **parameters):
+    run.progress(50, message("served_newest"))
+    run.published({"metrics": parameters})
+
+
+def without_data(run):
+    raise NotEnoughHistory("the shop has 3 sales, 10 are needed", found=3, needed=10)
+
+
+def broken(run):
+    raise ZeroDivisionError("division by zero")
+
+
+def not_finite(run):
+    run.published({"metrics": {"wape": float("nan")}})
+
+
+@pytest.fixture
+def kinds(settings):
+    here = "ml_predictions.tests.jobs.test_run"
+    settings.ML_PREDICTIONS = {
+        **settings.ML_PREDICTIONS,
+        "KINDS": {name: f"{here}.{name}" for name in ("well", "without_data", "broken", "not_finite")},
+    }
+
+
+def run_one(kind, parameters=None):
+    submit(kind, parameters or {})
+    log = claim("w")
+    status = execute(log.pk, log.owner)
+    log.refresh_from_db()
+    assert log.status == status
+    return log
+
+
+def test_a_run_that_ends_well_is_completed_with_its_result(kinds):
+    log = run_one("well", {"a": 1})
+    assert (log.status, log.result, log.progress, log.owner) == ("completed", {"metrics": {"a": 1}}, 100, "")
+    assert log.duration_seconds is not None
+
+
+def test_an_expected_error_fails_the_run_with_its_own_sentence(kinds):
+    log = run_one("without_data")
+    assert log.status == "failed"
+    assert log.error["code"] == "not_enough_history"
+    assert render({"code": "unheard of", "text": log.error["text"]}) == "the shop has 3 sales, 10 are needed"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("broken", "ZeroDivisionError"), ("not_finite", "ValueError")])
+def test_an_unexpected_error_fails_the_run_and_is_logged(kinds, kind, name, caplog):
+    log = run_one(kind)
+    assert log.status == "failed"
+    assert log.error["code"] == "training_error"
+    assert name in render(log.error)
+    assert "Traceback" in caplog.text
+
+
+def test_progress_of_a_cancelled_run_stops_it():
+    submit("sales_forecast", {})
+    log = claim("w")
+    run = Run(log.pk, log.owner)
+    run.progress(10, message("served_newest"))
+    cancel(log, requested_by="ben")
+    with pytest.raises(Cancelled, match="ben"):
+        run.progress(20, message("served_newest"))
+
+
+def test_what_a_lost_run_publishes_is_undone():
+    submit("sales_forecast", {})
+    log = claim("w")
+    run = Run(log.pk, "someone else:1")
+
+    @transaction.atomic
+    def publish():
+        MLTrainingLog.objects.create(kind="left over")
+        run.published({})
+
+    with pytest.raises(LostRun):
+        publish()
+    assert not MLTrainingLog.objects.filter(kind="left over").exists()
