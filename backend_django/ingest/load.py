@@ -1,0 +1,307 @@
+"""Writing canonical tables into the shop's own: set-based, in batches, each in one transaction.
+
+Writing the same table again changes nothing: suppliers are known by name, variants by SKU, customers by source
+and external id, orders by number, returns by reference, stock movements by kind and reference, purchase orders by
+number. Past orders and returns move no stock; only `movements` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import polars as pl
+from django.db import transaction
+
+from authentication.models import User
+from ingest import bulk, canonical
+from ingest.counts import Counts
+from ingest.load_catalogue import BATCH, catalogue, movements, must_be_distinct, purchases, sku_ids, suppliers
+from orders.models import Order, OrderItem, OrderReturn
+from retail_ml.errors import BadFrame
+
+__all__ = [
+    "Counts", "Written", "catalogue", "customers", "movements", "orders", "purchases", "returns", "suppliers",
+]  # fmt: skip
+
+BATCH_ORDERS = 5_000
+Progress = Callable[[int], None]
+"""Called with the number of rows (orders, returns) that were just written."""
+
+
+class Written(NamedTuple):
+    """What writing orders did."""
+
+    orders: Counts
+    lines: Counts
+    cents: int
+    """Money that now stands in these orders' lines, read back from the database, in cents."""
+
+
+@transaction.atomic
+def customers(frame: pl.DataFrame, *, source: str) -> Counts:
+    """Write `canonical.CUSTOMERS` as users with the role customer, known by `source` and external id.
+
+    An e-mail that another user has already is left out (kept counts those customers).
+    """
+    frame = canonical.check(frame, "customers")
+    must_be_distinct(frame, ["external_id"], "customers")
+    keys = frame["external_id"].to_list()
+    stored = {u.external_id: u for u in User.objects.filter(source=source, external_id__in=keys)}
+    emails = {email.strip().lower() for email in frame["email"].drop_nulls()} - {""}
+    taken = dict(User.objects.filter(email__in=emails).values_list("email", "pk"))
+    new, changed, same, kept = [], [], 0, 0
+    for row in frame.sort("external_id").iter_rows(named=True):
+        values = {k: row[k] for k in ("first_name", "last_name", "country") if row[k] is not None}
+        user = stored.get(row["external_id"])
+        email = (row["email"] or "").strip().lower()
+        if email and taken.get(email, user and user.pk) not in (None, user and user.pk):
+            email, kept = "", kept + 1
+        if email:
+            values["email"] = email
+            taken[email] = user.pk if user else 0
+        if row["joined"] is not None:
+            values["date_joined"] = row["joined"]
+        if user is None:
+            new.append(User(source=source, external_id=row["external_id"], **values))
+        elif any(getattr(user, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(user, name, value)
+            changed.append(user)
+        else:
+            same += 1
+    User.objects.bulk_create_customers(new, batch_size=BATCH)
+    fields = ["first_name", "last_name", "country", "email", "date_joined"]
+    User.objects.bulk_update(changed, fields, batch_size=BATCH)
+    return Counts(len(new), same, len(changed), kept)
+
+
+def orders(
+    heads: pl.DataFrame,
+    lines: pl.DataFrame,
+    *,
+    source: str,
+    batch: int = BATCH_ORDERS,
+    progress: Progress | None = None,
+) -> Written:
+    """Write `canonical.ORDERS` with all their `canonical.LINES`; customers must have been written under `source`.
+
+    An order that is stored takes the file's head and lines: lines of one SKU are compared one after the other,
+    changed in place, added, or taken away; one that has a return is kept. Each batch reads its money back and
+    raises, writing nothing of it, when it is not what the lines say.
+    """
+    heads, lines = canonical.check(heads, "orders"), canonical.check(lines, "lines")
+    _check_orders(heads, lines)
+    lines = lines.join(sku_ids(lines["sku"], "lines"), on="sku", how="left", maintain_order="left").drop("sku")
+    amount = (pl.col("units") * pl.col("unit_price") - pl.col("discount")).round(2, "half_to_even")
+    lines = lines.with_columns(pl.col("discount").fill_null(0)).with_columns(amount=amount.cast(canonical.MONEY))
+    if (below := lines.filter(pl.col("amount") < 0)).height:
+        raise BadFrame(f"lines: the discount is more than the line in order {below['order_number'][0]}")
+    heads = _with_customer(heads, source).join(
+        lines.group_by("order_number").agg(subtotal=pl.col("amount").sum()), on="order_number", how="left"
+    )
+    heads = heads.with_columns(pl.col("shipping", "tax", "subtotal").fill_null(0))
+    heads = heads.with_columns(
+        pl.col("subtotal").cast(canonical.MONEY),
+        total=(pl.col("subtotal") + pl.col("shipping") + pl.col("tax")).cast(canonical.MONEY),
+        channel=pl.col("channel").fill_null("store"),
+        currency=pl.col("currency").fill_null("EUR"),
+        is_test=pl.col("is_test").fill_null(value=False),
+    ).sort("placed_at", "order_number")
+    rank = heads.select("order_number").with_row_index("at_row")
+    lines = lines.join(rank, on="order_number", maintain_order="left").sort("at_row", maintain_order=True)
+    done = Written(Counts(), Counts(), 0)
+    for start in range(0, heads.height, batch):
+        part = lines.filter(pl.col("at_row").is_between(start, start + batch - 1)).drop("at_row")
+        with transaction.atomic():
+            did = _write_orders(heads[start : start + batch], part)
+        done = Written(done.orders + did.orders, done.lines + did.lines, done.cents + did.cents)
+        if progress:
+            progress(min(batch, heads.height - start))
+    return done
+
+
+def _check_orders(heads: pl.DataFrame, lines: pl.DataFrame) -> None:
+    must_be_distinct(heads, ["order_number"], "orders")
+    if wrong := set(heads["status"].unique()) - set(Order.Status.values):
+        raise BadFrame(f"orders.status is {', '.join(sorted(wrong))}; known: {', '.join(Order.Status.values)}")
+    if (lost := lines.join(heads, on="order_number", how="anti")).height:
+        raise BadFrame(f"lines: order {lost['order_number'][0]} is not among the orders")
+    for column, least in (("units", 1), ("unit_price", 0), ("discount", 0)):
+        if (bad := lines.filter(pl.col(column) < least)).height:
+            raise BadFrame(
+                f"lines.{column} of order {bad['order_number'][0]}, SKU {bad['sku'][0]} is {bad[column][0]}; "
+                f"at least {least} is needed. What came back belongs in the returns",
+                column=column,
+            )
+
+
+def _with_customer(heads: pl.DataFrame, source: str) -> pl.DataFrame:
+    """`heads` with `customer_id` as the user's id."""
+    wanted = set(heads["customer_id"].drop_nulls())
+    known = User.objects.filter(source=source).values_list("external_id", "pk")
+    found = pl.DataFrame(
+        [row for row in known.iterator() if row[0] in wanted],
+        schema={"customer_id": pl.String, "user": pl.Int64},
+        orient="row",
+    )
+    if unknown := sorted(wanted - set(found["customer_id"])):
+        raise BadFrame(
+            f"orders: {len(unknown)} customer(s) are not in the shop under source {source}, such as "
+            f"{', '.join(unknown[:3])}; write the customers first",
+            source=source,
+        )
+    joined = heads.join(found, on="customer_id", how="left", maintain_order="left")
+    return joined.drop("customer_id").rename({"user": "customer_id"})
+
+
+HEAD = ["customer_id", "placed_at", "status", "channel", "currency", "shipping", "tax", "subtotal", "total", "is_test"]
+
+
+def _write_orders(heads: pl.DataFrame, lines: pl.DataFrame) -> Written:
+    heads = heads.select("order_number", *HEAD)
+    numbers = heads["order_number"].to_list()
+    stored = _stored_heads(numbers, heads.schema)
+    now = pl.lit(datetime.now(UTC), dtype=canonical.AT)
+    new = heads.join(stored, on="order_number", how="anti", maintain_order="left")
+    bulk.insert(Order, new.with_columns(updated_at=now))
+    both = heads.join(stored, on="order_number", how="inner", suffix="_stored", maintain_order="left")
+    differs = both.filter(pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"{c}_stored")) for c in HEAD))
+    ids = pl.DataFrame(
+        bulk.fetch(Order, ["order_number", "id"], key="order_number", values=numbers),
+        schema={"order_number": pl.String, "order_id": pl.Int64},
+        orient="row",
+    )
+    lines = lines.join(ids, on="order_number", how="left", maintain_order="left")
+    old_ids = both["id"].to_list()
+    did, touched, kept = _write_lines(lines, old_ids)
+    changed = both.filter(pl.col("id").is_in([*differs["id"], *touched]))
+    bulk.update(Order, changed.select("id", *HEAD).with_columns(updated_at=now))
+    cents = _cents(ids["order_id"].to_list())
+    expected = int((lines["amount"].sum() or 0) * 100)
+    if cents != expected + kept:
+        raise BadFrame(
+            f"orders {numbers[0]} to {numbers[-1]}: {expected / 100:.2f} was to be stored, {cents / 100:.2f} came "
+            "back from the database; nothing of this batch was written"
+        )
+    counts = Counts(new.height, both.height - changed.height, changed.height)
+    return Written(counts, did, cents)
+
+
+def _stored_heads(numbers: list[str], schema: pl.Schema) -> pl.DataFrame:
+    rows = Order.objects.filter(order_number__in=numbers).order_by().values_list("order_number", *HEAD, "pk")
+    return pl.DataFrame(list(rows), schema={**schema, "id": pl.Int64()}, orient="row")
+
+
+def _cents(order_ids: list[int]) -> int:
+    total = f"COALESCE(SUM({bulk.scaled('amount', 100)}), 0)"
+    found = bulk.fetch(OrderItem, [total], key="order_id", values=order_ids)
+    return int(found[0][0]) if found else 0
+
+
+LINE_KEY = ["order_id", "variant_id", "nth"]
+
+
+def _nth(frame: pl.DataFrame) -> pl.DataFrame:
+    """Number the lines of one variant in one order 0, 1, … in their order."""
+    nth = pl.int_range(pl.len(), dtype=pl.Int64).over("order_id", "variant_id")
+    return frame.with_columns(nth=nth)
+
+
+def _stored_lines(order_ids: list[int]) -> pl.DataFrame:
+    columns = ["id", "order_id", "variant_id", "units", bulk.scaled("unit_price", 10_000), bulk.scaled("discount", 100)]
+    names = ("id", "order_id", "variant_id", "units_stored", "price_stored", "discount_stored")
+    found = bulk.fetch(OrderItem, columns, key="order_id", values=order_ids)
+    return _nth(pl.DataFrame(found, schema={name: pl.Int64() for name in names}, orient="row").sort("id"))
+
+
+def _write_lines(lines: pl.DataFrame, old_ids: list[int]) -> tuple[Counts, set[int], int]:
+    """Write the lines: counts, the stored orders whose lines changed, and the cents in lines kept for their returns."""
+    values = ["units", "unit_price", "discount", "amount"]
+    if not old_ids:
+        bulk.insert(OrderItem, lines.select("order_id", "variant_id", *values))
+        return Counts(lines.height), set(), 0
+    stored = _stored_lines(old_ids)
+    joined = _nth(lines).join(stored, on=LINE_KEY, how="left", maintain_order="left")
+    new = joined.filter(pl.col("id").is_null())
+    bulk.insert(OrderItem, new.select("order_id", "variant_id", *values))
+    differs = joined.filter(
+        (pl.col("units") != pl.col("units_stored"))
+        | ((pl.col("unit_price") * 10_000).cast(pl.Int64) != pl.col("price_stored"))
+        | ((pl.col("discount") * 100).cast(pl.Int64) != pl.col("discount_stored"))
+    )
+    bulk.update(OrderItem, differs.select("id", *values))
+    surplus = stored.join(joined, on=LINE_KEY, how="anti")
+    returned = {pk for (pk,) in bulk.fetch(OrderReturn, ["item_id"], key="item_id", values=surplus["id"])}
+    gone = surplus.filter(~pl.col("id").is_in(list(returned)))
+    OrderItem.objects.filter(pk__in=gone["id"].to_list()).delete()
+    kept = bulk.fetch(OrderItem, [bulk.scaled("amount", 100)], key="id", values=sorted(returned))
+    touched = {*new["order_id"], *differs["order_id"], *gone["order_id"]} & set(old_ids)
+    same = joined.height - new.height - differs.height
+    counts = Counts(new.height, same, differs.height + gone.height, len(returned))
+    return counts, touched, sum(cents for (cents,) in kept)
+
+
+def returns(frame: pl.DataFrame, *, batch: int = 20_000, progress: Progress | None = None) -> Counts:
+    """Write `canonical.RETURNS` beside the order lines they belong to; a stored reference takes the file's values.
+
+    Raises BadFrame when the line does not exist, or more units would come back than the line sold.
+    """
+    frame = canonical.check(frame, "returns")
+    must_be_distinct(frame, ["reference"], "returns")
+    if (bad := frame.filter((pl.col("units") < 1) | (pl.col("amount") < 0))).height:
+        raise BadFrame(f"return {bad['reference'][0]}: units must be at least 1 and the amount at least 0")
+    frame = frame.join(sku_ids(frame["sku"], "returns"), on="sku", how="left", maintain_order="left")
+    frame = frame.with_columns(nth=pl.col("line").fill_null(0)).sort("returned_at", "reference")
+    done = Counts()
+    for part in frame.iter_slices(batch):
+        with transaction.atomic():
+            done += _write_returns(part)
+        if progress:
+            progress(part.height)
+    return done
+
+
+def _write_returns(part: pl.DataFrame) -> Counts:
+    found = bulk.fetch(Order, ["order_number", "id"], key="order_number", values=part["order_number"].unique())
+    ids = pl.DataFrame(found, schema={"order_number": pl.String, "order_id": pl.Int64}, orient="row")
+    items = _stored_lines(ids["order_id"].to_list()).select(*LINE_KEY, "units_stored", item_id="id")
+    part = part.join(ids, on="order_number", how="left", maintain_order="left")
+    part = part.join(items, on=LINE_KEY, how="left", maintain_order="left")
+    if (lost := part.filter(pl.col("item_id").is_null())).height:
+        row = lost.row(0, named=True)
+        raise BadFrame(
+            f"return {row['reference']}: order {row['order_number']} has no line {row['nth'] + 1} of SKU {row['sku']}"
+        )
+    columns = ["id", "reference", "item_id", "units", bulk.scaled("amount", 100)]
+    stored = pl.DataFrame(
+        bulk.fetch(OrderReturn, columns, key="reference", values=part["reference"]),
+        schema={"id": pl.Int64, "reference": pl.String, "item_was": pl.Int64, "was": pl.Int64, "cents_were": pl.Int64},
+        orient="row",
+    )
+    joined = part.join(stored, on="reference", how="left", maintain_order="left")
+    new = joined.filter(pl.col("id").is_null())
+    values = ["item_id", "units", "amount", "returned_at"]
+    bulk.insert(OrderReturn, new.select("reference", *values))
+    differs = joined.filter(
+        (pl.col("item_id") != pl.col("item_was"))
+        | (pl.col("units") != pl.col("was"))
+        | ((pl.col("amount") * 100).cast(pl.Int64) != pl.col("cents_were"))
+    )
+    bulk.update(OrderReturn, differs.select("id", *values))
+    _check_units(joined)
+    return Counts(new.height, joined.height - new.height - differs.height, differs.height)
+
+
+def _check_units(joined: pl.DataFrame) -> None:
+    sold = joined.select("item_id", "units_stored", "order_number", "sku").unique("item_id")
+    found = bulk.fetch(OrderReturn, ["item_id", "units"], key="item_id", values=sold["item_id"])
+    back = pl.DataFrame(found, schema={"item_id": pl.Int64, "back": pl.Int64}, orient="row")
+    back = back.group_by("item_id").agg(pl.col("back").sum())
+    if (over := sold.join(back, on="item_id").filter(pl.col("back") > pl.col("units_stored"))).height:
+        row = over.sort("order_number", "sku").row(0, named=True)
+        raise BadFrame(
+            f"order {row['order_number']}, SKU {row['sku']}: {row['back']} units would have come back of "
+            f"{row['units_stored']} sold"
+        )
