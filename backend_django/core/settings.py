@@ -24,6 +24,7 @@ if not SECRET_KEY:
     SECRET_KEY = private_file("secret_key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 
 if PRODUCTION:
@@ -139,6 +140,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="Europe/Madrid")
 """The shop's own time zone: it decides where a business day begins and ends."""
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
+WHITENOISE_USE_FINDERS = not PRODUCTION  # no collectstatic needed to look at it
 MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR / "media"
 

