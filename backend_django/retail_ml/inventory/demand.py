@@ -1,0 +1,454 @@
+"""How much of each variant will be asked for: mean per day, and variance over the time that stock must last.
+
+The mean weighs the last 28, 91 and 182 days, each shrunk to the last year's rate, which itself is shrunk to the
+category while an item is new; a variant that was sold a year ago is moved by what happened then in the weeks that
+now lie ahead. The variance is what such forecasts really missed by, over rolling origins, shrunk by half to a law
+pooled over the shop. Demand is units sold: purchases reversed on the same day are taken out, later returns are not
+subtracted (they come back as stock, and the next look at the shelf counts them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from retail_ml import frames
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+WINDOWS = ((28, 0.45), (91, 0.35), (182, 0.20))
+"""Days looked back, and the weight of each in the mean."""
+PSEUDO_DAYS = 5.0
+"""Open days of last year's rate that are added to each window: no window alone can bring a forecast to zero."""
+NEW_DAYS = 91
+"""Open days after which an item stands on its own history alone."""
+YEAR_AGO_PSEUDO_DAYS = 30.0
+ORIGINS = 39
+"""Weekly origins whose errors make the variance."""
+OWN_WEIGHT = 0.5
+"""Weight of an item's own (log) variance beside the pooled law's."""
+MIN_RATIO = 1.02
+"""The variance is never below this multiple of the mean."""
+DEFAULT_LAW = (0.7, 1.5)
+"""log variance = a + b·log mean, where a shop is too small for a law of its own: overdispersed on purpose."""
+KEEP_DAYS = 1_000
+CLOSED_SHARE, REGULAR_SHARE = 0.05, 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Units of each variant and the shop's open days, as running totals over days 0…T.
+
+    `units[i, t]` is what variant i sold before day t; `shop_open[t]` how many open days there were before t;
+    `open_days` the same for the days on which a variant was there to be bought, one row for all or one for each.
+    `start` is the day on which a variant came into the range (T when it has not yet).
+    """
+
+    variant_ids: npt.NDArray[np.str_]
+    first_day: date
+    units: Floats
+    shop_open: Floats
+    open_days: Floats
+    start: Ints
+    group: Ints
+
+    @property
+    def days(self) -> int:
+        """T, the number of days covered."""
+        return self.units.shape[1] - 1
+
+    def open_between(self, low: Ints, high: Ints) -> Floats:
+        """Open days from `low` up to before `high`, both (N, K)."""
+        if self.open_days.shape[0] == 1:
+            return self.open_days[0][high] - self.open_days[0][low]
+        return np.take_along_axis(self.open_days, high, 1) - np.take_along_axis(self.open_days, low, 1)
+
+    def until(self, at: int) -> History:
+        """The same history as it stood before day `at`."""
+        cut = slice(0, at + 1)
+        return History(
+            self.variant_ids,
+            self.first_day,
+            self.units[:, cut],
+            self.shop_open[cut],
+            self.open_days[:, cut],
+            np.minimum(self.start, at),
+            self.group,
+        )
+
+
+def history(lines: pl.DataFrame, variants: pl.DataFrame, *, until: date) -> History:
+    """Running totals of `lines` (`frames.ORDER_LINES`) for `variants` (`variant_id, category, created`), to `until`.
+
+    Variants come out sorted by id. A variant counts as in the range from its first sale, or from `created` where
+    that is earlier; one that was never sold and whose `created` is unknown, or later than a week after `until`
+    (records written by an import), counts from the shop's first day.
+
+    >>> lines = pl.DataFrame({"customer_id": ["7"], "variant_id": ["v"], "day": [date(2026, 1, 1)], "units": [3.0],
+    ...                       "is_return": [False]})
+    >>> variants = pl.DataFrame({"variant_id": ["v"], "category": [""], "created": pl.Series([None], dtype=pl.Date)})
+    >>> history(lines, variants, until=date(2026, 1, 3)).units.tolist()
+    [[0.0, 3.0, 3.0, 3.0]]
+    """
+    sold = (
+        frames.net_same_day(lines)
+        .filter((pl.col("units") > 0) & ~pl.col("is_return") & (pl.col("day") <= until))
+        .group_by("variant_id", "day")
+        .agg(pl.col("units").sum())
+    )
+    variants = variants.unique("variant_id").sort("variant_id")
+    first = sold["day"].min()
+    first_day = max(first, until - timedelta(days=KEEP_DAYS - 1)) if isinstance(first, date) else until
+    days = (until - first_day).days + 1
+    shop_days = np.zeros(days)
+    in_time = sold.with_columns(t=(pl.col("day") - first_day).dt.total_days()).filter(pl.col("t") >= 0)
+    shop_days[in_time["t"].unique().to_numpy()] = 1.0
+    cells = in_time.join(variants.select("variant_id").with_row_index("i"), on="variant_id").sort("i", "t")
+    daily = np.zeros((len(variants), days))
+    daily[cells["i"].to_numpy(), cells["t"].to_numpy()] = cells["units"].to_numpy()
+    shop_open = _running(_open(shop_days, first_day.weekday())[None, :])
+    category = variants["category"].fill_null("")
+    return History(
+        variants["variant_id"].to_numpy().astype(str) if len(variants) else np.empty(0, "<U1"),
+        first_day,
+        _running(daily),
+        shop_open[0],
+        shop_open,
+        _starts(sold, variants, first_day=first_day, until=until),
+        category.rank("dense").fill_null(1).cast(pl.Int64).to_numpy() - 1,
+    )
+
+
+def _running(daily: Floats) -> Floats:
+    return np.concatenate([np.zeros((daily.shape[0], 1)), np.cumsum(daily, axis=1)], axis=1)
+
+
+def _open(shop_days: Floats, first_weekday: int) -> Floats:
+    """Which days the shop was open: on weekdays it regularly sells, the empty days are closed days."""
+    weekday = (first_weekday + np.arange(len(shop_days))) % 7
+    seen = np.bincount(weekday, minlength=7)
+    share = np.bincount(weekday, weights=shop_days, minlength=7) / np.maximum(seen, 1)
+    regular = (share >= REGULAR_SHARE) & (seen >= 4)
+    never = (share <= CLOSED_SHARE) & (seen >= 4) & bool(regular.any())
+    return np.where((regular | never)[weekday], shop_days, 1.0)
+
+
+def _starts(sold: pl.DataFrame, variants: pl.DataFrame, *, first_day: date, until: date) -> Ints:
+    days = (until - first_day).days + 1
+    firsts = sold.group_by("variant_id").agg(first=pl.col("day").min())
+    start = (
+        variants.join(firsts, on="variant_id", how="left", maintain_order="left")
+        .with_columns(
+            known=pl.when(pl.col("created") <= until + timedelta(days=7)).then(pl.col("created")).otherwise(None)
+        )
+        .select(start=(pl.min_horizontal("first", "known").fill_null(first_day) - first_day).dt.total_days())
+    )
+    return np.clip(start["start"].to_numpy().astype(np.int64), 0, days)
+
+
+# --- the mean -------------------------------------------------------------------------------------
+
+
+def _window(h: History, at: Ints, days: int) -> tuple[Floats, Floats]:
+    """Units and open days of the last `days` days before each origin: (N, K) each."""
+    low = np.maximum(at - days, 0)
+    sold = h.units[:, at] - h.units[:, low]
+    wide = np.broadcast_to(at, sold.shape)
+    return sold, h.open_between(np.minimum(np.maximum(low, h.start[:, None]), wide), wide)
+
+
+def prior(h: History) -> tuple[Floats, Floats]:
+    """Gamma prior (k, θ) of the units per open day of a new item, from the items of its category: (N,) each.
+
+    k and θ by the method of moments over items with at least 28 open days; θ at least 14 and at most 91 days, since
+    units come in lots and one purchase says less than Poisson would have it. Zero where nothing was ever sold.
+
+    >>> lines = pl.DataFrame({"customer_id": ["7"], "variant_id": ["v"], "day": [date(2026, 1, 1)], "units": [3.0],
+    ...                       "is_return": [False]})
+    >>> variants = pl.DataFrame({"variant_id": ["v"], "category": [""], "created": pl.Series([None], dtype=pl.Date)})
+    >>> [round(float(x[0]), 3) for x in prior(history(lines, variants, until=date(2026, 1, 30)))]
+    [9.1, 91.0]
+    """
+    now = np.array([h.days])
+    sold, open_ = (a[:, 0] for a in _window(h, now, 365))
+    groups = int(h.group.max(initial=0)) + 1
+    known = open_ >= 28
+    mean, spread, count = _moments(np.where(known, sold / np.maximum(open_, 1), 0.0), known, h.group, groups=groups)
+    # A category of few items leans on the shop as a whole; a shop of few days has nothing but its total.
+    all_sold, all_open = float(sold.sum()), float(open_.sum())
+    shop_mean = all_sold / all_open if all_open else 0.0
+    mean = (mean * count + 5 * shop_mean) / (count + 5)
+    theta = np.clip(mean / np.maximum(spread, 1e-12), 14.0, float(NEW_DAYS))
+    return (mean * theta)[h.group], theta[h.group]
+
+
+def _moments(rate: Floats, known: Bools, group: Ints, *, groups: int) -> tuple[Floats, Floats, Floats]:
+    count = np.bincount(group[known], minlength=groups).astype(float)
+    mean = np.bincount(group[known], weights=rate[known], minlength=groups) / np.maximum(count, 1)
+    square = np.bincount(group[known], weights=rate[known] ** 2, minlength=groups) / np.maximum(count, 1)
+    return mean, np.maximum(square - mean**2, 0.0), count
+
+
+def base_rate(h: History, at: Ints, gamma: tuple[Floats, Floats]) -> Floats:
+    """Units per open day, seen from each origin: Σ weight·(sales_w + 5·r365)/(open days_w + 5), shape (N, K).
+
+    r365 = (sales + k·f)/(open days + θ·f) with the `prior` (k, θ) fading out: f = 1 - open days/91, not below 0.
+
+    >>> h = History(np.array(["v"]), date(2026, 1, 1), np.arange(366.0)[None, :] * 2, np.arange(366.0),
+    ...             np.arange(366.0)[None, :], np.array([0]), np.array([0]))
+    >>> round(float(base_rate(h, np.array([365]), (np.zeros(1), np.full(1, 14.0)))[0, 0]), 6)
+    2.0
+    """
+    sold, open_ = _window(h, at, 365)
+    fade = np.maximum(1 - open_ / NEW_DAYS, 0.0)
+    weight = open_ + gamma[1][:, None] * fade
+    year = np.divide(sold + gamma[0][:, None] * fade, weight, out=np.zeros_like(sold), where=weight > 0)
+    rate = np.zeros_like(year)
+    for days, share in WINDOWS:
+        sold, open_ = _window(h, at, days)
+        rate += share * (sold + PSEUDO_DAYS * year) / (open_ + PSEUDO_DAYS)
+    return rate
+
+
+def year_ago_ratio(h: History, at: Ints, protection: Ints, gamma: tuple[Floats, Floats]) -> Floats:
+    """√ of what the days ahead brought a year ago against the rate before them, (N, K), within 0.4…2.5.
+
+    Each variant's ratio is shrunk with 30 open days to the shop's. 1 where less than a year and 8 weeks is known.
+
+    >>> h = History(np.array(["v"]), date(2026, 1, 1), np.arange(366.0)[None, :], np.arange(366.0),
+    ...             np.arange(366.0)[None, :], np.array([0]), np.array([0]))
+    >>> year_ago_ratio(h, np.array([365]), np.array([21]), (np.zeros(1), np.full(1, 14.0))).tolist()
+    [[1.0]]
+    """
+    ratio = np.ones((len(h.start), len(at)))
+    known = np.flatnonzero(at - 365 >= 56)
+    if not len(known):
+        return ratio
+    then = at[known] - 365
+    rate = base_rate(h, then, gamma)
+    low = np.broadcast_to(then, rate.shape)
+    high = low + np.minimum(protection, 365)[:, None]
+    sold = np.take_along_axis(h.units, high, 1) - np.take_along_axis(h.units, low, 1)
+    open_ = h.shop_open[high] - h.shop_open[low]
+    seen = h.start[:, None] <= low - 28
+    expected = np.where(seen, rate * open_, 0.0)
+    total = expected.sum(axis=0)
+    shop = np.divide(np.where(seen, sold, 0.0).sum(axis=0), total, out=np.ones_like(total), where=total > 0)
+    own = np.divide(
+        sold + YEAR_AGO_PSEUDO_DAYS * rate * shop,
+        rate * (open_ + YEAR_AGO_PSEUDO_DAYS),
+        out=np.broadcast_to(shop, rate.shape).copy(),
+        where=seen & (rate > 0),
+    )
+    ratio[:, known] = np.clip(np.sqrt(own), 0.4, 2.5)
+    return ratio
+
+
+def open_share(h: History, at: Ints) -> Floats:
+    """Share of the last 91 days (or all there are) on which the shop was open, (K,)."""
+    low = np.maximum(at - 91, 0)
+    return (h.shop_open[at] - h.shop_open[low]) / np.maximum(at - low, 1)
+
+
+def daily_mean(h: History, at: Ints, protection: Ints, gamma: tuple[Floats, Floats]) -> Floats:
+    """Units per calendar day expected of the days after each origin, (N, K)."""
+    return base_rate(h, at, gamma) * year_ago_ratio(h, at, protection, gamma) * open_share(h, at)
+
+
+# --- the variance ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """What past forecasts missed by: per variant mean forecast, mean squared error and number of origins."""
+
+    forecast: Floats
+    squared: Floats
+    origins: Ints
+    bias: float
+    """Demand over forecast in the last 10 closed weeks, whole shop, within 0.7…1.4."""
+
+
+def past_errors(h: History, protection: Ints, gamma: tuple[Floats, Floats]) -> Errors:
+    """Errors of the forecast of `protection` days (whole, per variant) over up to 39 weekly origins."""
+    count = len(h.start)
+    longest = int(protection.max(initial=1))
+    first, last = 28, h.days - int(protection.min(initial=1))
+    at = np.arange(last, first - 1, -7)[: ORIGINS + -(-longest // 7)]
+    if not len(at) or not count:
+        return Errors(np.zeros(count), np.zeros(count), np.zeros(count, np.int64), 1.0)
+    end = at[None, :] + protection[:, None]
+    closed = (end <= h.days) & (h.start[:, None] < at)
+    closed &= np.cumsum(closed, axis=1) <= ORIGINS
+    forecast = daily_mean(h, at, protection, gamma) * protection[:, None]
+    actual = np.take_along_axis(h.units, np.minimum(end, h.days), 1) - h.units[:, at]
+    origins = closed.sum(axis=1)
+    many = np.maximum(origins, 1)
+    recent = closed & (np.cumsum(closed, axis=1) <= 10)
+    foreseen = float(forecast[recent].sum())
+    bias = float(np.clip(actual[recent].sum() / foreseen, 0.7, 1.4)) if foreseen > 0 and len(at) >= 10 else 1.0
+    return Errors(
+        np.where(closed, forecast, 0).sum(axis=1) / many,
+        np.where(closed, (actual - forecast) ** 2, 0).sum(axis=1) / many,
+        origins,
+        bias,
+    )
+
+
+def power_law(mean: Floats, variance: Floats, *, bins: int = 12) -> tuple[float, float]:
+    """(a, b) of log variance = a + b·log mean, through the totals of `bins` equal groups ordered by mean.
+
+    Taylor's power law, rescaled so that its variances add up to those found. Fewer than 3 items per parameter:
+    `DEFAULT_LAW`. The exponent is held within 0.9…2.
+
+    >>> mean = np.linspace(1, 100, 200)
+    >>> [round(x, 1) for x in power_law(mean, 3 * mean**1.5)]
+    [1.2, 1.5]
+    """
+    good = (mean > 0) & (variance > 0)
+    if good.sum() < 6:
+        return DEFAULT_LAW
+    order = np.argsort(mean[good], kind="stable")
+    x, y = mean[good][order], variance[good][order]
+    edges = np.unique(np.linspace(0, len(x), min(bins, len(x) // 2) + 1).astype(int))
+    sizes = np.diff(edges)
+    log_x = np.log(np.add.reduceat(x, edges[:-1]) / sizes)
+    log_y = np.log(np.add.reduceat(y, edges[:-1]) / sizes)
+    spread = float(((log_x - log_x.mean()) ** 2).sum())
+    slope = float(((log_x - log_x.mean()) * (log_y - log_y.mean())).sum()) / spread if spread > 1e-9 else 1.5
+    slope = min(max(slope, 0.9), 2.0)
+    return float(np.log(y.sum() / (x**slope).sum())), slope
+
+
+def error_variance(errors: Errors, mean: Floats, protection: Ints) -> Floats:
+    """Variance of demand over the protection period at today's `mean` of it: own errors and the pooled law, half each.
+
+    One law per protection period that at least 60 variants share, else one over all. An item's own weight grows to a
+    half over 20 origins. Moved from the mean of the past forecasts to today's by the law's exponent (0.9…1.3).
+    """
+    variance = np.zeros_like(mean)
+    lengths, where, sizes = np.unique(protection, return_inverse=True, return_counts=True)
+    common = power_law(errors.forecast, errors.squared)
+    for j in range(len(lengths)):  # over lead times, a few dozen at most; not over variants
+        mine = where == j
+        past, squared = errors.forecast[mine], errors.squared[mine]
+        a, b = power_law(past, squared) if sizes[j] >= 60 else common
+        own = OWN_WEIGHT * np.minimum(errors.origins[mine] / 20, 1.0) * ((past > 0) & (squared > 0))
+        at_past = np.where(past > 0, past, mean[mine])
+        law = a + b * np.log(np.maximum(at_past, 1e-9))
+        mixed = own * np.log(np.maximum(squared, 1e-12)) + (1 - own) * law
+        moved = mixed + np.clip(b, 0.9, 1.3) * np.log(np.maximum(mean[mine], 1e-9) / np.maximum(at_past, 1e-9))
+        variance[mine] = np.where(mean[mine] > 0, np.exp(np.minimum(moved, 60.0)), 0.0)
+    return variance
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """What is expected of each variant; arrays of one entry per variant, units and days."""
+
+    daily: Floats
+    """Units per calendar day."""
+    protection: Ints
+    """Days that one decision must cover: review + lead time, whole days."""
+    mean: Floats
+    variance: Floats
+    """Over the protection period, the lead time's own spread included."""
+    origins: Ints
+    bias: float
+
+    @property
+    def ratio(self) -> Floats:
+        """Variance over mean, at least 1.02: the same for any number of days."""
+        return np.maximum(np.divide(self.variance, self.mean, out=np.ones_like(self.mean), where=self.mean > 0), 1.02)
+
+
+def estimate(
+    h: History,
+    *,
+    protection: Ints,
+    lead_sd: Floats,
+    daily: Floats | None = None,
+    debias: bool = True,
+) -> Demand:
+    """Mean and variance of each variant's demand in the days after the history ends.
+
+    `protection` days per variant (at least 1), `lead_sd` the lead time's standard deviation in days. With `daily`
+    (units per calendar day, NaN where unknown) that mean is used instead of the own one, with the errors of the
+    own one: a better forecast only makes the stock safer.
+    """
+    gamma = prior(h)
+    errors = past_errors(h, protection, gamma)
+    own = daily_mean(h, np.array([h.days]), protection, gamma)[:, 0] * (errors.bias if debias else 1.0)
+    if daily is not None:
+        own = np.where(np.isfinite(daily), np.maximum(daily, 0.0), own)
+    mean = own * protection
+    variance = error_variance(errors, mean, protection)
+    # A new item's rate is itself uncertain: the gamma posterior's share, mean²/shape.
+    sold, open_ = (a[:, 0] for a in _window(h, np.array([h.days]), 365))
+    shape = sold + gamma[0]
+    new = (open_ < NEW_DAYS) & (shape > 0)
+    spread = mean + np.divide(mean**2, shape, out=np.zeros_like(mean), where=new)
+    variance = np.where(new, np.maximum(variance, spread), variance) + (own * lead_sd) ** 2
+    return Demand(own, protection, mean, np.maximum(variance, MIN_RATIO * mean), errors.origins, errors.bias)
+
+
+def split(total: Floats, product: Ints, recent: Floats, *, pseudo_units: float = 5.0) -> Floats:
+    """A product's demand shared out over its variants by their recent units, shrunk to equal shares.
+
+    `total` per product, `product` its row for each variant (-1: none, gives NaN), `recent` units per variant. A
+    product's shares add up to one: (units + 5/n)/(Σ units + 5) with n variants.
+
+    >>> split(np.array([10.0]), np.array([0, 0]), np.array([15.0, 0.0])).tolist()
+    [8.75, 1.25]
+    """
+    there = product >= 0
+    row = np.where(there, product, 0)
+    count = np.bincount(row[there], minlength=len(total))
+    units = np.bincount(row[there], weights=recent[there], minlength=len(total))
+    if not len(total):
+        return np.full(len(product), np.nan)
+    share = (recent + pseudo_units / np.maximum(count[row], 1)) / (units[row] + pseudo_units)
+    return np.where(there, total[row] * share, np.nan)
+
+
+def facts(h: History) -> dict[str, npt.NDArray[Any]]:
+    """What is known of each variant's past: units sold, selling days, last sale, interval, class of demand.
+
+    `sold_365` and `sold_91` units; `selling_days` in the last year; `days_known` open days since it came into the
+    range; `idle_days` since the last sale (-1: none in the history); `interval` days between selling days (NaN
+    below two); `kind` 0 smooth, 1 erratic, 2 intermittent, 3 lumpy (Syntetos, Boylan & Croston 2005), -1 unknown.
+    """
+    now, low = h.days, max(h.days - 365, 0)
+    daily = np.diff(h.units[:, low:], axis=1)
+    selling = daily > 0
+    count = selling.sum(axis=1)
+    start = np.minimum(np.maximum(h.start, low), now)
+    open_ = h.shop_open[now] - h.shop_open[start]
+    interval = np.divide(now - start, count, out=np.full(len(count), np.nan), where=count >= 2)
+    mean = np.divide(daily.sum(axis=1), count, out=np.zeros(len(count)), where=count > 0)
+    square = np.divide((daily**2).sum(axis=1), count, out=np.zeros(len(count)), where=count > 0)
+    cv2 = np.divide(square - mean**2, mean**2, out=np.zeros(len(count)), where=mean > 0)
+    adi = np.divide(open_, count, out=np.full(len(count), np.inf), where=count > 0)
+    everything = np.diff(h.units, axis=1) > 0
+    idle = np.where(everything.any(axis=1), np.argmax(everything[:, ::-1], axis=1) if now else -1, -1)
+    return {
+        "sold_365": daily.sum(axis=1),
+        "sold_91": h.units[:, now] - h.units[:, max(now - 91, 0)],
+        "sold_7": h.units[:, now] - h.units[:, max(now - 7, 0)],
+        "selling_days": count.astype(np.int64),
+        "days_known": open_,
+        "range_days": (now - np.minimum(h.start, now)).astype(np.int64),
+        "idle_days": idle.astype(np.int64),
+        "interval": interval,
+        "kind": np.where(count < 2, -1, 2 * (adi >= 1.32) + (cv2 >= 0.49)).astype(np.int64),
+    }
