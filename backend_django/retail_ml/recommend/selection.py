@@ -1,0 +1,153 @@
+"""Which rule serves: the richest that the shop's own later baskets do not speak against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from retail_ml.recommend import evaluation
+from retail_ml.recommend.base import Recommender
+from retail_ml.recommend.data import Sales
+from retail_ml.recommend.evaluation import Case, Measure
+from retail_ml.recommend.models import BasketCompletion, HybridPage, PersonalBlend, PopularContent, Popularity
+from retail_ml.recommend.tables import Tables
+
+SMALL_ORDERS, SMALL_PRODUCTS = 30, 10
+"""Below either, co-purchases say too little: popularity and content serve."""
+BASELINE = "popularity"
+
+Rungs = dict[str, Callable[[], Recommender]]
+RUNGS: dict[str, Rungs] = {  # richest first; the last is the baseline
+    "page": {"hybrid": HybridPage, "popularity_content": PopularContent, BASELINE: Popularity},
+    "basket": {"co_purchase": BasketCompletion, BASELINE: Popularity},
+    "customer": {"personal": PersonalBlend, BASELINE: Popularity},
+}
+CASES: dict[str, Callable[..., list[Case]]] = {
+    "page": evaluation.page_cases,
+    "basket": evaluation.basket_cases,
+    "customer": evaluation.customer_cases,
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """All rungs fitted on what lies before `start` and asked about start…end; None: nobody to ask about."""
+
+    start: date
+    end: date
+    orders_before: int
+    products_before: int
+    measures: dict[str, dict[str, Measure | None]]
+
+    @property
+    def small(self) -> bool:
+        """Too little was known before the window for co-purchases."""
+        return self.orders_before < SMALL_ORDERS or self.products_before < SMALL_PRODUCTS
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What serves on one surface, its measure on the test window, and the baseline's on the same questions."""
+
+    method: str
+    measure: Measure | None
+    baseline: Measure | None
+    passed_over: dict[str, Measure] = field(default_factory=dict)
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """Better than popularity on later baskets? None when there was nothing to ask about."""
+        if self.measure is None or self.baseline is None:
+            return None
+        return self.measure.beats(self.baseline)
+
+    def rounded(self) -> dict[str, Any]:
+        """For a receipt."""
+        return {
+            "method": self.method,
+            "measured": self.measure.rounded() if self.measure else None,
+            "baseline": {"name": BASELINE, **self.baseline.rounded()} if self.baseline else None,
+            "passed_over": {name: measure.rounded() for name, measure in self.passed_over.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rung of each surface, and the windows on which it was chosen and tested (None: too short a history)."""
+
+    surfaces: dict[str, Surface]
+    validation: Trial | None
+    test: Trial | None
+    small: bool
+
+
+def trial(sales: Sales, start: date, end: date, *, seed: int) -> Trial:
+    """Fit every rung on the baskets before `start` and ask it about those of start…end.
+
+    Nothing of the window reaches the tables: `Sales.before` leaves out its baskets and the products first sold in
+    it.
+    """
+    known = sales.before(start)
+    tables = Tables.learn(known)
+    measures: dict[str, dict[str, Measure | None]] = {}
+    for surface, rungs in RUNGS.items():
+        cases = CASES[surface](sales, start, end, seed=seed)
+        measures[surface] = {name: evaluation.measure(model().attach(tables), cases) for name, model in rungs.items()}
+    return Trial(start, end, known.orders, len(known.products), measures)
+
+
+def choose(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda step: None) -> Choice:
+    """Choose a rung per surface on one window, and test it on the next; both end with the data.
+
+    The validation window (the 28 days before the test window) chooses. The test window only measures, with one
+    exception, and that only downwards: what loses to popularity there is not served.
+    """
+    small = sales.orders < SMALL_ORDERS or len(sales.products) < SMALL_PRODUCTS
+    validation = test = None
+    if (window := evaluation.test_window(sales, end=sales.as_of)) is not None:
+        progress("validate")
+        earlier = evaluation.test_window(sales, end=window[0] - timedelta(days=1))
+        if earlier is not None and not small:
+            found = trial(sales, *earlier, seed=seed)
+            validation = None if found.small else found
+        progress("test")
+        test = trial(sales, *window, seed=seed)
+    surfaces = {surface: _surface(surface, small, validation, test) for surface in RUNGS}
+    return Choice(surfaces, validation, test, small)
+
+
+def _surface(surface: str, small: bool, validation: Trial | None, test: Trial | None) -> Surface:
+    rungs = list(RUNGS[surface])
+    tested = test.measures[surface] if test else dict.fromkeys(rungs)
+    baseline = tested[BASELINE]
+    if baseline is None:  # no later basket to ask about: nothing speaks for the richer rungs
+        return Surface(_untested(surface), None, None)
+    start = rungs[1:] if small else rungs
+    if validation is not None and (best := _best(validation.measures[surface], start)) is not None:
+        start = start[start.index(best) :]
+    passed_over = {}
+    for name in start:
+        measure = tested[name]
+        if measure is not None and not baseline.beats(measure):
+            return Surface(name, measure, baseline, passed_over)
+        if measure is not None:
+            passed_over[name] = measure
+    return Surface(BASELINE, baseline, baseline, passed_over)
+
+
+def _best(measures: dict[str, Measure | None], rungs: list[str]) -> str | None:
+    """The best of `rungs` (as good: the simpler); None when they were not measured."""
+    best = None
+    for name in reversed(rungs):
+        measure = measures[name]
+        if measure is None:
+            return None
+        if best is None or measure.beats(best[1]):
+            best = (name, measure)
+    return best[0] if best else None
+
+
+def _untested(surface: str) -> str:
+    return "popularity_content" if surface == "page" else BASELINE
