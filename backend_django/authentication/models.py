@@ -11,7 +11,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.crypto import get_random_string
+from django.utils.crypto import get_random_string, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 
@@ -75,6 +75,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("may open the admin"), default=False)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
+    session_number = models.PositiveIntegerField(
+        _("session number"), default=0, editable=False,
+        help_text=_("Raising it ends every session and every token of this user."),
+    )  # fmt: skip
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -90,7 +94,11 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(Lower("email"), name="user_email_case_insensitive"),
             models.UniqueConstraint(fields=["source", "external_id"], name="user_external_id_in_source"),
         ]
-        indexes = [models.Index(fields=["role", "id"], name="user_role")]
+        indexes = [
+            models.Index(fields=["role", "id"], name="user_role"),
+            models.Index(fields=["external_id"], name="user_external_id"),
+            models.Index(fields=["last_name"], name="user_last_name"),
+        ]
 
     def __str__(self) -> str:
         return self.email or self.full_name or f"{self.source} {self.external_id or self.pk}"
@@ -104,12 +112,19 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Django's name for `full_name`."""
         return self.full_name
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's session hash, which ends with the password, made to end with `session_number` too."""
+        value = f"{self.password}|{self.session_number}"
+        return salted_hmac("authentication.User.session", value, secret=secret, algorithm="sha256").hexdigest()
+
     def normalise(self) -> None:
-        """Lower the e-mail, turn empty keys into none, and let the role `admin` imply staff."""
+        """Lower the e-mail, turn empty keys into none; the role `admin` implies staff, a customer is never staff."""
         self.email = (self.email or "").strip().lower() or None
         self.external_id = (self.external_id or "").strip() or None
         if self.role == Role.ADMIN or self.is_superuser:
             self.is_staff = True
+        elif self.role == Role.CUSTOMER:
+            self.is_staff = False
 
     def clean(self) -> None:
         """Normalise before the form checks uniqueness."""

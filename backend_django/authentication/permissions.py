@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import BasePermission
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from authentication.models import Role
+
+if TYPE_CHECKING:  # rest_framework.views itself loads this module: importing it here would go round in a circle
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
 
 
 class IsSuperuserOrAdmin(BasePermission):

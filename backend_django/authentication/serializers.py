@@ -1,0 +1,77 @@
+"""What the sign-in calls take and answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from authentication.models import User
+
+
+class PasswordField(serializers.CharField):
+    """A password: taken as typed (blanks count), never answered."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            write_only=True, trim_whitespace=False, max_length=256, style={"input_type": "password"}, **kwargs
+        )
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    """Who is signed in."""
+
+    class Meta:
+        model = User
+        fields = ["id", "email", "first_name", "last_name", "full_name", "role", "is_superuser"]
+        read_only_fields = fields
+
+
+class LoginSerializer(serializers.Serializer[Any]):
+    """E-mail and password."""
+
+    email = serializers.EmailField(max_length=254)
+    password = PasswordField()
+
+
+class TokenPairSerializer(serializers.Serializer[Any]):
+    """A pair of tokens."""
+
+    access = serializers.CharField(read_only=True, help_text="Send it as `Authorization: Bearer …`; 30 minutes.")
+    refresh = serializers.CharField(read_only=True, help_text="Gives one new pair, once; 7 days.")
+
+
+class LoginAnswerSerializer(TokenPairSerializer):
+    """A pair of tokens and whose they are."""
+
+    user = UserSerializer(read_only=True)
+
+
+class RefreshSerializer(serializers.Serializer[Any]):
+    """A refresh token."""
+
+    refresh = serializers.CharField(max_length=4_000)
+
+
+class ChangePasswordSerializer(serializers.Serializer[Any]):
+    """The present password and the new one; the context holds the request."""
+
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+    def validate_current_password(self, value: str) -> str:
+        """It must be the user's."""
+        if not self.context["request"].user.check_password(value):
+            raise serializers.ValidationError(_("This is not your present password."), code="wrong_password")
+        return value
+
+    def validate_new_password(self, value: str) -> str:
+        """It must pass Django's validators."""
+        try:
+            validate_password(value, self.context["request"].user)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+        return value

@@ -1,0 +1,121 @@
+"""Signing in and out over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_logged_in
+from django.db import transaction
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from authentication import lockout, tokens
+from authentication import schema as schema  # noqa: PLC0414  # imported for its effect: it registers the scheme
+from authentication.models import User
+from authentication.serializers import (
+    ChangePasswordSerializer,
+    LoginAnswerSerializer,
+    LoginSerializer,
+    RefreshSerializer,
+    TokenPairSerializer,
+    UserSerializer,
+)
+
+
+class OpenView(APIView):
+    """A call that needs no token: one that is sent is not even looked at, so that an old one does no harm."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Makes a refusal 401 rather than 403."""
+        return 'Bearer realm="api"'
+
+
+class SignedInView(APIView):
+    """A call for everyone who is signed in, whatever the role."""
+
+    permission_classes = (IsAuthenticated,)
+
+
+class LoginView(OpenView):
+    """Sign in."""
+
+    @extend_schema(tags=["auth"], request=LoginSerializer, responses={200: LoginAnswerSerializer}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Sign in with e-mail (in any case) and password."""
+        data = _checked(LoginSerializer, request)
+        user = authenticate(request, email=data["email"], password=data["password"])
+        if getattr(request, "axes_locked_out", False):
+            email = lockout.username(request, data)
+            raise Throttled(wait=lockout.seconds_left(request, email), detail=_("Too many wrong passwords."))
+        if not isinstance(user, User):
+            raise AuthenticationFailed(_("E-mail or password is wrong."), code="wrong_credentials")
+        user_logged_in.send(sender=User, request=request, user=user)  # last sign-in, and the count starts anew
+        return Response({**tokens.issue(user), "user": UserSerializer(user).data})
+
+
+class RefreshView(OpenView):
+    """New tokens."""
+
+    @extend_schema(tags=["auth"], request=RefreshSerializer, responses={200: TokenPairSerializer}, auth=[])
+    def post(self, request: Request) -> Response:
+        """A new pair for a refresh token. The old one is used up; used again, it revokes every sign-in of the user."""
+        return Response(tokens.rotate(_checked(RefreshSerializer, request)["refresh"]))
+
+
+class LogoutView(SignedInView):
+    """Sign out."""
+
+    @extend_schema(
+        tags=["auth"], request=RefreshSerializer, responses={205: OpenApiResponse(description="Signed out.")}
+    )
+    def post(self, request: Request) -> Response:
+        """Use up the refresh token."""
+        tokens.end(_checked(RefreshSerializer, request)["refresh"], _user(request))
+        return Response(status=205)
+
+
+class MeView(SignedInView):
+    """Who is signed in."""
+
+    @extend_schema(tags=["auth"], responses={200: UserSerializer})
+    def get(self, request: Request) -> Response:
+        """The signed-in user."""
+        return Response(UserSerializer(_user(request)).data)
+
+
+class ChangePasswordView(SignedInView):
+    """A new password."""
+
+    @extend_schema(
+        tags=["auth"],
+        request=ChangePasswordSerializer,
+        responses={204: OpenApiResponse(description="Changed. Every token is revoked: sign in again.")},
+    )
+    def post(self, request: Request) -> Response:
+        """Change the password; every outstanding token of the user is revoked, this one too."""
+        user = _user(request)
+        user.set_password(_checked(ChangePasswordSerializer, request)["new_password"])
+        with transaction.atomic():
+            user.save(update_fields=["password"])
+            tokens.revoke_all(user)
+        return Response(status=204)
+
+
+def _checked(serializer_class: type, request: Request) -> dict[str, Any]:
+    serializer = serializer_class(data=request.data, context={"request": request})
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+def _user(request: Request) -> User:
+    assert isinstance(request.user, User)  # IsAuthenticated has seen to it
+    return request.user
