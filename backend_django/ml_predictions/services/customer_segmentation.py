@@ -1,0 +1,138 @@
+"""Customer segmentation: who the customers are, in six named segments, and what they are likely to spend.
+
+The mathematics is `retail_ml.segment`; here the shop is read and the version published. `customer_rows` keeps the
+result as arrays and writes one row per customer.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import polars as pl
+
+from ml_predictions import conf
+from ml_predictions.artifacts import Content
+from ml_predictions.messages import message
+from ml_predictions.models import CustomerSegment, MLModel
+from ml_predictions.services.base import Service, TrainingRun, Version
+from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack
+from retail_ml.errors import NotEnoughHistory, RetailMLError, UnknownId
+from retail_ml.segment import SALES_NEEDED, SIMPLE, Segmentation, check_clusters, segment_customers
+
+CHUNK = 20_000
+
+
+class CustomerSegmentationService(Service):
+    """`train` publishes a version with one `CustomerSegment` per customer; `segment` answers for one."""
+
+    name = "customer_segmentation"
+    rows = CustomerSegment
+    _previous: pl.DataFrame | None = None
+
+    def train(self, run: TrainingRun, *, n_clusters: int = 6, **_: Any) -> MLModel:
+        """Segment every customer with an order and publish the version.
+
+        n_clusters: 2…12; other than six, the clusters share the six names (metrics `cluster_names`). Raises
+        BadParameter and NotEnoughHistory (under 10 sales, or no customer among them).
+        """
+        check_clusters(n_clusters)
+        until = self.source.data_until()
+        if until is None:
+            raise NotEnoughHistory(
+                f"Segmenting customers needs {SALES_NEEDED} sales; the shop has none.",
+                code="segment.not_enough_sales",
+                needed=SALES_NEEDED,
+                found=0,
+            )
+        run.progress(5, message("segment.step_reading"))
+        lines = self.source.order_lines()
+        run.progress(40, message("segment.step_grouping"))
+        result = segment_customers(lines, until.as_of, n_clusters=n_clusters, seed=conf.get("SEED"))
+        del lines
+        run.progress(70, message("segment.step_saving"))
+        return self.publish(run, [self._version(result, n_clusters)])
+
+    def segment(self, customer_id: str) -> CustomerSegment:
+        """The row of one customer, with its version (`row.model`).
+
+        Raises NotTrained, UnknownId (the shop has no such customer), or RetailMLError `customer_without_orders`.
+        """
+        found = CustomerSegment.objects.filter(
+            model__service=self.name, model__is_active=True, customer_id=str(customer_id)
+        )
+        row = found.select_related("model").first()
+        if row is not None:
+            return row
+        as_of = self.active().as_of.isoformat()
+        if not self.source.customer_exists(str(customer_id)):
+            raise UnknownId(
+                f"The shop has no customer with the id {customer_id}.", code="unknown_customer", customer_id=customer_id
+            )
+        raise RetailMLError(
+            f"The customer {customer_id} is known, but has no order up to {as_of}: nobody can be segmented before the "
+            "first one. After an order, train the segmentation again.",
+            code="customer_without_orders",
+            customer_id=customer_id,
+            as_of=as_of,
+        )
+
+    def before_rows(self, model: MLModel) -> None:
+        """Remember each customer's segment in the version that is being replaced."""
+        rows = CustomerSegment.objects.order_by().values_list("customer_id", "segment").iterator(chunk_size=CHUNK)
+        schema = {"customer_id": pl.String, "previous_segment": pl.String}
+        parts = [pl.DataFrame(schema=schema)]
+        while part := list(islice(rows, CHUNK)):
+            parts.append(pl.DataFrame(part, schema=schema, orient="row"))
+        self._previous = pl.concat(parts)
+
+    def write_rows(self, model: MLModel, content: Content) -> None:
+        """One row per customer, from the file alone (and the segments before, where `before_rows` saw them)."""
+        customers = unpack(content)
+        if self._previous is not None:
+            customers = customers.join(self._previous, on="customer_id", how="left", maintain_order="left")
+            self._previous = None
+        else:
+            customers = customers.with_columns(previous_segment=pl.lit(None, dtype=pl.String))
+        for part in customers.iter_slices(CHUNK):
+            insert(as_rows(part, model.pk))
+
+    @staticmethod
+    def _version(result: Segmentation, n_clusters: int) -> Version:
+        metrics, clv = result.metrics, result.metrics["clv"]
+        if clv["model"] is None:
+            why = message("segment.value_none")
+        elif result.beats_baseline:
+            why = message("segment.value_simple")
+        elif clv["model"] == SIMPLE:
+            why = message("segment.value_tie", method=clv["holdout"]["baseline"]["name"])
+        else:
+            why = message("segment.value_naive", method=clv["model"])
+        return Version(
+            model_type=f"{result.groups.method}_rfm",
+            content=pack(result),
+            metrics=metrics,
+            receipt=_receipt(metrics),
+            as_of=result.as_of,
+            parameters={"n_clusters": n_clusters, "seed": conf.get("SEED")},
+            beats_baseline=result.beats_baseline,
+            why=why,
+        )
+
+
+def _receipt(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The back-test behind the values and chances: method, baseline, error, coverage, period."""
+    clv = metrics["clv"]
+    tested = clv["holdout"] or {}
+    return {
+        "method": clv["model"],
+        "reason": clv["reason"],
+        "period": {key: tested.get(key) for key in ("from", "until", "days")},
+        "customers": tested.get("customers"),
+        "error": tested.get("methods", {}).get(clv["model"]),
+        "baseline": tested.get("baseline"),
+        "coverage": tested.get("coverage"),
+        "coverage_promised": tested.get("coverage_promised"),
+        "probability": clv["probability"],
+        "silhouette": metrics["silhouette_score"],
+    }
