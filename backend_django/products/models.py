@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -99,6 +100,29 @@ class ProductVariant(models.Model):
 
     def __str__(self) -> str:
         return self.sku
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save everything but the stock of a stored variant, which only movements change.
+
+        An instance read before a movement would otherwise write the old stock back. The stock of a new variant is its
+        opening movement.
+        """
+        if self._state.adding:
+            opening, self.stock = self.stock, 0
+            with transaction.atomic():
+                super().save(*args, **kwargs)
+                if opening:
+                    self._open(opening)
+            return
+        if kwargs.get("update_fields") is None and not kwargs.get("force_insert"):
+            kwargs["update_fields"] = [f.name for f in self._meta.concrete_fields if f.name not in ("id", "stock")]
+        super().save(*args, **kwargs)
+
+    def _open(self, units: int) -> None:
+        from products.services import move_stock  # the services know the models, not the other way round
+
+        move_stock(self, StockMovement.Kind.OPENING, units, reference=f"opening:{self.sku}"[:120])
+        self.stock = units
 
     @property
     def sale_price(self) -> Decimal:
