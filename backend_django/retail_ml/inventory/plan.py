@@ -1,0 +1,179 @@
+"""From a shop's tables to the levels of every variant: the arrays that a trained version consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from retail_ml.inventory import demand as dm
+from retail_ml.inventory import policy
+from retail_ml.inventory.policy import Rules, Terms
+
+Floats = npt.NDArray[np.float64]
+Arrays = dict[str, npt.NDArray[Any]]
+
+USUAL_COST_SHARE = 0.5
+"""Cost as a share of the price, assumed (and said) where the shop knows no cost at all."""
+EXCESS_DAYS, EXCESS_QUANTILE = 90, 0.95
+SPIKE_QUANTILE = 0.995
+PRODUCT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
+    "product_id": pl.String,
+    "units_7": pl.Float64,
+    "units_30": pl.Float64,
+    "daily": pl.Float64,
+}
+"""Demand per product from a forecast: units over the next 7 and 30 days, and per day over the weeks ahead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Levels and what is behind them: `arrays` with one entry per variant, sorted by `variant_id`."""
+
+    arrays: Arrays
+    history: dm.History
+    terms: Terms
+    pack: Floats
+    minimum: Floats
+    facts: dict[str, Any]
+
+
+def make(
+    lines: pl.DataFrame,
+    stock: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    as_of: date,
+    rules: Rules,
+    product_demand: pl.DataFrame | None = None,
+) -> Plan:
+    """Levels of every variant in `stock` from the sales in `lines` up to `as_of` (tables of `retail_ml.frames`).
+
+    With `product_demand` (`PRODUCT_DEMAND`) a variant's mean is its share of its product's forecast; the errors
+    behind the variance stay those of the own rates. Any number of sales will do, none included: a shop that never
+    sold anything has zero levels, a new item its category's.
+    """
+    about = products.select("product_id", "category", "created")
+    variants = stock.unique("variant_id").sort("variant_id").join(about, on="product_id", how="left")
+    variants = variants.sort("variant_id")
+    h = dm.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
+    known = dm.facts(h)
+    terms = _terms(lines, variants, known, rules)
+    protection = policy.protection_days(terms.lead_days, rules)
+    shared = _from_products(variants, known, product_demand)
+    expected = dm.estimate(h, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"])
+    found = policy.levels(expected, terms, rules)
+    arrays: Arrays = {
+        "variant_id": h.variant_ids,
+        "daily": expected.daily,
+        "ratio": expected.ratio,
+        "mean_protection": expected.mean,
+        "units_7": np.where(np.isfinite(shared["units_7"]), shared["units_7"], 7 * expected.daily),
+        "units_30": np.where(np.isfinite(shared["units_30"]), shared["units_30"], 30 * expected.daily),
+        "from_forecast": np.isfinite(shared["daily"]),
+        "reorder_point": found.reorder_point,
+        "order_up_to": found.order_up_to,
+        "tau": found.tau,
+        "economic": found.economic,
+        "lead_days": terms.lead_days,
+        "protection": protection,
+        "abc": terms.abc,
+        "excess_bound": policy.demand_quantile(
+            EXCESS_QUANTILE, expected.daily, expected.ratio, days=EXCESS_DAYS + terms.lead_days
+        ),
+        "confidence": _confidence(known, expected.origins),
+        "spike": _spikes(h, expected, known),
+        **{name: known[name] for name in ("idle_days", "interval", "sold_365", "sold_7", "range_days", "kind")},
+    }
+    return Plan(arrays, h, terms, *_goods(variants), {"bias": expected.bias, "history_days": h.days})
+
+
+def _goods(variants: pl.DataFrame) -> tuple[Floats, Floats]:
+    return (
+        np.maximum(variants["pack_size"].to_numpy().astype(float), 1.0),
+        np.maximum(variants["minimum_order"].to_numpy().astype(float), 1.0),
+    )
+
+
+def positive(column: pl.Series) -> Floats:
+    """A column of money as floats: NaN where it is empty, not finite, zero or negative, that is unknown.
+
+    >>> positive(pl.Series([2.0, 0.0, None, -1.0])).tolist()
+    [2.0, nan, nan, nan]
+    """
+    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(float)
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def _terms(lines: pl.DataFrame, variants: pl.DataFrame, known: dict[str, Any], rules: Rules) -> Terms:
+    sold = lines.filter((pl.col("units") > 0) & (pl.col("amount") > 0)).group_by("variant_id")
+    paid = sold.agg(paid=pl.col("amount").sum() / pl.col("units").sum())
+    paid = variants.select("variant_id").join(paid, on="variant_id", how="left", maintain_order="left")
+    price = positive(variants["price"])
+    price = np.where(np.isfinite(price), price, positive(paid["paid"]))  # no list price: what was paid on average
+    cost = positive(variants["cost"])
+    lead, spread = policy.lead_times(_floats(variants["lead_time_days"]), _floats(variants["lead_time_sd"]), rules)
+    _, assumed = assume_costs(cost, price)
+    value = known["sold_365"] * np.maximum(np.nan_to_num(price - assumed), 0.0)
+    return Terms(cost, price, lead, spread, policy.abc_class(value))
+
+
+def _floats(column: pl.Series) -> Floats:
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(float)
+
+
+def assume_costs(cost: Floats, price: Floats) -> tuple[float, Floats]:
+    """The shop's usual cost share of the price, and costs without gaps by it (NaN where the price is unknown too).
+
+    >>> share, cost = assume_costs(np.array([4.0, np.nan]), np.array([10.0, 5.0]))
+    >>> share, cost.tolist()
+    (0.4, [4.0, 2.0])
+    """
+    both = np.isfinite(cost) & np.isfinite(price)
+    share = float(np.median(cost[both] / price[both])) if both.any() else USUAL_COST_SHARE
+    return share, np.where(np.isfinite(cost), cost, share * price)
+
+
+def _from_products(
+    variants: pl.DataFrame, known: dict[str, Any], product_demand: pl.DataFrame | None
+) -> dict[str, Floats]:
+    """A forecast of products shared out over their variants; NaN where there is none."""
+    names = ("units_7", "units_30", "daily")
+    if product_demand is None or not len(product_demand):
+        return {name: np.full(len(variants), np.nan) for name in names}
+    table = product_demand.select(list(PRODUCT_DEMAND)).unique("product_id").sort("product_id").with_row_index("row")
+    row = variants.select("product_id").join(
+        table.select("product_id", "row"), on="product_id", how="left", maintain_order="left"
+    )
+    product = row["row"].cast(pl.Int64).fill_null(-1).to_numpy()
+    # Only active variants share: what is no longer offered takes nothing of the forecast.
+    product = np.where(variants["active"].to_numpy(), product, -1)
+    recent = known["sold_91"].astype(float)
+    return {name: dm.split(np.maximum(_floats(table[name]), 0.0), product, recent) for name in names}
+
+
+def _confidence(known: dict[str, Any], origins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """0 low, 1 medium, 2 high: by days in the range, selling days, and past forecasts to learn errors from."""
+    low = (known["days_known"] < 28) | (known["selling_days"] < 4) | (origins < 4)
+    high = (known["days_known"] >= 150) & (known["selling_days"] >= 20) & (origins >= 20)
+    return np.where(low, 0, np.where(high, 2, 1)).astype(np.int64)
+
+
+def _spikes(h: dm.History, expected: dm.Demand, known: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    """Did the last 7 days sell more than the 99.5 % quantile of what was expected before them?"""
+    if h.days < 35 or not len(h.start):
+        return np.zeros(len(h.start), dtype=bool)
+    before = dm.daily_mean(h, np.array([h.days - 7]), np.full(len(h.start), 7), dm.prior(h.until(h.days - 7)))[:, 0]
+    bound = policy.demand_quantile(SPIKE_QUANTILE, before, expected.ratio, days=7.0)
+    return np.asarray((known["sold_7"] > np.maximum(bound, 2.0)) & (before > 0))
+
+
+def replayed(plan: Plan, rules: Rules, *, seed: int) -> dict[str, Any] | None:
+    """`replay.replay` of this plan's history; None when it is too short."""
+    from retail_ml.inventory.replay import replay
+
+    return replay(plan.history, replace(plan.terms), rules, pack=plan.pack, minimum=plan.minimum, seed=seed)

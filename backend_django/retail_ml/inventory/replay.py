@@ -1,0 +1,223 @@
+"""The policy replayed over a shop's own last weeks, beside the rule of thumb: what it would have cost.
+
+Each week the levels are computed from what was known before that day, and from the sales that the policy itself
+made possible: a unit that was not there is not sold, and not seen. Both policies meet the same demand (the sales that
+the shop made), the same lead times and start from the same stock. Demand that the shop itself missed is in no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retail_ml.inventory import demand as dm
+from retail_ml.inventory import policy
+from retail_ml.inventory.policy import Rules, Terms
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Decide = Callable[[dm.History], tuple[Floats, Floats]]
+
+MOST_WEEKS, FEWEST_WEEKS = 26, 4
+TRAIN_WEEKS = 8
+MOST_VARIANTS = 5_000
+THUMB_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 180)
+THUMB_LOT_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days of the history: the replay begins at `start`, is scored from `scored` and ends at the end."""
+
+    start: int
+    scored: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What both policies meet: daily demand (N, T), the history before, terms, packs, and drawn lead times."""
+
+    h: dm.History
+    daily: Floats
+    terms: Terms
+    pack: Floats
+    minimum: Floats
+    rules: Rules
+    window: Window
+    lead: Ints  # (N, reviews)
+    stock: Floats
+
+
+def window(days: int) -> Window | None:
+    """Which days of a history of `days` are replayed; None when there are too few.
+
+    8 weeks at least come before it, up to 8 weeks warm it up, and 4 to 26 weeks are scored.
+
+    >>> window(738), window(60)
+    (Window(start=500, scored=556, end=738), None)
+    """
+    weeks = days // 7
+    warm = min(8, max(2, weeks // 8))
+    scored = min(MOST_WEEKS, weeks - TRAIN_WEEKS - warm)
+    if scored < FEWEST_WEEKS:
+        return None
+    return Window(days - 7 * (scored + warm), days - 7 * scored, days)
+
+
+def replay(
+    h: dm.History, terms: Terms, rules: Rules, *, pack: Floats, minimum: Floats, seed: int
+) -> dict[str, Any] | None:
+    """Fill rate, average stock and cost of the policy over the last weeks, and of the rule of thumb beside it.
+
+    Money: `total_cost` = holding + margin lost + K per order line, over the scored weeks; `average_inventory` at
+    cost; `fill_rate` the share of demand, by value, that was served from the shelf. The baseline orders when a
+    variant is below k days of its 90-day average, up to 30 days more; of nine k the cheapest *in hindsight* is
+    shown. A variant without a cost gets the shop's usual cost share (else half the price); those without a price,
+    or not sold before the replay begins, are left out. At most 5,000 variants, drawn by `seed`. None: fewer than 14
+    weeks of history, or nothing sold in those replayed.
+    """
+    days = window(h.days)
+    if days is None or not len(h.start):
+        return None
+    world, left = _world(h, terms, rules, days=days, goods=(pack, minimum), seed=seed)
+    if not len(world.stock) or not (world.daily[:, days.scored :].sum() > 0):
+        return None
+    ours = _simulate(world, lambda known: _levels(world, known))
+    thumbs = {k: _simulate(world, lambda known, k=k: _thumb(known, k)) for k in THUMB_DAYS}  # type: ignore[misc]
+    best = min(thumbs, key=lambda k: thumbs[k]["total_cost"])
+    first = h.first_day + timedelta(days=days.scored)
+    return {
+        **ours,
+        "baseline": {"name": "rule_of_thumb", "cover_days": best, "chosen": "best_in_hindsight", **thumbs[best]},
+        "weeks": (days.end - days.scored) // 7,
+        "from": first.isoformat(),
+        "until": (h.first_day + timedelta(days=days.end - 1)).isoformat(),
+        "variants": len(world.stock),
+        "units": round(float(world.daily[:, days.scored :].sum()), 1),
+        **left,
+    }
+
+
+def _world(
+    h: dm.History, terms: Terms, rules: Rules, *, days: Window, goods: tuple[Floats, Floats], seed: int
+) -> tuple[World, dict[str, int]]:
+    rng = np.random.default_rng(seed)
+    priced = np.isfinite(terms.price) & (terms.price > 0)
+    seen = h.units[:, days.start] > 0  # what was not sold yet, no policy could have known of
+    chosen = np.sort(rng.permutation(np.flatnonzero(priced & seen))[:MOST_VARIANTS])
+    price = terms.price[chosen]
+    known = np.isfinite(terms.cost[chosen])
+    usual = float(np.median(terms.cost[chosen][known] / price[known])) if known.any() else 0.5
+    cost = np.where(known, np.nan_to_num(terms.cost[chosen]), usual * price)
+    h = replace(
+        h,
+        variant_ids=h.variant_ids[chosen],
+        units=h.units[chosen],
+        open_days=np.repeat(h.open_days, len(chosen), 0) if len(h.open_days) == 1 else h.open_days[chosen],
+        start=h.start[chosen],
+        group=h.group[chosen],
+    )
+    lead_days, lead_sd = terms.lead_days[chosen], terms.lead_sd[chosen]
+    year = h.units[:, days.start] - h.units[:, max(days.start - 365, 0)]
+    used = Terms(cost, price, lead_days, lead_sd, policy.abc_class(year * (price - cost)))
+    reviews = -(-(days.end - days.start) // rules.review_days)
+    quarter = (h.units[:, days.start] - h.units[:, max(days.start - 90, 0)]) / min(90, days.start)
+    stock = np.ceil(quarter * (rules.review_days + lead_days))
+    world = World(
+        h,
+        np.diff(h.units, axis=1),
+        used,
+        goods[0][chosen],
+        goods[1][chosen],
+        rules,
+        days,
+        _draw_leads(lead_days, lead_sd, reviews, rng),
+        stock,
+    )
+    left = {"without_price": int((seen & ~priced).sum()), "not_sold_before": int((~seen).sum())}
+    return world, {**left, "assumed_cost": int((~known).sum())}
+
+
+def _draw_leads(mean: Floats, sd: Floats, reviews: int, rng: np.random.Generator) -> Ints:
+    """Whole lead times of at least a day: gamma with each variant's mean and spread, the same for every policy."""
+    varies = (sd > 0) & (mean > 0)
+    shape = np.where(varies, (mean / np.where(varies, sd, 1)) ** 2, 1.0)[:, None]
+    drawn = rng.gamma(np.broadcast_to(shape, (len(mean), reviews))) / shape * mean[:, None]
+    return np.maximum(np.rint(np.where(varies[:, None], drawn, mean[:, None])), 1).astype(np.int64)
+
+
+def _simulate(world: World, decide: Decide) -> dict[str, Any]:
+    """Walk through the days: receive, review, sell what is there, count."""
+    days, h = world.window, world.h
+    units, shelf_days = h.units.copy(), h.open_days.copy()
+    stock, on_order = world.stock.copy(), np.zeros(len(world.stock))
+    arrivals = np.zeros((len(stock), days.end + int(world.lead.max()) + 1))
+    sums = {"asked": 0.0, "sold": 0.0, "held": 0.0, "lost": 0.0, "lines": 0.0}
+    levels: tuple[Floats, Floats] | None = None
+    margin, open_today = world.terms.price - world.terms.cost, np.diff(h.shop_open)
+    for t in range(days.start, days.end):
+        stock += arrivals[:, t]
+        on_order -= arrivals[:, t]
+        since = t - days.start
+        if since % world.rules.review_days == 0:
+            if levels is None or since % 7 == 0 or world.rules.review_days > 7:
+                levels = decide(replace(h, units=units, open_days=shelf_days).until(t))
+            quantity = policy.order_quantity(
+                stock + on_order,
+                reorder_point=levels[0],
+                order_up_to=levels[1],
+                pack=world.pack,
+                minimum=world.minimum,
+            )
+            due = t + world.lead[:, since // world.rules.review_days]
+            arrivals[np.arange(len(stock)), due] += quantity
+            on_order += quantity
+            sums["lines"] += float((quantity > 0).sum()) * (t >= days.scored)
+        sold = np.minimum(stock, world.daily[:, t])
+        shelf_days[:, t + 1] = shelf_days[:, t] + open_today[t] * (stock > 0)
+        stock -= sold
+        units[:, t + 1] = units[:, t] + sold
+        if t >= days.scored:
+            missed = world.daily[:, t] - sold
+            sums["asked"] += float((world.daily[:, t] * world.terms.price).sum())
+            sums["sold"] += float((sold * world.terms.price).sum())
+            sums["lost"] += float((missed * margin).sum())
+            sums["held"] += float((stock * world.terms.cost).sum())
+    return _figures(sums, world)
+
+
+def _figures(sums: dict[str, float], world: World) -> dict[str, Any]:
+    days = world.window.end - world.window.scored
+    average = sums["held"] / days
+    holding = average * world.rules.holding_rate * days / 365
+    ordering = sums["lines"] * world.rules.order_cost
+    return {
+        "fill_rate": round(sums["sold"] / sums["asked"], 4) if sums["asked"] else None,
+        "average_inventory": round(average, 2),
+        "total_cost": round(holding + sums["lost"] + ordering, 2),
+        "holding_cost": round(holding, 2),
+        "lost_margin": round(sums["lost"], 2),
+        "ordering_cost": round(ordering, 2),
+        "order_lines": int(sums["lines"]),
+    }
+
+
+def _levels(world: World, known: dm.History) -> tuple[Floats, Floats]:
+    protection = policy.protection_days(world.terms.lead_days, world.rules)
+    expected = dm.estimate(known, protection=protection, lead_sd=world.terms.lead_sd)
+    found = policy.levels(expected, world.terms, world.rules)
+    return found.reorder_point, found.order_up_to
+
+
+def _thumb(known: dm.History, cover_days: int) -> tuple[Floats, Floats]:
+    """The rule of thumb: below k days of the last 90 days' average, order up to 30 days more."""
+    now = known.days
+    average = (known.units[:, now] - known.units[:, max(now - 90, 0)]) / min(90, now)
+    point = np.ceil(average * cover_days)
+    return point, np.where(average > 0, point + np.maximum(np.round(average * THUMB_LOT_DAYS), 1), 0.0)
