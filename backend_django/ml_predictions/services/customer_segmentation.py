@@ -17,7 +17,7 @@ from ml_predictions.messages import message
 from ml_predictions.models import CustomerSegment, MLModel
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack
-from retail_ml.errors import NotEnoughHistory, RetailMLError, UnknownId
+from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.segment import SALES_NEEDED, SIMPLE, Segmentation, check_clusters, segment_customers
 
 CHUNK = 20_000
@@ -56,7 +56,7 @@ class CustomerSegmentationService(Service):
     def segment(self, customer_id: str) -> CustomerSegment:
         """The row of one customer, with its version (`row.model`).
 
-        Raises NotTrained, UnknownId (the shop has no such customer), or RetailMLError `customer_without_orders`.
+        Raises NotTrained, UnknownId (the shop has no such customer), or NotEnoughHistory `customer_without_orders`.
         """
         found = CustomerSegment.objects.filter(
             model__service=self.name, model__is_active=True, customer_id=str(customer_id)
@@ -69,7 +69,7 @@ class CustomerSegmentationService(Service):
             raise UnknownId(
                 f"The shop has no customer with the id {customer_id}.", code="unknown_customer", customer_id=customer_id
             )
-        raise RetailMLError(
+        raise NotEnoughHistory(
             f"The customer {customer_id} is known, but has no order up to {as_of}: nobody can be segmented before the "
             "first one. After an order, train the segmentation again.",
             code="customer_without_orders",

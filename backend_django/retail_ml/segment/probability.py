@@ -80,16 +80,17 @@ def learn(seen: Visits, as_of: date) -> Chance:
     table, base = _table(pairs[1:])
     score = table[cells(known)]
     area = auc(score, hit)
+    brier, base_brier = float(((score - hit) ** 2).mean()), float(((base - hit) ** 2).mean())
     receipt = {
         "days": DAYS,
         "customers": len(known),
         "auc": None if area is None else round(area, 4),
-        "brier": round(float(((score - hit) ** 2).mean()), 4),
-        "baseline": {"name": "base_rate", "brier": round(float(((base - hit) ** 2).mean()), 4)},
+        "brier": round(brier, 4),
+        "baseline": {"name": "base_rate", "brier": round(base_brier, 4)},
         "share_expected": round(float(score.mean()), 4),
         "share_came": round(float(hit.mean()), 4),
         "origins": len(pairs),
     }
-    if receipt["brier"] >= receipt["baseline"]["brier"]:  # type: ignore[index]
+    if brier >= base_brier:
         return Chance(receipt=receipt, reason={"code": "segment.probability_not_better", "params": {}})
     return Chance(_table(pairs)[0], receipt)
