@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -62,6 +63,19 @@ def update(model: type[models.Model], frame: pl.DataFrame, *, add: bool = False)
         cursor.executemany(f"UPDATE {table} SET {sets} WHERE {_name('id')} = %s", list(rows.iter_rows()))
 
 
+def table(model: type[models.Model]) -> str:
+    """The model's table, quoted."""
+    return _name(model._meta.db_table)
+
+
+def among(values: Iterable[int | str]) -> tuple[str, Any]:
+    """SQL that asks whether a column is among `values`, however many, and its one parameter."""
+    wanted = list(values)
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", wanted
+    return "IN (SELECT value FROM json_each(%s))", json.dumps(wanted)
+
+
 def fetch(
     model: type[models.Model], expressions: Sequence[str], *, key: str, values: Iterable[int | str]
 ) -> list[tuple[Any, ...]]:
@@ -69,16 +83,17 @@ def fetch(
     wanted = list(values)
     if not wanted:
         return []
-    if connection.vendor == "postgresql":
-        where, parameter = "= ANY(%s)", wanted
-    else:
-        import json
-
-        where, parameter = "IN (SELECT value FROM json_each(%s))", json.dumps(wanted)  # type: ignore[assignment]
-    table = _name(model._meta.db_table)
+    where, parameter = among(wanted)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(expressions)} FROM {table} WHERE {_name(key)} {where}", [parameter])
+        cursor.execute(f"SELECT {', '.join(expressions)} FROM {table(model)} WHERE {_name(key)} {where}", [parameter])
         return list(cursor.fetchall())
+
+
+def epoch(column: str) -> str:
+    """SQL that reads a moment as whole seconds since 1970, UTC."""
+    if connection.vendor == "postgresql":
+        return f"CAST(FLOOR(EXTRACT(EPOCH FROM {column})) AS BIGINT)"
+    return f"CAST(strftime('%%s', {column}) AS BIGINT)"
 
 
 def scaled(column: str, factor: int) -> str:

@@ -36,7 +36,7 @@ class Written(NamedTuple):
     orders: Counts
     lines: Counts
     cents: int
-    """Money that now stands in these orders' lines, read back from the database, in cents."""
+    """Money of the lines written, as it was read back from the database, in cents."""
 
 
 @transaction.atomic
@@ -186,7 +186,7 @@ def _write_orders(heads: pl.DataFrame, lines: pl.DataFrame) -> Written:
             "back from the database; nothing of this batch was written"
         )
     counts = Counts(new.height, both.height - changed.height, changed.height)
-    return Written(counts, did, cents)
+    return Written(counts, did, cents - kept)
 
 
 def _stored_heads(numbers: list[str], schema: pl.Schema) -> pl.DataFrame:

@@ -1,0 +1,91 @@
+"""What a layout is: which header is which field, and which rows are no sales."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingest.errors import BadFile
+
+FIELDS = {
+    "order_number": "the order's number; rows that share it are one order",
+    "placed_at": "when it was placed",
+    "sku": "the variant's number",
+    "units": "units sold; negative: units that came back",
+    "unit_price": "price of one unit",
+    "product_name": "the product's name",
+    "product_code": "the style's number, when several SKUs are one product",
+    "category": "the product's category",
+    "customer_id": "the customer's number; empty: a guest",
+    "email": "the customer's e-mail",
+    "country": "the customer's country",
+    "discount": "discount on the whole line, a positive number",
+    "shipping": "the order's shipping; its first row counts",
+    "tax": "the order's tax on top of the prices; its first row counts",
+    "status": "the order's status; empty: completed",
+    "channel": "where it was sold",
+    "currency": "three letters",
+}
+"""Every field of a sales file, with its meaning."""
+
+REQUIRED = ("order_number", "placed_at", "sku", "units", "unit_price")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A layout. Regular expressions are for the whole text; None: there are no such rows."""
+
+    name: str
+    columns: Mapping[str, tuple[str, ...]]
+    """Field → the headers it is known under, in any case."""
+    time_zone: str | None = None
+    currency: str | None = None
+    channel: str = "store"
+    cancellation: str | None = None
+    """Order numbers that take a sale back."""
+    not_a_sale: str | None = None
+    """Order numbers that are bookkeeping."""
+    not_a_product: str | None = None
+    """SKUs that are no goods."""
+    shipping_sku: str | None = None
+    """SKUs that are the order's shipping."""
+    upper_case_sku: bool = False
+    zero_price_is_sale: bool = True
+    optional: tuple[str, ...] = field(default=tuple(f for f in FIELDS if f not in REQUIRED))
+
+    def pick(self, headers: list[str], label: str, *, given: Mapping[str, str]) -> dict[str, str]:
+        """Field → header for a part with these headers; `given` (from --map) wins over the preset.
+
+        Raises BadFile naming the field, what was found, and the --map to use.
+        """
+        plain = {_plain(h): h for h in reversed(headers)}
+        chosen: dict[str, str] = {}
+        missing = []
+        for name in (*REQUIRED, *self.optional):
+            if name in given:
+                if (header := plain.get(_plain(given[name]))) is None:
+                    raise BadFile(
+                        f"{label} has no column {given[name]!r}, which --map {name}={given[name]} names; "
+                        f"it has: {', '.join(headers)}"
+                    )
+                chosen[name] = header
+                continue
+            header = next((plain[_plain(h)] for h in self.columns.get(name, ()) if _plain(h) in plain), None)
+            if header is not None:
+                chosen[name] = header
+            elif name in REQUIRED:
+                missing.append(name)
+        if missing:
+            known = ", ".join(self.columns.get(missing[0], ())) or missing[0]
+            hints = " ".join(f'--map {name}="…"' for name in missing)
+            raise BadFile(
+                f"{label} lacks a column for {', '.join(missing)} ({FIELDS[missing[0]]}; looked for: {known}). "
+                f"It has: {', '.join(headers) or 'none'}. Say which it is with {hints}",
+            )
+        return chosen
+
+
+def _plain(header: str) -> str:
+    """A header without case, blanks and signs: `Customer ID` and `customer_id` are the same."""
+    return re.sub(r"[\W_]+", "", header).lower()

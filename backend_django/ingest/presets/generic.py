@@ -1,0 +1,28 @@
+"""Any shop's own table: one row per order line, under the names of the fields or common words for them."""
+
+from __future__ import annotations
+
+from ingest.presets.base import Preset
+
+PRESET = Preset(
+    name="generic",
+    columns={
+        "order_number": ("order_number", "order", "order id", "order no", "invoice", "pedido"),
+        "placed_at": ("placed_at", "date", "datetime", "created at", "order date", "fecha"),
+        "sku": ("sku", "variant", "stock code", "item", "referencia"),
+        "units": ("units", "quantity", "qty", "unidades", "cantidad"),
+        "unit_price": ("unit_price", "price", "precio"),
+        "product_name": ("product_name", "product", "name", "title", "description", "producto"),
+        "product_code": ("product_code", "style"),
+        "category": ("category", "categoria", "categoría"),
+        "customer_id": ("customer_id", "customer", "cliente"),
+        "email": ("email", "e-mail", "customer email"),
+        "country": ("country", "pais", "país"),
+        "discount": ("discount", "descuento"),
+        "shipping": ("shipping", "envio", "envío"),
+        "tax": ("tax", "iva"),
+        "status": ("status", "estado"),
+        "channel": ("channel", "canal"),
+        "currency": ("currency", "moneda"),
+    },
+)

@@ -1,0 +1,169 @@
+"""Reading CSV, Parquet and XLSX: every file becomes one part, a workbook one part per sheet.
+
+What a file is, is seen from its content and not from its name. The cells of CSV and XLSX stay text; `ingest.parse`
+decides what they mean, over the whole column.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import polars as pl
+
+from ingest.errors import BadFile
+
+CHUNK = 50_000  # CSV rows at a time
+
+Pick = Callable[[list[str], str], dict[str, str]]
+"""From the header of a part (and the part's name) which column is which field; raises BadFile when one lacks."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file or sheet: the picked columns under their fields' names, beside `line` (1 = the header's line)."""
+
+    label: str
+    frame: pl.DataFrame
+    ragged: list[tuple[int, str]] = field(default_factory=list)
+    """Lines that have another number of columns than the header, with what was found."""
+    decimal_comma: bool = False
+    """The columns are separated by semicolons, so a lone comma in a number is a decimal comma."""
+
+
+def read(path: Path, pick: Pick) -> Iterator[Part]:
+    """The parts of the file at `path`. Raises BadFile when it cannot be read, is empty, or lacks a column."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise BadFile(f"{path} {what}; give the path of a CSV, Parquet or XLSX file")
+    with path.open("rb") as file:
+        start = file.read(8_192)
+    if not start.strip():
+        raise BadFile(f"{path} is empty")
+    if start.startswith(b"PAR1"):
+        yield _parquet(path, pick)
+    elif start.startswith(b"PK\x03\x04"):
+        yield from _workbook(path, pick)
+    elif b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadFile(f"{path} is neither text nor Parquet nor XLSX: it holds binary data")
+    else:
+        yield _csv(path, pick)
+
+
+def _parquet(path: Path, pick: Pick) -> Part:
+    try:
+        table = pl.scan_parquet(path)
+        chosen = pick(table.collect_schema().names(), path.name)
+        frame = table.select(pl.col(header).alias(name) for name, header in chosen.items()).collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise BadFile(f"{path} cannot be read as Parquet, perhaps it is cut off: {error}") from error
+    return Part(path.name, frame.with_columns(line=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)))
+
+
+def _workbook(path: Path, pick: Pick) -> Iterator[Part]:
+    import fastexcel
+
+    if not zipfile.is_zipfile(path):
+        raise BadFile(f"{path} cannot be read as XLSX: its end is missing; it was cut off when it was copied")
+    try:
+        book = fastexcel.read_excel(path)
+        names = book.sheet_names
+    except fastexcel.FastExcelError as error:
+        raise BadFile(f"{path} cannot be read as XLSX: {str(error).splitlines()[0]}") from error
+    problems, found = [], 0
+    for name in names:
+        label = f"{path.name} [{name}]"
+        try:
+            head = book.load_sheet(name, n_rows=0)
+            headers = [column.name for column in head.available_columns()]
+            if not headers:
+                continue
+            chosen = pick(headers, label)
+            sheet = book.load_sheet(name, use_columns=list(chosen.values()), dtypes="string")
+            frame = sheet.to_polars()
+        except BadFile as error:
+            problems.append(error)
+            continue
+        except fastexcel.FastExcelError as error:
+            raise BadFile(f"{label} cannot be read: {str(error).splitlines()[0]}") from error
+        found += 1
+        columns = [pl.col(header).cast(pl.String).alias(field) for field, header in chosen.items()]
+        yield Part(label, frame.select(columns).with_columns(line=pl.int_range(2, pl.len() + 2, dtype=pl.Int64)))
+    # A sheet of notes beside the data is no error; a workbook without any data is.
+    if not found:
+        raise problems[0] if problems else BadFile(f"{path} holds no sheet with data")
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 when every byte fits, UTF-16 by its mark, else Windows' Western table."""
+    with path.open("rb") as file:
+        start = file.read(3)
+    if start.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        with path.open(encoding="utf-8") as text:
+            for _chunk in iter(lambda: text.read(1 << 20), ""):
+                pass
+    except UnicodeDecodeError:
+        # latin-1 knows every byte, and reads Windows' 0x80 to 0x9F as control characters: cp1252 first.
+        try:
+            with path.open(encoding="cp1252") as text:
+                for _chunk in iter(lambda: text.read(1 << 20), ""):
+                    pass
+        except UnicodeDecodeError:
+            return "latin-1"
+        return "cp1252"
+    return "utf-8"
+
+
+def _separator(line: str) -> str:
+    """The character among comma, semicolon, tab and bar that splits the header into most columns."""
+    return max(",;\t|", key=lambda character: len(next(csv.reader([line], delimiter=character), [])))
+
+
+def _csv(path: Path, pick: Pick) -> Part:
+    encoding = _encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        try:
+            return _csv_rows(path, file, pick)
+        except (csv.Error, UnicodeError) as error:
+            raise BadFile(
+                f"{path} cannot be read as CSV ({encoding}): {error}. A quotation mark that is never closed, "
+                "or a file that was cut off, does this"
+            ) from error
+
+
+def _csv_rows(path: Path, file: TextIO, pick: Pick) -> Part:
+    # The csv module and not Polars' reader: it gives the file's own line numbers also when a text holds line breaks,
+    # and a row with too few columns is reported instead of ending the import.
+    first = next((line for line in file if line.strip()), "")
+    separator = _separator(first)
+    file.seek(0)
+    reader = csv.reader(file, delimiter=separator, strict=True)
+    headers: list[str] = []
+    for row in reader:
+        if any(cell.strip() for cell in row):
+            headers = [cell.strip() for cell in row]
+            break
+    chosen = pick(headers, path.name)
+    places = [headers.index(header) for header in chosen.values()]
+    schema: dict[str, Any] = dict.fromkeys([*chosen], pl.String) | {"line": pl.Int64}
+    frames, ragged = [pl.DataFrame(schema=schema)], []
+    numbered = ((reader.line_num, row) for row in reader)
+    while rows := list(itertools.islice(numbered, CHUNK)):
+        whole = [(number, row) for number, row in rows if len(row) == len(headers)]
+        ragged += [
+            (number, f"{len(row)} columns instead of {len(headers)}: {separator.join(row)[:200]}")
+            for number, row in rows
+            if len(row) != len(headers) and any(cell.strip() for cell in row)
+        ]
+        data: dict[str, Any] = {name: [row[at] for _, row in whole] for name, at in zip(chosen, places, strict=True)}
+        frames.append(pl.DataFrame({**data, "line": [number for number, _ in whole]}, schema=schema))
+    return Part(path.name, pl.concat(frames, rechunk=True), ragged, decimal_comma=separator == ";")

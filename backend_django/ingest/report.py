@@ -1,0 +1,175 @@
+"""The reconciliation: every row read is stored or left out for a reason, and so is every cent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ingest.rows import REASONS, Rows
+from ingest.sales import Result, Sales
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The rows left out for one reason."""
+
+    reason: str
+    rows: int
+    cents: int
+    examples: list[str]
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Rows and money of an import; money in cents."""
+
+    rows_read: int
+    sale_rows: int
+    shipping_rows: int
+    return_rows: int
+    left_out: list[LeftOut]
+    orders: int
+    customers: int
+    guests: int
+    products: int
+    return_pieces: int
+    return_units_left: int
+    repeats: int
+    cents_in: int
+    line_cents: int
+    charge_cents: int
+    return_cents: int
+    left_out_of_returns: int
+    rounding: int
+    unknown_money_rows: int
+
+    @property
+    def stored(self) -> int:
+        """Money that the shop's tables hold of these files: lines and charges less what was given back."""
+        return self.line_cents + self.charge_cents - self.return_cents
+
+    @property
+    def left(self) -> int:
+        """Money left out, of whole rows and of the unmatched parts of returns."""
+        return sum(x.cents for x in self.left_out) + self.left_out_of_returns
+
+    @property
+    def difference(self) -> int:
+        """Money in less stored, left out and rounding: nothing, or something is wrong."""
+        return self.cents_in - self.stored - self.left - self.rounding
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row and every cent is accounted for."""
+        rows = self.sale_rows + self.shipping_rows + self.return_rows + sum(x.rows for x in self.left_out)
+        return self.difference == 0 and rows == self.rows_read
+
+
+def reconcile(rows: Rows, sales: Sales, result: Result | None) -> Reconciliation:
+    """Account for every row and cent. With `result` None (a dry run) for what would be stored."""
+    frame = sales.rows
+    kinds = dict(frame.group_by("kind").len().iter_rows())
+    stays = frame.filter(pl.col("kind").is_not_null())
+    # Shipping and tax columns are money of the order, not of a row: they come in as the order has them.
+    of_rows = int(stays.filter(pl.col("kind") == "shipping")["cents"].sum())
+    charges = int((sales.orders.select(pl.col("shipping") + pl.col("tax")).to_series().sum() or 0) * 100)
+    return Reconciliation(
+        rows_read=frame.height,
+        sale_rows=kinds.get("sale", 0),
+        shipping_rows=kinds.get("shipping", 0),
+        return_rows=kinds.get("return", 0),
+        left_out=_left_out(frame, rows.parts),
+        orders=sales.orders.height,
+        customers=sales.customers.height,
+        guests=sales.orders["customer_id"].null_count(),
+        products=sales.catalogue.height,
+        return_pieces=sales.returns.height,
+        return_units_left=sales.return_units_left,
+        repeats=rows.repeats,
+        cents_in=int(frame["cents_in"].sum()) + charges - of_rows,
+        line_cents=result.line_cents if result else _cents_of_lines(sales.lines),
+        charge_cents=result.charge_cents if result else charges,
+        return_cents=result.return_cents if result else int((sales.returns["amount"].sum() or 0) * 100),
+        left_out_of_returns=sales.cents_left_of_returns,
+        rounding=int((stays["cents_in"] - stays["cents"]).sum()),
+        unknown_money_rows=frame["cents_in"].null_count(),
+    )
+
+
+def _cents_of_lines(lines: pl.DataFrame) -> int:
+    amount = (pl.col("units") * pl.col("unit_price") - pl.col("discount")).round(2, "half_to_even")
+    return int(lines.select((amount * 100).cast(pl.Int64).sum()).item())
+
+
+def _left_out(frame: pl.DataFrame, parts: list[str]) -> list[LeftOut]:
+    found = []
+    gone = frame.filter(pl.col("reason").is_not_null())
+    for reason in REASONS:
+        group = gone.filter(pl.col("reason") == reason)
+        if group.is_empty():
+            continue
+        some = group.sort("row").head(EXAMPLES).iter_rows(named=True)
+        found.append(LeftOut(reason, group.height, int(group["cents_in"].sum()), [_example(r, parts) for r in some]))
+    return found
+
+
+def _example(row: dict[str, object], parts: list[str]) -> str:
+    where = f"{parts[int(str(row['part']))]}, line {row['line']}"
+    if row["detail"]:
+        return f"{where}: {row['detail']}"
+    return f"{where}: {row['order_number']}, {row['sku']}, {row['units']} × {row['unit_price']:f}"
+
+
+def write_errors(path: Path, frame: pl.DataFrame, parts: list[str]) -> int:
+    """Every row left out, as CSV at `path`: file, line, reason, what is wrong, and the fields as they were read."""
+    gone = frame.filter(pl.col("reason").is_not_null()).sort("row")
+    names = pl.DataFrame({"part": range(len(parts)), "file": parts}, schema={"part": pl.Int16, "file": pl.String})
+    table = gone.join(names, on="part", how="left", maintain_order="left").select(
+        "file", "line", "reason", "detail", "order_number", "placed_at", "sku", "units", "unit_price", "customer_id",
+        "product_name",
+    )  # fmt: skip
+    table.write_csv(path)
+    return table.height
+
+
+def money(cents: int) -> str:
+    """Cents with two decimals and thousands parted.
+
+    >>> money(-1234567)
+    '-12,345.67'
+    """
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02}"
+
+
+def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[str]:
+    """The reconciliation as lines of text."""
+    yield f"Rows read {r.rows_read:>14,}"
+    yield f"  sale lines {r.sale_rows:>13,}   in {r.orders:,} orders ({r.guests:,} by guests)"
+    yield f"  shipping {r.shipping_rows:>15,}   into their orders"
+    yield f"  returns {r.return_rows:>16,}   matched to their sales, as {r.return_pieces:,} rows"
+    for group in r.left_out:
+        yield f"  left out {group.rows:>15,}   {group.reason}: {REASONS[group.reason]} ({money(group.cents)} {currency})"
+        for example in group.examples:
+            yield f"{'':27} · {example}"
+    if r.repeats:
+        yield f"Lines that stand in their order more than once, wholly alike: {r.repeats:,}, kept (--repeats drop leaves them)"
+    if r.return_units_left:
+        yield f"Of matched returns {r.return_units_left:,} units ({money(r.left_out_of_returns)}) found no sale: left out"
+    if r.unknown_money_rows:
+        yield f"Rows whose money cannot be read: {r.unknown_money_rows:,}; they are in no sum"
+    yield ""
+    stored = "would be stored" if dry_run else "stored"
+    yield f"Money in the files {money(r.cents_in):>24} {currency}"
+    yield f"  = lines {stored:<15} {money(r.line_cents):>17}"
+    yield f"  + shipping and tax {money(r.charge_cents):>22}"
+    yield f"  − returned {money(r.return_cents):>30}"
+    yield f"  + left out {money(r.left):>30}"
+    if r.rounding:
+        yield f"  + rounding of prices to four decimals {money(r.rounding):>3}"
+    yield f"Difference {money(r.difference):>32}" + ("" if r.balanced else "   ← this must be nothing")

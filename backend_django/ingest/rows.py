@@ -1,0 +1,244 @@
+"""From files to rows: every row of every part, read, its money known, and either of a kind or left out for a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from ingest import canonical, parse, readers
+from ingest.errors import BadFile
+from ingest.presets.base import REQUIRED, Preset
+
+REASONS = {
+    "unreadable": "a cell cannot be read, or a needed one is empty",
+    "copy": "the same row stands in another file or sheet as well",
+    "repeat": "the same row stands in its order again (--repeats drop)",
+    "not_a_sale": "bookkeeping under an order's number, such as bad debt",
+    "not_a_product": "an SKU that is no goods (fees, samples, vouchers, tests)",
+    "negative_price": "a negative price",
+    "write_off": "negative units outside a cancellation: stock written off",
+    "zero_price": "price 0: found, damaged or given away",
+    "cancellation_positive": "positive units in a cancellation",
+    "charge_alone": "postage given back, or of an order without goods",
+    "return_unmatched": "came back, and no earlier sale to that customer has units left",
+}
+"""Why a row is left out; the first that holds counts."""
+
+STATUSES = ("pending", "confirmed", "processing", "shipped", "delivered", "completed", "cancelled", "refunded")
+MOST_UNITS, MOST_MONEY = 2_147_483_647, 99_999_999
+TEXTS = ("product_name", "product_code", "category", "country", "channel")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the files are to be read; what a file says itself wins over `currency` and `channel`."""
+
+    time_zone: str
+    currency: str
+    channel: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field → header, over the preset's own."""
+    decimal: str = "auto"
+    date_order: str = "auto"
+    repeats: str = "keep"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows read. `frame`: `row, part, line`, the fields, `cents_in` (null: unknown), `cents`, `kind`, `reason`."""
+
+    frame: pl.DataFrame
+    parts: list[str]
+    repeats: int
+    """Rows that stand in their order more than once and were kept as lines."""
+
+
+def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
+    """Read every file wholly before anything is written; raises BadFile when one cannot be."""
+    frames: list[pl.DataFrame] = []
+    labels: list[str] = []
+    for path in paths:
+        for part in readers.read(path, lambda headers, label: preset.pick(headers, label, given=options.columns)):
+            frames.append(_parsed(part, preset, options).with_columns(part=pl.lit(len(labels), pl.Int16)))
+            labels.append(part.label)
+            del part  # the cells as text are large, and the next file comes before the name is taken again
+    frame = pl.concat(frames).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    frames.clear()
+    if frame.is_empty():
+        raise BadFile(f"{', '.join(labels)}: a header, but no rows")
+    frame = _with_copies(frame)
+    repeated = (pl.col("nth") > 0) & pl.col("reason").is_null()
+    repeats = int(frame.select(repeated.sum()).item())
+    if options.repeats == "drop":
+        frame = frame.with_columns(reason=pl.when(repeated).then(pl.lit("repeat")).otherwise(pl.col("reason")))
+        repeats = 0
+    return Rows(_classified(frame.drop("nth"), preset), labels, repeats)
+
+
+def _parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame:
+    """The part's rows with typed fields; `reason` and `detail` where a cell cannot be read."""
+    raw = part.frame
+    # Excel and Parquet mark empty rows at the end as rows of nulls; they are none.
+    cells = [c for c in raw.columns if c != "line"]
+    raw = raw.filter(~pl.all_horizontal(pl.col(c).is_null() | (pl.col(c).cast(pl.String) == "") for c in cells))
+    given = {name: raw[name] for name in cells}
+
+    def number(name: str) -> pl.Series:
+        exact = parse.numbers(
+            given[name], decimal=options.decimal, comma_hint=part.decimal_comma, name=f"{part.label}: {name}"
+        )
+        return exact.set((exact.abs() > MOST_MONEY).fill_null(value=False), None)
+
+    out: dict[str, pl.Series] = {"line": raw["line"]}
+    for name in ("order_number", "sku", "customer_id"):
+        if name in given:
+            out[name] = parse.key(given[name]) if name != "sku" else parse.text(given[name])
+    if preset.upper_case_sku:
+        out["sku"] = out["sku"].str.to_uppercase()
+    units = parse.whole(
+        given["units"], decimal=options.decimal, comma_hint=part.decimal_comma, name=f"{part.label}: units"
+    )
+    out["units"] = units.set((units.abs() > MOST_UNITS).fill_null(value=False), None)
+    out["placed_at"] = parse.times(
+        given["placed_at"], zone=options.time_zone, date_order=options.date_order, name=f"{part.label}: placed_at"
+    )
+    out["exact_price"] = number("unit_price")
+    for name in ("discount", "shipping", "tax"):
+        if name in given:
+            out[name] = number(name)
+    for name in TEXTS:
+        if name in given:
+            out[name] = parse.text(given[name])
+    for name, change in (("email", "lower"), ("status", "lower"), ("currency", "upper")):
+        if name in given:
+            clean = parse.text(given[name])
+            out[name] = clean.str.to_lowercase() if change == "lower" else clean.str.to_uppercase()
+    typed = pl.DataFrame({name: series.alias(name) for name, series in out.items()})
+    return _complete(_with_faults(typed, given), part)
+
+
+def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """Add `detail`: which cell of the row is empty or cannot be read, and what stands in it."""
+    raw = pl.DataFrame({f"raw_{name}": series for name, series in given.items()})
+    both = pl.concat([typed, raw], how="horizontal").with_row_index("at_row")
+    held = {"unit_price": "exact_price"}
+    bad: dict[str, pl.Expr] = {}
+    for name in given:
+        column = pl.col(held.get(name, name))
+        bad[name] = column.is_null() & (pl.lit(name in REQUIRED) | pl.col(f"raw_{name}").is_not_null())
+        if name in ("discount", "shipping", "tax"):
+            bad[name] |= column < 0
+        elif name == "status":
+            bad[name] |= ~column.is_in(STATUSES)
+        elif name == "currency":
+            bad[name] |= ~column.str.contains(r"^[A-Z]{3}$")
+        elif name in ("order_number", "sku"):
+            bad[name] |= column.str.len_chars() > 80
+        elif name == "units":
+            bad[name] |= column == 0
+    # Few rows are suspect; only theirs are turned into text.
+    suspect = both.filter(pl.any_horizontal(bad.values()))
+    cells = suspect.with_columns(parse.text(suspect[f"raw_{name}"]).alias(f"raw_{name}") for name in given)
+    faults = []
+    for name, test in bad.items():
+        cell = pl.col(f"raw_{name}")
+        if name in REQUIRED:
+            faults.append(pl.when(cell.is_null()).then(pl.lit(f"{name} is empty")))
+        faults.append(pl.when(test & cell.is_not_null()).then(pl.format('{} is "{}"', pl.lit(name), cell)))
+    found = cells.select("at_row", detail=pl.coalesce(faults))
+    rows = both.select("at_row", *typed.columns)
+    return rows.join(found, on="at_row", how="left", maintain_order="left").drop("at_row")
+
+
+def _complete(frame: pl.DataFrame, part: readers.Part) -> pl.DataFrame:
+    """The same columns for every part, with the money of each row as the file has it and as it will be stored."""
+    optional: dict[str, pl.DataType | type[pl.DataType]] = {
+        **dict.fromkeys((*TEXTS, "customer_id", "email", "status", "currency"), pl.String),
+        **dict.fromkeys(("discount", "shipping", "tax"), parse.EXACT),
+    }
+    frame = frame.with_columns(pl.lit(None, dtype).alias(c) for c, dtype in optional.items() if c not in frame.columns)
+    if part.ragged:
+        lost = pl.DataFrame(
+            [(number, text) for number, text in part.ragged],
+            schema={"line": pl.Int64, "detail": pl.String},
+            orient="row",
+        )
+        frame = pl.concat([frame, lost], how="diagonal").sort("line")
+    discount = pl.col("discount").fill_null(0).round(2, "half_to_even") * pl.col("units").sign()
+    frame = frame.with_columns(
+        unit_price=pl.col("exact_price").round(4, "half_to_even").cast(canonical.UNIT_PRICE, strict=False),
+        customer_id=pl.coalesce("customer_id", "email"),
+        **{c: pl.col(c).round(2, "half_to_even").cast(canonical.MONEY) for c in ("shipping", "tax")},
+    )
+
+    def cents(price: str) -> pl.Expr:
+        exact = (pl.col("units") * pl.col(price).cast(parse.EXACT) - discount).round(2, "half_to_even")
+        return (exact * 100).cast(pl.Int64)
+
+    frame = frame.with_columns(cents_in=cents("exact_price"), cents=cents("unit_price"))
+    frame = frame.with_columns(discount=pl.col("discount").fill_null(0).round(2, "half_to_even").cast(canonical.MONEY))
+    above = (pl.col("units") * pl.col("cents") < 0) & (pl.col("unit_price") >= 0)
+    frame = frame.with_columns(
+        detail=pl.coalesce("detail", pl.when(above).then(pl.lit("discount is more than the line"))),
+    )
+    reason = pl.when(pl.col("detail").is_not_null()).then(pl.lit("unreadable"))
+    columns = ["line", *REQUIRED, *optional, "cents_in", "cents", "detail"]
+    return frame.select(columns).with_columns(reason=reason)
+
+
+SAME = ["order_number", "sku", "units", "placed_at", "unit_price", "discount", "customer_id", "country", "product_name"]
+
+
+def _with_copies(frame: pl.DataFrame) -> pl.DataFrame:
+    """Mark what stands in two parts. A row that an order holds twice in one part is twice in the order, not a copy.
+
+    `nth` numbers the alike rows of a part 0, 1, …: the nth of one part is a copy of the nth of an earlier one.
+    """
+    # Few rows share order and SKU: only they can be alike, and only they are compared in full.
+    alike = frame.filter(frame.select("part", "order_number", "sku").is_duplicated()).select("row", "part", *SAME)
+    alike = alike.select("row", nth=pl.int_range(pl.len(), dtype=pl.Int32).over("part", *SAME)).filter(
+        pl.col("nth") > 0
+    )
+    counted = frame.join(alike, on="row", how="left", maintain_order="left").with_columns(pl.col("nth").fill_null(0))
+    readable = counted.filter(pl.col("reason").is_null())
+    shared = readable.group_by("order_number").agg(n=pl.col("part").n_unique()).filter(pl.col("n") > 1)
+    if shared.is_empty():
+        return counted
+    twice = readable.join(shared, on="order_number", how="semi").select("row", "nth", *SAME)
+    first = twice.select(pl.struct("nth", *SAME).is_first_distinct()).to_series()
+    rows = twice.filter(~first).select("row", copy=pl.lit("copy"))
+    joined = counted.join(rows, on="row", how="left", maintain_order="left")
+    return joined.with_columns(reason=pl.coalesce("reason", "copy")).drop("copy")
+
+
+def _classified(frame: pl.DataFrame, preset: Preset) -> pl.DataFrame:
+    """Give every readable row a kind (sale, return, shipping) or the first reason that holds."""
+
+    def among(column: str, pattern: str | None) -> pl.Expr:
+        return pl.col(column).str.contains(f"^(?:{pattern})$") if pattern else pl.lit(value=False)
+
+    back, sku = among("order_number", preset.cancellation), "sku"
+    charge = among(sku, preset.shipping_sku)
+    tests = {
+        "not_a_sale": among("order_number", preset.not_a_sale),
+        "not_a_product": among(sku, preset.not_a_product),
+        "negative_price": pl.col("unit_price") < 0,
+        "charge_alone": charge & (back | (pl.col("units") < 0)),
+        "write_off": (pl.col("units") < 0) & ~back & pl.lit(preset.cancellation is not None),
+        "zero_price": (pl.col("unit_price") == 0) & pl.lit(not preset.zero_price_is_sale),
+        "cancellation_positive": back & (pl.col("units") > 0),
+    }
+    first = pl.coalesce("reason", *(pl.when(test).then(pl.lit(name)) for name, test in tests.items()))
+    frame = frame.with_columns(reason=first)
+    kind = pl.when(charge).then(pl.lit("shipping")).when(pl.col("units") < 0).then(pl.lit("return"))
+    frame = frame.with_columns(kind=pl.when(pl.col("reason").is_null()).then(kind.otherwise(pl.lit("sale"))))
+    with_goods = frame.filter(pl.col("kind") == "sale").select("order_number").unique()
+    alone = frame.filter(pl.col("kind") == "shipping").join(with_goods, on="order_number", how="anti")
+    lost = pl.col("row").is_in(alone["row"].implode())
+    return frame.with_columns(
+        reason=pl.when(lost).then(pl.lit("charge_alone")).otherwise(pl.col("reason")),
+        kind=pl.when(~lost).then(pl.col("kind")),
+    )

@@ -1,0 +1,212 @@
+"""From rows to canonical tables, and from those into the shop: what `import_sales` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from authentication.models import User
+from ingest import bulk, canonical, load, stored
+from ingest.counts import Counts
+from ingest.matching import match_returns
+from ingest.presets import Preset
+from ingest.rows import Options, Rows
+from orders.models import OrderReturn
+from products.models import ProductVariant
+
+
+@dataclass(frozen=True)
+class Sales:
+    """The canonical tables of a sales file, and its rows with what became of each."""
+
+    rows: pl.DataFrame
+    catalogue: pl.DataFrame
+    customers: pl.DataFrame
+    orders: pl.DataFrame
+    lines: pl.DataFrame
+    returns: pl.DataFrame
+    return_units_left: int
+    """Units that came back in returns of which only a part was matched."""
+    cents_left_of_returns: int
+    """Money of that part (negative)."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was written, and the money that the database holds of it, in cents."""
+
+    counts: dict[str, Counts] = field(default_factory=dict)
+    line_cents: int = 0
+    charge_cents: int = 0
+    return_cents: int = 0
+
+
+def build(rows: Rows, preset: Preset, options: Options, *, source: str) -> Sales:
+    """The canonical tables: orders from the sale rows, returns matched to their sales."""
+    frame = rows.frame
+    sales = frame.filter(pl.col("kind") == "sale").with_columns(
+        line_of=pl.int_range(pl.len(), dtype=pl.Int64).over("order_number", "sku")
+    )
+    pieces, frame = _matched(frame, sales, source=source)
+    orders = _orders(frame, sales, preset, options)
+    partly = frame.filter(pl.col("kind") == "return").join(
+        pieces.group_by(row="return_row").agg(matched=pl.col("units").sum(), given=pl.col("share").sum()), on="row"
+    )
+    partly = partly.filter(-pl.col("units") > pl.col("matched"))
+    return Sales(
+        rows=frame,
+        catalogue=_catalogue(sales),
+        customers=_customers(sales),
+        orders=orders,
+        lines=sales.select(list(canonical.LINES)),
+        returns=_returns(pieces),
+        return_units_left=int((-partly["units"] - partly["matched"]).sum()),
+        cents_left_of_returns=int((partly["cents"] + partly["given"]).sum()),
+    )
+
+
+def _matched(frame: pl.DataFrame, sales: pl.DataFrame, *, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pieces of the returns with the sale each goes to, and the rows with the unmatched ones left out."""
+    back = frame.filter(pl.col("kind") == "return")
+    before, taken = stored.sales_that_may_come_back(back, source=source, in_file=sales["order_number"].unique())
+    # The customer may stand on the first row of an order only, and not on its return at all.
+    buyers = pl.concat([sales.select("order_number", "customer_id"), before.select("order_number", "customer_id")])
+    buyers = buyers.drop_nulls().group_by("order_number", maintain_order=True).agg(known=pl.col("customer_id").first())
+    columns = ["row", "buyer", "sku", "order_number", "line_of", "units", "at"]
+    own = sales.join(back.select("sku").unique(), on="sku", how="semi", maintain_order="left")
+    own, before, back = (_with_buyer(table, buyers) for table in (own.rename({"placed_at": "at"}), before, back))
+    candidates = pl.concat([own.select(columns), before.select(columns)])
+    candidates = candidates.join(taken, on=["order_number", "sku", "line_of"], how="left", maintain_order="left")
+    candidates = candidates.with_columns(units=pl.col("units") - pl.col("taken").fill_null(0))
+    pieces = match_returns(
+        candidates.filter(pl.col("units") > 0).select("row", "buyer", "sku", "at", "units"),
+        back.select("row", "buyer", "sku", at="placed_at", units=-pl.col("units"), cents=-pl.col("cents")),
+    )
+    whole = candidates.select("order_number", "line_of", sale_row="row")
+    pieces = pieces.join(whole, on="sale_row", how="left", maintain_order="left").join(
+        back.select("sku", "placed_at", return_row="row", return_number="order_number"), on="return_row", how="left"
+    )
+    lost = back.join(pieces, left_on="row", right_on="return_row", how="anti").select("row", lost=pl.lit(value=True))
+    marked = frame.join(lost, on="row", how="left", maintain_order="left")
+    marked = marked.with_columns(
+        reason=pl.when("lost").then(pl.lit("return_unmatched")).otherwise(pl.col("reason")),
+        kind=pl.when(pl.col("lost").is_null()).then(pl.col("kind")),
+    ).drop("lost")
+    return pieces.rename({"cents": "share"}), marked
+
+
+def _with_buyer(table: pl.DataFrame, buyers: pl.DataFrame) -> pl.DataFrame:
+    """Add `buyer`: the customer; a guest is nobody but the one who placed this order."""
+    joined = table.join(buyers, on="order_number", how="left", maintain_order="left")
+    customer = pl.concat_str(pl.lit("customer "), pl.coalesce("customer_id", "known"))
+    return joined.with_columns(buyer=pl.coalesce(customer, pl.concat_str(pl.lit("order "), "order_number")))
+
+
+def _returns(pieces: pl.DataFrame) -> pl.DataFrame:
+    nth = pl.int_range(pl.len()).over("return_number", "sku")
+    return pieces.sort("return_row", "piece").select(
+        reference=pl.concat_str(pl.col("return_number"), pl.col("sku"), nth, separator="/"),
+        order_number="order_number",
+        sku="sku",
+        line="line_of",
+        units="units",
+        amount=(pl.col("share").cast(pl.Decimal(38, 2)) / 100).cast(canonical.MONEY),
+        returned_at=pl.col("placed_at"),
+    )
+
+
+def _given_first(*names: str) -> list[pl.Expr]:
+    return [pl.col(name).drop_nulls().first() for name in names]
+
+
+def _orders(frame: pl.DataFrame, sales: pl.DataFrame, preset: Preset, options: Options) -> pl.DataFrame:
+    heads = sales.group_by("order_number", maintain_order=True).agg(
+        *_given_first("customer_id", "status", "channel", "currency", "shipping", "tax"),
+        placed_at=pl.col("placed_at").min(),
+    )
+    charges = frame.filter(pl.col("kind") == "shipping").group_by("order_number").agg(charge=pl.col("cents").sum())
+    heads = heads.join(charges, on="order_number", how="left", maintain_order="left")
+    charge = (pl.col("charge").fill_null(0).cast(pl.Decimal(38, 2)) / 100).cast(canonical.MONEY)
+    return heads.with_columns(
+        shipping=(pl.col("shipping").fill_null(0) + charge).cast(canonical.MONEY),
+        tax=pl.col("tax").fill_null(0),
+        status=pl.col("status").fill_null("completed"),
+        channel=pl.col("channel").fill_null(options.channel),
+        currency=pl.col("currency").fill_null(options.currency),
+        is_test=pl.lit(value=False),
+    ).select(list(canonical.ORDERS))
+
+
+def _most_frequent(sales: pl.DataFrame, name: str) -> pl.DataFrame:
+    """`sku` and the value of `name` that most of its rows have; ties go to the greater value."""
+    counted = sales.filter(pl.col(name).is_not_null()).group_by("sku", name).len()
+    return counted.sort("len", name).group_by("sku", maintain_order=True).agg(pl.col(name).last())
+
+
+def _catalogue(sales: pl.DataFrame) -> pl.DataFrame:
+    """One row per SKU sold: its most frequent name, and the most frequent price of its last 90 days on sale."""
+    recent = sales.filter(pl.col("placed_at") > pl.col("placed_at").max().over("sku") - pl.duration(days=90))
+    table = sales.group_by("sku").agg(*_given_first("product_code", "category"), created_at=pl.col("placed_at").min())
+    table = table.join(_most_frequent(sales, "product_name"), on="sku", how="left")
+    table = table.join(_most_frequent(recent, "unit_price"), on="sku", how="left").sort("sku")
+    return table.with_columns(
+        product_code=pl.coalesce("product_code", "sku"),
+        product_name=pl.coalesce("product_name", "sku").str.slice(0, 255),
+        price=pl.col("unit_price").round(2, "half_to_even").cast(canonical.MONEY),
+    ).drop("unit_price")
+
+
+def _customers(sales: pl.DataFrame) -> pl.DataFrame:
+    known = sales.filter(pl.col("customer_id").is_not_null()).sort("placed_at", "order_number", "row")
+    return (
+        known.group_by("customer_id")
+        .agg(
+            pl.col("country").drop_nulls().last(),
+            pl.col("email").drop_nulls().last(),
+            joined=pl.col("placed_at").min(),
+        )
+        .rename({"customer_id": "external_id"})
+        .sort("external_id")
+    )
+
+
+def write(sales: Sales, *, source: str, progress: Callable[[str, int], None]) -> Result:
+    """Write the tables; `progress` is told what and how many. Products that the shop has are left as they are."""
+    counts: dict[str, Counts] = {}
+    counts["products"] = load.catalogue(_only_new(sales.catalogue))
+    progress("products", sales.catalogue.height)
+    counts["customers"] = load.customers(_joined_earlier(sales.customers, source), source=source)
+    progress("customers", sales.customers.height)
+    written = load.orders(sales.orders, sales.lines, source=source, progress=lambda rows: progress("orders", rows))
+    counts["orders"], counts["lines"] = written.orders, written.lines
+    counts["returns"] = load.returns(sales.returns, progress=lambda rows: progress("returns", rows))
+    charges = sales.orders.select(pl.col("shipping") + pl.col("tax")).to_series().sum() or 0
+    return Result(counts, written.cents, int(charges * 100), _return_cents(sales.returns["reference"]))
+
+
+def _return_cents(references: pl.Series) -> int:
+    found = bulk.fetch(
+        OrderReturn, [f"COALESCE(SUM({bulk.scaled('amount', 100)}), 0)"], key="reference", values=references
+    )
+    return int(found[0][0]) if found else 0
+
+
+def _only_new(catalogue: pl.DataFrame) -> pl.DataFrame:
+    """SKUs that the shop has keep what its owner set; only a first sale before the stored one is taken over."""
+    found = bulk.fetch(ProductVariant, ["sku"], key="sku", values=catalogue["sku"])
+    known = pl.DataFrame(found, schema={"sku": pl.String}, orient="row")
+    new = catalogue.join(known, on="sku", how="anti", maintain_order="left")
+    dates = ProductVariant.objects.filter(product__isnull=False).values_list("sku", "product__created_at")
+    since = pl.DataFrame(list(dates.iterator()), schema={"sku": pl.String, "since": canonical.AT}, orient="row")
+    earlier = catalogue.select("sku", "created_at").join(since, on="sku").filter(pl.col("created_at") < pl.col("since"))
+    return pl.concat([new, earlier.drop("since")], how="diagonal")
+
+
+def _joined_earlier(customers: pl.DataFrame, source: str) -> pl.DataFrame:
+    """A later file does not make a customer younger."""
+    dates = User.objects.filter(source=source, external_id__isnull=False).values_list("external_id", "date_joined")
+    since = pl.DataFrame(list(dates.iterator()), schema={"external_id": pl.String, "since": canonical.AT}, orient="row")
+    joined = customers.join(since, on="external_id", how="left", maintain_order="left")
+    return joined.with_columns(joined=pl.min_horizontal("joined", "since")).drop("since")
