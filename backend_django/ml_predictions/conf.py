@@ -44,6 +44,8 @@ DEFAULTS: dict[str, Any] = {
     "WAIT_MAX": 50,
     # Share of stock value that a year of holding costs.
     "HOLDING_RATE": 0.25,
+    # What one line of a purchase order costs to place, receive and shelve, in the shop's currency.
+    "ORDER_LINE_COST": 2.0,
     # Days between two looks at what to reorder.
     "REVIEW_DAYS": 7,
     # Lead time, in days, of a variant whose supplier states none.

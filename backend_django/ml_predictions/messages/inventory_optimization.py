@@ -4,4 +4,91 @@ from __future__ import annotations
 
 from typing import Any
 
-TEXTS: dict[str, Any] = {}
+from django.utils.translation import gettext_lazy as _
+
+TEXTS: dict[str, Any] = {
+    # what it is doing
+    "inventory.step_reading": _("Reading sales, stock and products"),
+    "inventory.step_levels": _("Computing demand and reorder points"),
+    "inventory.step_replay": _("Replaying the policy over the shop's last weeks"),
+    "inventory.step_saving": _("Saving the levels"),
+    "inventory.step_alerts": _("Refreshing the alerts"),
+    # errors, and what is not known and why
+    "inventory.no_variants": _("The shop has no variant to keep in stock. Add products with their variants first."),
+    "inventory.unknown_supplier": _("No variant is bought from the supplier {supplier}. Known: {known}."),
+    "inventory.unknown_variant": _("The shop has no variant with the id {variant_id}."),
+    "inventory.replay_too_short": _(
+        "A replay needs {needed} weeks of sales; the shop has {found}. The levels stand on that history alone."
+    ),
+    "inventory.replay_few_sold": _(
+        "A replay needs {needed} units sold in its weeks, of variants that had sold before; there were fewer."
+    ),
+    "inventory.beats_thumb": _(
+        "Replayed over {weeks} weeks, the policy costs {cost} against {thumb} by the best rule of thumb."
+    ),
+    "inventory.loses_to_thumb": _(
+        "Replayed over {weeks} weeks, the policy costs {cost}; a rule of thumb of {days} days, the best of nine in "
+        "hindsight, would have cost {thumb}."
+    ),
+    "inventory.demand_forecast": _("Demand is taken half from the sales forecast, half from each variant's own rates."),
+    "inventory.demand_own": _("Demand is taken from each variant's own rates: no sales forecast is in service."),
+    # alerts
+    "inventory.out_of_stock": _(
+        "Sold out, while about {daily} units a day are asked for: {money} {currency} of margin in {risk_days} days."
+    ),
+    "inventory.negative_stock": _(
+        "The count says {stock} units: count the shelf. About {daily} units a day are asked for, {money} {currency} of "
+        "margin in {risk_days} days."
+    ),
+    "inventory.stockout_before_delivery": _(
+        "{on_order} units are on their way, but with a chance of {percent} % the {stock} in stock are gone before."
+    ),
+    "inventory.reorder_now": _(
+        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: {daily} units a day "
+        "sell, and delivery takes {lead_days} days."
+    ),
+    "inventory.reorder_low_confidence": _(
+        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: about {daily} units "
+        "a day, delivery in {lead_days} days. There is little history behind it: take it as a hint."
+    ),
+    "inventory.reorder_without_cost": _(
+        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: {daily} units a day "
+        "sell, and delivery takes {lead_days} days. Without a cost, a service level of {percent} % was used."
+    ),
+    "inventory.reorder_negative_stock": _(
+        "The count of {stock} units was taken as none, which makes {position} with what is on order; the reorder point "
+        "is {reorder_point} ({daily} units a day, delivery in {lead_days} days). Count the shelf before ordering."
+    ),
+    "inventory.reorder_soon": _(
+        "Stock and orders make {position} units and will reach the reorder point of {reorder_point} within "
+        "{review_days} days."
+    ),
+    "inventory.demand_spike": _(
+        "{units} units in the last 7 days, far more than expected; {daily} a day are now expected. Is it a one-off?"
+    ),
+    "inventory.dead_stock": _("No sale for {idle_days} days; {stock} units, {money} {currency} at cost, lie there."),
+    "inventory.never_sold": _("Never sold so far; {stock} units, {money} {currency} at cost, lie there."),
+    "inventory.overstock": _(
+        "{excess} units more than will very probably sell in {over_days} days: {money} {currency} at cost."
+    ),
+    "inventory.slow_moving": _(
+        "At {daily} units a day the stock of {stock} lasts {cover_days} days: {money} {currency} at cost beyond half "
+        "a year."
+    ),
+    "inventory.no_demand": _("No demand is expected for the stock of {stock}: {money} {currency} at cost."),
+    # why nothing is ordered
+    "inventory.enough": _("Stock and orders make {position} units, above the reorder point of {reorder_point}."),
+    "inventory.not_active": _("It is not on offer: nothing is ordered."),
+    "inventory.not_in_model": _("It is new since the last training: train the inventory optimization again."),
+    "inventory.nothing_expected": _("No sale in the last year: nothing is expected, and nothing ordered."),
+    # health
+    "inventory.advice_reorder": _("Order {count} variant(s) now: {money} {currency} of margin is at stake."),
+    "inventory.advice_overstock": _("{count} variant(s) are overstocked: {money} {currency} more than will sell soon."),
+    "inventory.advice_dead": _("{count} variant(s) no longer sell: {money} {currency} at cost. Sell off or return."),
+    "inventory.advice_negative": _("{count} variant(s) have a stock below zero: count them."),
+    "inventory.advice_cost": _(
+        "{count} variant(s) have no cost: enter it, and orders follow the margin, not a fixed service level."
+    ),
+    "inventory.advice_fine": _("Nothing wants a decision."),
+    "inventory.advice_nothing": _("There is nothing on offer and nothing in stock."),
+}

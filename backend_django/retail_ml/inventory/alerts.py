@@ -24,6 +24,8 @@ CODES: dict[str, str] = {  # code → one of the five broad types; the first of 
 NAMES = list(CODES)
 TYPES = ("reorder_now", "low_stock", "overstock", "slow_moving", "high_demand")
 DEAD_DAYS, SLOW_DAYS, OVERSTOCK_DAYS, RISK_DAYS = 180, 180, 90, 14
+YOUNG_DAYS = 56
+"""Days in the range below which nobody can say that there is too much of an item."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ class Shelf:
     abc: Ints
     out_before_receipt: Floats  # probability
     excess: Floats
+    young: Bools
     dead: Bools
     spike: Bools
     lead_days: Floats
@@ -73,7 +76,7 @@ def urgencies(shelf: Shelf) -> Ints:
     cover = np.divide(shelf.on_hand, shelf.daily, out=np.full_like(shelf.daily, np.inf), where=shelf.daily > 0)
     value = shelf.excess * shelf.cost
     over = (shelf.excess > 0) & (cover > OVERSTOCK_DAYS + shelf.lead_days) & ~shelf.dead
-    slow = (shelf.on_hand > 0) & (cover > SLOW_DAYS) & ~shelf.dead
+    slow = (shelf.on_hand > 0) & (cover > SLOW_DAYS) & ~shelf.dead & ~shelf.young
     large = value > 0.05 * max(float((np.maximum(shelf.on_hand, 0) * shelf.cost).sum()), 1e-9)
     rows = {
         "OUT_OF_STOCK": np.where(empty, np.where(shelf.abc < 2, 5, 4), 0),

@@ -383,14 +383,15 @@ def estimate(
     """Mean and variance of each variant's demand in the days after the history ends.
 
     `protection` days per variant (at least 1), `lead_sd` the lead time's standard deviation in days. With `daily`
-    (units per calendar day, NaN where unknown) that mean is used instead of the own one, with the errors of the
-    own one: a better forecast only makes the stock safer.
+    (units per calendar day, NaN where unknown) the mean of it and the own one is used: the average of two forecasts
+    is seldom worse than the better one. The variance stays that of the own one's errors. What has no demand of its
+    own gets none.
     """
     gamma = prior(h)
     errors = past_errors(h, protection, gamma)
     own = daily_mean(h, np.array([h.days]), protection, gamma)[:, 0] * (errors.bias if debias else 1.0)
     if daily is not None:
-        own = np.where(np.isfinite(daily), np.maximum(daily, 0.0), own)
+        own = np.where(np.isfinite(daily) & (own > 0), (own + np.maximum(daily, 0.0)) / 2, own)
     mean = own * protection
     variance = error_variance(errors, mean, protection)
     # A new item's rate is itself uncertain: the gamma posterior's share, mean²/shape.

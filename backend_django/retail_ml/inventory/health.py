@@ -34,6 +34,7 @@ class Vitals:
     out_before_receipt: Floats
     idle_days: Floats
     interval: Floats
+    young: Bools
     dead: Bools
     cost: Floats
     price: Floats
@@ -68,12 +69,15 @@ def components(v: Vitals) -> dict[str, Floats]:
 
 
 def _cover(v: Vitals, sells: Bools, empty: Bools) -> Floats:
-    """1 from the reorder point to the upper bound; below it the share of it; above, less by the days of excess."""
+    """1 from the reorder point to the upper bound; below it the share of it; above, less by the days of excess.
+
+    Of an item that is new nobody can say that there is too much.
+    """
     daily = np.where(sells, v.daily, 1.0)
     below = np.divide(np.maximum(v.position, 0), v.reorder_point, out=np.ones_like(daily), where=v.reorder_point > 0)
-    excess_days = np.maximum(v.position - v.upper, 0) / daily
+    excess_days = np.where(v.young, 0.0, np.maximum(v.position - v.upper, 0) / daily)
     cover = np.where(v.position < v.reorder_point, below, np.maximum(0.0, 1 - excess_days / 90))
-    return np.where(empty, 0.0, np.where(sells, cover, np.where(v.on_hand > 0, 0.0, 1.0)))
+    return np.where(empty, 0.0, np.where(sells, cover, np.where((v.on_hand > 0) & ~v.young, 0.0, 1.0)))
 
 
 def _movement(v: Vitals) -> Floats:

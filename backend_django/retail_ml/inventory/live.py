@@ -20,7 +20,8 @@ CONFIDENCE = ("low", "medium", "high")
 UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
     "daily": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False, "reorder_point": 0.0,
     "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf, "confidence": 0,
-    "spike": False, "idle_days": -1, "interval": np.nan, "sold_365": 0.0, "range_days": 0,
+    "spike": False, "idle_days": -1, "interval": np.nan, "sold_365": 0.0,
+    "sold_7": 0.0, "range_days": 0,
 }  # fmt: skip
 
 
@@ -130,6 +131,7 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     daily, ratio = t["daily"], t["ratio"]
     coming = t.free + t.on_order
     bound = np.maximum(t["excess_bound"], t["order_up_to"] + t.pack_size)
+    young = t["range_days"] + t.days_since < alerts.YOUNG_DAYS
     idle = np.where(t["idle_days"] < 0, -1, t["idle_days"] + t.days_since)
     return alerts.Shelf(
         active=t.active,
@@ -141,7 +143,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         order_up_to=t["order_up_to"],
         abc=t["abc"],
         out_before_receipt=policy.probability_above(t.free, daily, ratio, days=np.maximum(t.lead_days, 1)),
-        excess=np.maximum(coming - bound, 0.0),
+        excess=np.where(young, 0.0, np.maximum(coming - bound, 0.0)),
+        young=young,
         dead=alerts.is_dead(t.on_hand, idle, t["interval"], t["range_days"] + t.days_since) & t.known,
         spike=t["spike"].astype(bool),
         lead_days=t.lead_days,
@@ -167,6 +170,7 @@ def _vitals(t: _Table, shelf: alerts.Shelf) -> health.Vitals:
         out_before_receipt=shelf.out_before_receipt,
         idle_days=np.where(never, t["range_days"], t["idle_days"]) + t.days_since,
         interval=t["interval"],
+        young=shelf.young,
         dead=shelf.dead,
         cost=t.cost,
         price=t.price,
@@ -191,7 +195,7 @@ def _dates(days: Floats, today: date) -> pl.Series:
     """The day on which the last unit goes: the first of `days` days is today."""
     offset = pl.Series(days, dtype=pl.Float64).fill_nan(None)
     last = (offset - 1).clip(lower_bound=0).cast(pl.Int64)
-    return pl.select(pl.lit(today) + pl.duration(days=last)).to_series()
+    return pl.DataFrame({"days": last}).select(pl.lit(today) + pl.duration(days="days")).to_series()
 
 
 def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Series]:
@@ -234,11 +238,12 @@ def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Serie
         "estimated_cost": np.where(np.isfinite(t.cost), quantity * np.nan_to_num(t.cost), np.nan),
         "idle_days": np.where(t["idle_days"] < 0, np.nan, t["idle_days"] + t.days_since),
         "lead_days": t.lead_days,
+        "out_before_receipt": shelf.out_before_receipt,
+        "sold_7": t["sold_7"],
     }
     series = {
         name: pl.Series(values.astype(float), dtype=pl.Float64).fill_nan(None) for name, values in numbers.items()
     }
-    confidence = t["confidence"]
     return series | {
         "in_model": pl.Series(t.known, dtype=pl.Boolean),
         "from_forecast": pl.Series(t["from_forecast"].astype(bool), dtype=pl.Boolean),

@@ -53,9 +53,9 @@ def make(
 ) -> Plan:
     """Levels of every variant in `stock` from the sales in `lines` up to `as_of` (tables of `retail_ml.frames`).
 
-    With `product_demand` (`PRODUCT_DEMAND`) a variant's mean is its share of its product's forecast; the errors
-    behind the variance stay those of the own rates. Any number of sales will do, none included: a shop that never
-    sold anything has zero levels, a new item its category's.
+    With `product_demand` (`PRODUCT_DEMAND`) half of a variant's mean is its share of its product's forecast; the
+    errors behind the variance stay those of the own rates. Any number of sales will do, none included: a shop that
+    never sold anything has zero levels, a new item its category's.
     """
     about = products.select("product_id", "category", "created")
     variants = stock.unique("variant_id").sort("variant_id").join(about, on="product_id", how="left")

@@ -28,6 +28,7 @@ TRAIN_WEEKS = 8
 MOST_VARIANTS = 5_000
 THUMB_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 180)
 THUMB_LOT_DAYS = 30
+FEWEST_UNITS = 30
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,13 @@ def replay(
     variant is below k days of its 90-day average, up to 30 days more; of nine k the cheapest *in hindsight* is
     shown. A variant without a cost gets the shop's usual cost share (else half the price); those without a price,
     or not sold before the replay begins, are left out. At most 5,000 variants, drawn by `seed`. None: fewer than 14
-    weeks of history, or nothing sold in those replayed.
+    weeks of history, or fewer than 30 units sold in those scored.
     """
     days = window(h.days)
     if days is None or not len(h.start):
         return None
     world, left = _world(h, terms, rules, days=days, goods=(pack, minimum), seed=seed)
-    if not len(world.stock) or not (world.daily[:, days.scored :].sum() > 0):
+    if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
     ours = _simulate(world, lambda known: _levels(world, known))
     thumbs = {k: _simulate(world, lambda known, k=k: _thumb(known, k)) for k in THUMB_DAYS}  # type: ignore[misc]

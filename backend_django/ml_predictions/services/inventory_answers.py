@@ -1,0 +1,223 @@
+"""The assessed stock as answers: rows with their reasons, the summary, health with what to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from ml_predictions.messages import message
+from ml_predictions.models import MLModel
+from retail_ml.inventory import alerts, health
+from retail_ml.inventory.live import Assessment
+from retail_ml.inventory.policy import Rules
+
+ALERT_COLUMNS = (
+    "product_id", "variant_id", "sku", "product_name", "options", "alert_type", "code", "current_stock",
+    "recommended_stock", "predicted_demand_7days", "predicted_demand_30days", "daily_sales_rate",
+    "days_until_stockout", "estimated_stockout_date", "urgency_level", "rotation_rate", "price", "category",
+    "money_at_stake", "confidence",
+)  # fmt: skip
+REORDER_COLUMNS = (
+    "product_id", "variant_id", "sku", "product_name", "options", "current_stock", "on_order", "drafted",
+    "reorder_point", "order_up_to", "recommended_order_quantity", "safety_stock", "daily_demand", "lead_time_days",
+    "estimated_cost", "stockout_date_without_order", "supplier_id", "supplier", "confidence",
+)  # fmt: skip
+ROUNDED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Every variant's levels against its live stock. `frame` has one row per variant, `alerts` those that want a
+    decision, by the money at stake."""
+
+    model: MLModel
+    as_of: date
+    rules: Rules
+    assessment: Assessment
+    currency: str
+    forecast: bool
+    """True when the demand of the next days comes from the sales forecast, False: from each variant's own rates."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row per variant."""
+        return self.assessment.frame
+
+    @property
+    def total_analyzed(self) -> int:
+        """Variants looked at."""
+        return len(self.frame)
+
+    @property
+    def alerts(self) -> pl.DataFrame:
+        """The variants with an alert, the most money at stake first; ties by urgency and SKU."""
+        found = self.frame.filter(pl.col("code").is_not_null())
+        return found.sort(["money_at_stake", "urgency_level", "sku"], descending=[True, True, False])
+
+    def summary(self) -> dict[str, Any]:
+        """`total_alerts, by_type, by_urgency, total_stock_value_at_risk` over all alerts.
+
+        The value at risk is the cost of what lies there too much or too long (overstock and slow moving).
+        """
+        found = self.frame.filter(pl.col("code").is_not_null())
+        by_type = dict(found.group_by("alert_type").len().iter_rows())
+        by_urgency = dict(found.group_by("urgency_level").len().iter_rows())
+        idle = found.filter(pl.col("alert_type").is_in(["overstock", "slow_moving"]))
+        return {
+            "total_alerts": len(found),
+            "by_type": {name: by_type.get(name, 0) for name in alerts.TYPES},
+            "by_urgency": {str(level): by_urgency.get(level, 0) for level in range(1, 6)},
+            "total_stock_value_at_risk": round(float(idle["money_at_stake"].sum()), 2),
+        }
+
+    def alert_rows(self, frame: pl.DataFrame | None = None) -> list[dict[str, Any]]:
+        """Rows of `alerts` (or of a part of it) as they are answered and stored; `reason` is a message."""
+        chosen = (self.alerts if frame is None else frame).with_columns(daily_sales_rate=pl.col("daily_demand"))
+        rows = chosen.select(ALERT_COLUMNS).to_dicts()
+        full = chosen.to_dicts()
+        return [finite(row) | {"reason": alert_reason(all_, self)} for row, all_ in zip(rows, full, strict=True)]
+
+    def reorder_rows(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
+        """Rows to order as they are answered; `priority` is the urgency, 5 the most; `reason` is a message."""
+        chosen = frame.with_columns(
+            stockout_date_without_order=pl.col("estimated_stockout_date"), lead_time_days=pl.col("lead_days")
+        )
+        rows = chosen.select(REORDER_COLUMNS).to_dicts()
+        return [
+            finite(row) | {"priority": full["urgency_level"], "reason": reorder_reason(full)}
+            for row, full in zip(rows, chosen.to_dicts(), strict=True)
+        ]
+
+
+def finite(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that JSON can hold: floats rounded, None for what is not finite."""
+    return {name: number(value) if isinstance(value, float) else value for name, value in row.items()}
+
+
+def number(value: float, digits: int = ROUNDED) -> float | None:
+    """A rounded float, None where it is not finite."""
+    return round(value, digits) + 0.0 if math.isfinite(value) else None
+
+
+def short(value: float | None) -> float | int:
+    """A figure to read in a sentence: whole from 10 on, else with two digits at most."""
+    if value is None or not math.isfinite(value):
+        return 0
+    return round(value) if abs(value) >= 10 or value == round(value) else round(value, 2)
+
+
+REASONS = {  # code of the alert → sentence, and the figures in it
+    "OUT_OF_STOCK": ("inventory.out_of_stock", ("daily", "risk_days", "money", "currency")),
+    "STOCKOUT_BEFORE_DELIVERY": ("inventory.stockout_before_delivery", ("stock", "on_order", "percent")),
+    "REORDER_SOON": ("inventory.reorder_soon", ("position", "reorder_point", "review_days")),
+    "DEMAND_SPIKE": ("inventory.demand_spike", ("units", "daily")),
+    "DEAD_STOCK": ("inventory.dead_stock", ("stock", "idle_days", "money", "currency")),
+    "OVERSTOCK": ("inventory.overstock", ("excess", "over_days", "money", "currency")),
+    "SLOW_MOVING": ("inventory.slow_moving", ("stock", "daily", "cover_days", "money", "currency")),
+}
+
+
+def alert_reason(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
+    """Why this alert: a message."""
+    code, daily = row["code"], row["daily_demand"]
+    if code == "REORDER_NOW":
+        return reorder_reason(row)
+    text, names = REASONS[code]
+    figures = {
+        "money": short(row["money_at_stake"]),
+        "currency": analysis.currency,
+        "stock": short(row["current_stock"]),
+        "daily": short(daily),
+        "position": short(row["position"]),
+        "reorder_point": short(row["reorder_point"]),
+        "on_order": short(row["on_order"]),
+        "excess": short(row["excess_units"]),
+        "units": short(row["sold_7"]),
+        "percent": round(100 * row["out_before_receipt"]),
+        "risk_days": alerts.RISK_DAYS,
+        "review_days": analysis.rules.review_days,
+        "over_days": round(alerts.OVERSTOCK_DAYS + row["lead_days"]),
+        "idle_days": round(row["idle_days"] or 0),
+        "cover_days": round(row["current_stock"] / daily) if daily else 0,
+    }
+    if code == "OUT_OF_STOCK" and row["current_stock"] < 0:
+        text, names = "inventory.negative_stock", ("stock", *names)
+    elif code == "DEAD_STOCK" and row["idle_days"] is None:
+        text = "inventory.never_sold"
+    elif code in ("SLOW_MOVING", "OVERSTOCK") and not daily:
+        text, names = "inventory.no_demand", ("stock", "money", "currency")
+    return message(text, **{name: figures[name] for name in names})
+
+
+def reorder_reason(row: dict[str, Any]) -> dict[str, Any]:
+    """Why to order, and what makes it doubtful if anything does: a message."""
+    figures = {
+        "position": short(row["position"]),
+        "reorder_point": short(row["reorder_point"]),
+        "daily": short(row["daily_demand"]),
+        "lead_days": short(row["lead_days"]),
+    }
+    if row["current_stock"] < 0:
+        return message("inventory.reorder_negative_stock", stock=short(row["current_stock"]), **figures)
+    if row["confidence"] == "low":
+        return message("inventory.reorder_low_confidence", **figures)
+    if not row["cost_known"]:
+        return message("inventory.reorder_without_cost", percent=round(100 * row["service_target"]), **figures)
+    return message("inventory.reorder_now", **figures)
+
+
+def health_answer(analysis: Analysis) -> dict[str, Any]:
+    """Score, band, parts (0…100), money and counts of the variants on offer or in stock, and what to do first."""
+    frame = analysis.frame
+    counted = frame.filter(pl.col("active") | (pl.col("current_stock") > 0))
+    score, parts = health.shop(analysis.assessment.parts, analysis.assessment.weights)
+    by_type = dict(counted.group_by("alert_type").len().iter_rows())
+    low = by_type.get("reorder_now", 0) + by_type.get("low_stock", 0)
+    over, slow = by_type.get("overstock", 0), by_type.get("slow_moving", 0)
+    known = len(counted) > 0
+    return {
+        "health_score": round(score, 1) if known else None,
+        "status": health.status(round(score, 1)) if known else None,
+        "components": {name: round(100 * value, 1) if known else None for name, value in parts.items()},
+        "margin_at_risk": round(float(counted["margin_at_risk"].sum()), 2),
+        "cash_in_excess": round(float(counted["cash_in_excess"].sum()), 2),
+        "metrics": {
+            "total_products": len(counted),
+            "low_stock": low,
+            "overstock": over,
+            "slow_moving": slow,
+            "optimal": len(counted) - low - over - slow,
+        },
+        "counted": "variants",
+        "recommendations": _advice(counted, analysis.currency),
+    }
+
+
+def _advice(counted: pl.DataFrame, currency: str) -> list[dict[str, Any]]:
+    """At most five messages, the most money first, faults of the data last."""
+    if not len(counted):
+        return [message("inventory.advice_nothing")]
+    found: list[tuple[float, dict[str, Any]]] = []
+    cases = (
+        ("inventory.advice_reorder", pl.col("alert_type") == "reorder_now", "money_at_stake"),
+        ("inventory.advice_overstock", pl.col("code") == "OVERSTOCK", "money_at_stake"),
+        ("inventory.advice_dead", pl.col("code") == "DEAD_STOCK", "money_at_stake"),
+    )
+    for code, condition, column in cases:
+        some = counted.filter(condition)
+        if len(some):
+            money = float(some[column].sum())
+            found.append((money, message(code, count=len(some), money=short(money), currency=currency)))
+    advice = [text for _, text in sorted(found, key=lambda pair: -pair[0])]
+    faults = (
+        ("inventory.advice_negative", pl.col("current_stock") < 0),
+        ("inventory.advice_cost", ~pl.col("cost_known")),
+    )
+    for code, condition in faults:
+        if count := len(counted.filter(condition)):
+            advice.append(message(code, count=count))
+    return advice or [message("inventory.advice_fine")]

@@ -1,0 +1,307 @@
+"""Inventory optimization: when to reorder what, how much, what is wrong on the shelf, how healthy the stock is.
+
+The mathematics is `retail_ml.inventory`; here the shop is read, the levels are published as a version, and the version
+in service is held against the stock of the minute. There are no rows per version: its file holds arrays by variant.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.utils import timezone
+
+from ml_predictions import conf
+from ml_predictions.artifacts import Content
+from ml_predictions.messages import message
+from ml_predictions.models import MLModel
+from ml_predictions.services import get_service, inventory_alerts
+from ml_predictions.services.base import Service, TrainingRun, Version
+from ml_predictions.services.inventory_answers import Analysis, finite, health_answer, reorder_reason, short
+from retail_ml.errors import NotEnoughHistory, UnknownId
+from retail_ml.inventory import budget as budgets
+from retail_ml.inventory import live, policy
+from retail_ml.inventory.plan import PRODUCT_DEMAND, Plan, make, replayed
+from retail_ml.inventory.policy import Rules
+from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
+
+MODEL_TYPE = "reorder_point"
+WARM_WEEKS = 2
+PROJECTION_DAYS = 90
+
+
+def rules_in_force() -> Rules:
+    """The owner's settings as the rules of the policy."""
+    return Rules(
+        holding_rate=float(conf.get("HOLDING_RATE")),
+        review_days=int(conf.get("REVIEW_DAYS")),
+        order_cost=float(conf.get("ORDER_LINE_COST")),
+        service_level=float(conf.get("SERVICE_LEVEL")),
+        default_lead_days=float(conf.get("DEFAULT_LEAD_TIME_DAYS")),
+    )
+
+
+class InventoryOptimizationService(Service):
+    """`train` publishes levels; `analysis`, `reorder`, `health` and `explain` hold them against the live stock."""
+
+    name = "inventory_optimization"
+
+    # --- training -----------------------------------------------------------------------------
+
+    def train(self, run: TrainingRun, **_: Any) -> MLModel:
+        """Levels of every variant and the replay behind them; then the alerts are refreshed.
+
+        Any number of sales will do, none included. Raises NotEnoughHistory when the shop has no variant.
+        """
+        run.progress(5, message("inventory.step_reading"))
+        rules, as_of = rules_in_force(), self._as_of()
+        stock = self.source.stock()
+        if not len(stock):
+            raise NotEnoughHistory(
+                "The shop has no variant to keep in stock. Add products with their variants first.",
+                code="inventory.no_variants",
+            )
+        lines, products = self.source.order_lines(), self.source.products()
+        demand = self._product_demand(stock, rules)
+        run.progress(35, message("inventory.step_levels"))
+        plan = make(lines, stock, products, as_of=as_of, rules=rules, product_demand=demand)
+        del lines
+        run.progress(50, message("inventory.step_replay"))
+        replay = replayed(plan, rules, seed=conf.get("SEED"))
+        run.progress(90, message("inventory.step_saving"))
+        model = self.publish(run, [self._version(plan, replay, rules=rules, as_of=as_of)])
+        run.progress(95, message("inventory.step_alerts"))
+        self.refresh_alerts()
+        return model
+
+    def _as_of(self) -> date:
+        """The shop's last whole business day; yesterday for a shop that has never sold anything."""
+        until = self.source.data_until()
+        return until.as_of if until else timezone.localdate() - timedelta(days=1)
+
+    def _product_demand(self, stock: pl.DataFrame, rules: Rules) -> pl.DataFrame | None:
+        """Units per product over the next 7 and 30 days and per day over the usual protection period, as forecast.
+
+        None while no forecast is in service.
+        """
+        lead, _ = policy.lead_times(
+            stock["lead_time_days"].fill_null(float("nan")).to_numpy(), np.zeros(len(stock)), rules
+        )
+        days = int(min(max(np.median(policy.protection_days(lead, rules)), 7), 365))
+        service: Any = get_service("sales_forecast")
+        found = [service.product_demand(days=n) for n in (7, 30, days)]
+        if any(table is None for table in found):
+            return None
+        week, month, usual = (table.select("product_id", "mean_units") for table in found)
+        joined = week.rename({"mean_units": "units_7"}).join(
+            month.rename({"mean_units": "units_30"}), on="product_id", how="inner"
+        )
+        joined = joined.join(usual.with_columns(daily=pl.col("mean_units") / days), on="product_id", how="inner")
+        return joined.select(list(PRODUCT_DEMAND)).cast(PRODUCT_DEMAND)
+
+    def _version(self, plan: Plan, replay: dict[str, Any] | None, *, rules: Rules, as_of: date) -> Version:
+        forecast = bool(plan.arrays["from_forecast"].any())
+        confidence = np.bincount(plan.arrays["confidence"], minlength=3)
+        content = Content(meta={"as_of": as_of.isoformat(), "forecast": forecast, **plan.facts}, arrays=plan.arrays)
+        reason = None if replay else self._no_replay(plan)
+        metrics = {
+            "n_variants": len(plan.arrays["variant_id"]),
+            "replay": replay,
+            "replay_reason": reason,
+            "confidence": dict(zip(live.CONFIDENCE, confidence.tolist(), strict=True)),
+            "demand": message("inventory.demand_forecast" if forecast else "inventory.demand_own"),
+            "history_days": plan.facts["history_days"],
+        }
+        beats = replay["total_cost"] <= replay["baseline"]["total_cost"] if replay else None
+        return Version(
+            model_type=MODEL_TYPE,
+            content=content,
+            metrics=metrics,
+            receipt=_receipt(replay, reason),
+            as_of=as_of,
+            parameters={name: value for name, value in vars(rules).items() if name != "fill_floors"}
+            | {"fill_floors": list(rules.fill_floors)},
+            beats_baseline=beats,
+        )
+
+    @staticmethod
+    def _no_replay(plan: Plan) -> dict[str, Any]:
+        needed, found = FEWEST_WEEKS + TRAIN_WEEKS + WARM_WEEKS, plan.history.days // 7
+        if found < needed:
+            return message("inventory.replay_too_short", needed=needed, found=found)
+        return message("inventory.replay_few_sold", needed=FEWEST_UNITS)
+
+    # --- answering ----------------------------------------------------------------------------
+
+    def analysis(self) -> Analysis:
+        """Every variant's stored levels against its stock of this minute. Raises NotTrained."""
+        model = self.active()
+        content = self.content(model)
+        rules = rules_in_force()
+        until = self.source.data_until()
+        as_of = max(until.as_of if until else model.as_of, model.as_of)
+        found = live.assess(
+            content.arrays,
+            self.source.stock(),
+            self.source.products(),
+            as_of=model.as_of,
+            today=as_of + timedelta(days=1),
+            rules=rules,
+        )
+        currency = str(getattr(self.source, "currency", "") or conf.get("CURRENCY"))
+        return Analysis(model, as_of, rules, found, currency=currency, forecast=bool(content.meta["forecast"]))
+
+    def reorder(self, *, budget: float | None = None, supplier: str | None = None) -> dict[str, Any]:
+        """What to order now, the most urgent first, within `budget` and from `supplier` (id or name) when given.
+
+        Drafts count as ordered, so asking again after drafting adds nothing. With a budget, packs are bought by
+        expected value per cost, and variants without a cost are left out. Raises NotTrained, UnknownId.
+        """
+        analysis = self.analysis()
+        frame = analysis.frame.filter(pl.col("recommended_order_quantity") > 0)
+        if supplier is not None:
+            _check_supplier(analysis.frame, supplier)
+            frame = frame.filter(_of_supplier(supplier))
+        left = {"count": 0, "expected_margin_lost": 0.0}
+        if budget is not None:
+            frame, left = _within(frame, float(budget), analysis.rules)
+        order = ["urgency_level", "money_at_stake", "sku"]
+        frame = frame.sort(order, descending=[True, True, False])
+        return {
+            "recommendations": analysis.reorder_rows(frame),
+            "total_recommendations": len(frame),
+            "estimated_total_cost": round(float(frame["estimated_cost"].sum()), 2),
+            "without_cost": int(frame["estimated_cost"].null_count()),
+            "left_out": left,
+        }
+
+    def health(self) -> dict[str, Any]:
+        """Score with its five parts, money at risk, counts of variants, and what to do. Raises NotTrained."""
+        return health_answer(self.analysis())
+
+    def explain(self, variant_id: str) -> dict[str, Any]:
+        """One variant: its row, why it is or is not ordered, demand by quantiles, stock expected day by day.
+
+        Raises NotTrained, UnknownId.
+        """
+        analysis = self.analysis()
+        found = analysis.frame.filter(pl.col("variant_id") == str(variant_id)).to_dicts()
+        if not found:
+            raise UnknownId(
+                f"The shop has no variant with the id {variant_id}.",
+                code="inventory.unknown_variant",
+                variant_id=str(variant_id),
+            )
+        row = found[0]
+        return {**finite(row), "reason": _why(row), **_outlook(row, analysis)}
+
+    def refresh_alerts(self) -> dict[str, int]:
+        """Bring the stored alerts and the stored health score in line with the facts. Raises NotTrained."""
+        analysis = self.analysis()
+        done = inventory_alerts.refresh(analysis.alert_rows())
+        model = analysis.model
+        model.metrics = {**model.metrics, "health_score": health_answer(analysis)["health_score"]}
+        model.save(update_fields=["metrics"])
+        return done
+
+
+def _receipt(replay: dict[str, Any] | None, reason: dict[str, Any] | None) -> dict[str, Any]:
+    """The evidence behind the levels: the replay in short, with a sentence."""
+    if replay is None:
+        return {"method": "replay", "available": False, "reason": reason}
+    ours, thumb = replay["total_cost"], replay["baseline"]["total_cost"]
+    figures = {"weeks": replay["weeks"], "cost": short(ours), "thumb": short(thumb)}
+    sentence = (
+        message("inventory.beats_thumb", **figures)
+        if ours <= thumb
+        else message("inventory.loses_to_thumb", days=replay["baseline"]["cover_days"], **figures)
+    )
+    return {"method": "replay", "available": True, **replay, "sentence": sentence}
+
+
+def _of_supplier(supplier: str) -> pl.Expr:
+    wanted = supplier.strip()
+    return (pl.col("supplier_id") == wanted) | (pl.col("supplier").str.to_lowercase() == wanted.lower())
+
+
+def _check_supplier(frame: pl.DataFrame, supplier: str) -> None:
+    if not len(frame.filter(_of_supplier(supplier))):
+        known = ", ".join(frame["supplier"].drop_nulls().unique().sort().head(5).to_list()) or "–"
+        raise UnknownId(
+            f"No variant is bought from the supplier {supplier}. Known: {known}.",
+            code="inventory.unknown_supplier",
+            supplier=supplier,
+            known=known,
+        )
+
+
+def _within(frame: pl.DataFrame, budget: float, rules: Rules) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The part of the wish that the budget pays for, and what is left out."""
+    priced = frame.filter(pl.col("estimated_cost").is_not_null())
+    wish = _wish(priced, rules)
+    bought = budgets.spend(wish, budget)
+    cost = pl.Series(bought * wish.cost, dtype=pl.Float64)
+    kept = priced.with_columns(recommended_order_quantity=pl.Series(bought, dtype=pl.Float64), estimated_cost=cost)
+    unpriced = _wish(frame.filter(pl.col("estimated_cost").is_null()), rules)
+    lost = budgets.margin_lost(wish, bought) + budgets.margin_lost(unpriced, np.zeros(len(unpriced.quantity)))
+    count = int((bought < wish.quantity).sum()) + len(frame) - len(priced)
+    return kept.filter(pl.col("recommended_order_quantity") > 0), {
+        "count": count,
+        "expected_margin_lost": round(lost, 2),
+    }
+
+
+def _wish(frame: pl.DataFrame, rules: Rules) -> budgets.Wish:
+    def column(name: str) -> np.ndarray:
+        return frame[name].to_numpy().astype(float)
+
+    days = rules.review_days + column("lead_days")
+    return budgets.Wish(
+        quantity=column("recommended_order_quantity"),
+        position=column("position"),
+        pack=column("pack_size"),
+        minimum=column("minimum_order"),
+        cost=column("effective_cost"),
+        margin=column("unit_margin"),
+        daily=column("daily_demand"),
+        ratio=column("variance_ratio"),
+        days=days,
+        holding=column("effective_cost") * rules.holding_rate * days / 365,
+    )
+
+
+def _why(row: dict[str, Any]) -> dict[str, Any]:
+    if not row["active"]:
+        return message("inventory.not_active")
+    if not row["in_model"]:
+        return message("inventory.not_in_model")
+    if not row["daily_demand"]:
+        return message("inventory.nothing_expected")
+    if row["recommended_order_quantity"] > 0:
+        return reorder_reason(row)
+    return message("inventory.enough", position=short(row["position"]), reorder_point=short(row["reorder_point"]))
+
+
+def _outlook(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
+    """Demand over review + lead time by quantiles, and stock expected at the end of each of the next days."""
+    lead = max(int(np.ceil(row["lead_days"])), 0)
+    day = np.arange(1, PROJECTION_DAYS + 1, dtype=float)
+    daily, ratio = np.full(len(day), row["daily_demand"]), np.full(len(day), row["variance_ratio"])
+    stock = row["free_stock"] + np.where(day > lead, row["on_order"], 0.0)
+    left = np.maximum(stock - daily * day + policy.units_short(stock, daily, ratio, days=day), 0)
+    low = np.maximum(stock - policy.demand_quantile(0.9, daily, ratio, days=day), 0)
+    protection = float(analysis.rules.review_days + lead)
+    quantiles = {
+        f"p{round(100 * q)}": float(policy.demand_quantile(q, daily[:1], ratio[:1], days=protection)[0])
+        for q in (0.1, 0.5, 0.9, 0.95)
+    }
+    first = analysis.as_of
+    return {
+        "demand": {"days": int(protection), "mean": round(row["daily_demand"] * protection, 2), **quantiles},
+        "projected_stock": [
+            {"date": first + timedelta(days=int(d)), "expected": round(float(x), 2), "lower": round(float(y), 2)}
+            for d, x, y in zip(day, left, np.minimum(low, left), strict=True)
+        ],
+    }
