@@ -4,4 +4,68 @@ from __future__ import annotations
 
 from typing import Any
 
-TEXTS: dict[str, Any] = {}
+from django.utils.translation import gettext_lazy as _
+
+TEXTS: dict[str, Any] = {
+    # what a training does
+    "recommend.step_read": _("Reading sales and products"),
+    "recommend.step_validate": _("Choosing the method on earlier baskets"),
+    "recommend.step_test": _("Testing it on later baskets"),
+    "recommend.step_fit": _("Learning from all baskets"),
+    "recommend.step_store": _("Storing the recommendations"),
+    # why this method serves
+    "recommend.hybrid_serves": _(
+        "On {cases} later baskets it hits {ours} % of the time within ten recommendations, plain popularity "
+        "{baseline} %."
+    ),
+    "recommend.hybrid_loses": _(
+        "On {cases} later baskets the hybrid hits {ours} % of the time within ten recommendations and plain popularity "
+        "{baseline} %: what sells serves instead of the hybrid until there is more to learn from."
+    ),
+    "recommend.chosen_earlier": _(
+        "On earlier baskets the simpler method was the better one, so it serves: on {cases} later baskets it hits "
+        "{ours} % of the time within ten recommendations, plain popularity {baseline} %."
+    ),
+    "recommend.small_shop": _(
+        "With {orders} orders of {products} products (30 and 10 are needed) co-purchases say too little: "
+        "what sells and what is alike serves."
+    ),
+    "recommend.not_tested": _(
+        "There are no later baskets of at least two products to test on: what sells and what is alike serves, "
+        "and how good it is is not known."
+    ),
+    # why this product
+    "recommend.together": _(
+        "Bought together in {together} of the {orders} orders with this product ({share} %, with 95 % confidence at "
+        "least {share_lower} %): {lift} times more often than by chance."
+    ),
+    "recommend.together_few": _("Bought together in {together} of the {orders} orders with this product so far."),
+    "recommend.similar": _("Alike in name, category, description and price ({similarity} %)."),
+    "recommend.popular": _("One of the best sellers of the last weeks."),
+    "recommend.rest": _("Nothing closer is known that is in stock."),
+    "recommend.again": _("Bought before, in {orders} orders, last on {day}."),
+    "recommend.because_bought": _("Found in the same orders as “{product}”, which the customer bought."),
+    "recommend.because_basket": _("Found in the same orders as “{product}”, which is in the basket."),
+    "recommend.rising": _("Sells {times} times its usual share lately."),
+    # where a list comes from when it is not the usual one
+    "recommend.no_history": _("This product has not been sold yet: the list comes from what is alike and what sells."),
+    "recommend.newer_than_model": _(
+        "This product is newer than the model of {as_of}: the list comes from what is alike and what sells. The next "
+        "training learns it."
+    ),
+    "recommend.no_pairs": _(
+        "No product was bought together with this one in at least three orders and more often than by chance."
+    ),
+    "recommend.no_similar": _("No product on sale is described like this one."),
+    "recommend.nothing_else": _("There is no other product on sale and in stock to recommend."),
+    "recommend.no_purchases": _("The customer has bought nothing yet: the list comes from what sells."),
+    "recommend.nothing_to_repeat": _("Nothing that the customer bought before is on sale and in stock."),
+    "recommend.nothing_new": _("There is nothing on sale and in stock that the customer has not bought before."),
+    "recommend.empty_basket": _("The basket is empty: the list comes from what sells."),
+    "recommend.unknown_basket": _(
+        "The products of the basket are newer than the model of {as_of}: the list comes from what sells."
+    ),
+    "recommend.stored_rows": _(
+        "The model file cannot be used: the list comes from the stored recommendations. Train the service again."
+    ),
+}  # fmt: skip

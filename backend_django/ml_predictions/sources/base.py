@@ -54,6 +54,15 @@ class Source(Protocol):
     def stock(self, *, product_ids: Sequence[str] | None = None) -> pl.DataFrame:
         """`frames.STOCK`, live; with `product_ids` only the variants of those."""
 
+    def available(self, *, product_ids: Sequence[str]) -> dict[str, float]:
+        """Units on hand and not promised of each product's best stocked active variant, live: one query.
+
+        A product without an active variant is absent.
+        """
+
+    def purchases(self, *, customer_id: str) -> pl.DataFrame:
+        """What one customer ever bought, live, in one query: `order_id`, `product_id` (text) and `day`."""
+
     def customers(self) -> pl.DataFrame:
         """`frames.CUSTOMERS`."""
 

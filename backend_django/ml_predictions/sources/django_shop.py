@@ -250,6 +250,25 @@ class DjangoShop:
         )
         return frames.check(table, frames.STOCK, name="stock")
 
+    def available(self, *, product_ids: Sequence[str]) -> dict[str, float]:
+        """Units on hand and not promised of each product's best stocked active variant, live."""
+        variants = ProductVariant.objects.filter(product_id__in=_keys(product_ids), is_active=True).order_by()
+        units = variants.values("product_id").annotate(units=Max(F("stock") - F("reserved")))
+        return {str(product): float(most) for product, most in units.values_list("product_id", "units")}
+
+    def purchases(self, *, customer_id: str) -> pl.DataFrame:
+        """What one customer ever bought, live: `order_id`, `product_id` and `day`, one row per order and product."""
+        keys = _keys([customer_id])
+        sold = OrderItem.objects.filter(self._sales("order__"), order__customer_id=keys[0] if keys else None)
+        table = _read(
+            sold if keys else sold.none(),
+            {"order_id": F("order_id"), "product_id": F("variant__product_id"), "seconds": Epoch("order__placed_at")},
+            {"order_id": pl.Int64, "product_id": pl.Int64, "seconds": pl.Int64},
+        )
+        table = table.unique(["order_id", "product_id"]).sort("order_id", "product_id")
+        table = frames.with_day(table.with_columns(at=_at("seconds")), self.time_zone)
+        return table.select(_text("order_id"), _text("product_id"), "day")
+
     def _purchased(self, product_keys: list[int] | None) -> pl.DataFrame:
         """Units per variant that are on order, and that stand in drafts."""
         status = PurchaseOrder.Status
@@ -304,10 +323,13 @@ class DjangoShop:
 
     def fingerprint(self) -> dict[str, Any]:
         """Counts and last times of what was read."""
-        orders = Order.objects.filter(self._counted()).aggregate(n=Count("id"), last=Max("placed_at"))
+        orders = Order.objects.filter(self._counted()).aggregate(
+            n=Count("id"), last=Max("placed_at"), customers=Count("customer", distinct=True)
+        )
         until = self._until
         return {
             "orders": orders["n"],
+            "customers": orders["customers"],
             "lines": OrderItem.objects.count(),
             "returns": OrderReturn.objects.count(),
             "products": Product.objects.count(),

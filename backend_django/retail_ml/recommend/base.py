@@ -35,7 +35,7 @@ class Query:
     history : DataFrame or None
         The customer's earlier purchases: `product_id` and `day`, one row per order and product.
     mode : "all", "novel" or "repeat"
-        For a customer: everything, only what he never bought, only what he bought before.
+        For a customer: everything, only what he never bought, only what he bought before. Every model keeps to it.
     text, price
         Words and price of a product that is newer than the model.
     """
@@ -70,6 +70,13 @@ class Recommender(ABC):
         rows = self.tables_.rows(query.products)
         return rows[rows >= 0]
 
+    def bought(self, query: Query) -> npt.NDArray[np.int64]:
+        """Rows of the customer's earlier purchases that the tables know."""
+        if query.history is None or query.history.is_empty():
+            return np.empty(0, np.int64)
+        rows = self.tables_.rows(query.history["product_id"].to_list())
+        return rows[rows >= 0]
+
     def recommend(self, query: Query, *, k: int = 10, allowed: Collection[str] | None = None) -> pl.DataFrame:
         """The best `k` products: columns `product_id`, `score` (0…1), `rank` (from 1).
 
@@ -78,6 +85,10 @@ class Recommender(ABC):
         """
         if k < 1:
             raise BadParameter(f"k is {k}; at least 1 is needed", parameter="k", found=k)
+        if query.mode not in MODES:
+            raise BadParameter(
+                f"the mode is {query.mode!r}; it must be one of {', '.join(MODES)}", parameter="mode", found=query.mode
+            )
         rows, score = self.top(query, k=k, mask=self.tables_.mask(allowed))
         return pl.DataFrame(
             {
@@ -92,6 +103,10 @@ class Recommender(ABC):
         """Rows and scores of the best `k` products of `mask`; ties go to the lower row."""
         score = np.where(mask, self.scores(query), 0.0)
         score[self.excluded(query)] = 0.0
+        if query.mode != "all":
+            bought = np.zeros(len(score), bool)
+            bought[self.bought(query)] = True
+            score[bought if query.mode == "novel" else ~bought] = 0.0
         candidates = np.flatnonzero(score > 0)
         if len(candidates) > k:
             floor = np.partition(score[candidates], -k)[-k]

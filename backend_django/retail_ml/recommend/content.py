@@ -99,6 +99,8 @@ def count_terms(texts: Sequence[str]) -> sparse.csr_matrix:
     """How often each hashed word, pair of words and letter group stands in each text: csr, texts × terms."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
+    if not len(texts):
+        return sparse.csr_matrix((0, 2**WORD_BITS + 2**LETTER_BITS), dtype=np.float32)
     common = {"norm": None, "alternate_sign": False, "strip_accents": "unicode", "dtype": np.float32}
     words = HashingVectorizer(
         analyzer="word", token_pattern=r"(?u)\b\w+\b", ngram_range=(1, 2), n_features=2**WORD_BITS, **common

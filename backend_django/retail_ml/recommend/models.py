@@ -109,24 +109,6 @@ class PopularContent(Recommender):
         return cold_scores(self, query)
 
 
-class BasketCompletion(Recommender):
-    """How a basket goes on: Σ cosine_ij × trend(14)_j^0.25 over the basket / mean row sum + w · share_14(j)."""
-
-    def __init__(self, *, popularity_weight: float = 3.0, trend_power: float = 0.25) -> None:
-        self.popularity_weight = popularity_weight
-        self.trend_power = trend_power
-
-    def scores(self, query: Query) -> Scores:
-        """Scaled by the strongest candidate; popularity for an empty or unknown basket."""
-        tables = self.tables_
-        rows = self.excluded(query)
-        popular = tables.share(14) if tables.orders else np.zeros(len(tables.active))
-        if not len(rows):
-            return scaled(popular)
-        pull = tables.cosine.weighted_sum(np.unique(rows), np.ones(len(np.unique(rows)))) / tables.row_weight
-        return scaled(pull * np.power(tables.trend(14), self.trend_power) + self.popularity_weight * popular)
-
-
 class PersonalBlend(Recommender):
     """For a customer: what goes with what he bought, what he buys again, what is popular.
 
@@ -146,15 +128,12 @@ class PersonalBlend(Recommender):
         tables = self.tables_
         popular = scaled(tables.share(14)) if tables.orders else np.zeros(len(tables.active))
         bought = self.decayed_orders(query)
-        owned = bought > 0
-        rows = np.flatnonzero(owned)
+        rows = np.flatnonzero(bought)
         cf = scaled(tables.cosine.weighted_sum(rows, np.sqrt(bought[rows])))
         if query.mode == "novel":
-            score = cf * tables.trend(7) + self.popularity * popular
-            return scaled(np.where(owned, 0.0, score))
+            return scaled(np.where(bought > 0, 0.0, cf * tables.trend(7) + self.popularity * popular))
         again = self.repeat * scaled(bought) * np.power(tables.trend(14), 0.25)
-        score = cf + again + self.popularity * popular
-        return scaled(np.where(owned, score, 0.0) if query.mode == "repeat" else score)
+        return scaled(cf + again + self.popularity * popular)
 
     def decayed_orders(self, query: Query) -> Scores:
         """D_240 of every product for the query's history; all 0 without one."""
@@ -168,6 +147,32 @@ class PersonalBlend(Recommender):
         known = rows >= 0
         np.add.at(out, rows[known], np.power(0.5, age[known] / self.half_life))
         return out
+
+
+class BasketCompletion(Recommender):
+    """How a basket goes on: Σ cosine_ij × trend(14)_j^0.25 over the basket / mean row sum + w · share_14(j).
+
+    For a customer with history a fifth of his own score is added (that weight is a judgement, not measured).
+    """
+
+    def __init__(
+        self, *, popularity_weight: float = 3.0, trend_power: float = 0.25, customer_weight: float = 0.2
+    ) -> None:
+        self.popularity_weight = popularity_weight
+        self.trend_power = trend_power
+        self.customer_weight = customer_weight
+
+    def scores(self, query: Query) -> Scores:
+        """Scaled by the strongest candidate; popularity for an empty or unknown basket."""
+        tables = self.tables_
+        rows = np.unique(self.excluded(query))
+        score = self.popularity_weight * tables.share(14) if tables.orders else np.zeros(len(tables.active))
+        if len(rows):
+            pull = tables.cosine.weighted_sum(rows, np.ones(len(rows))) / tables.row_weight
+            score = score + pull * np.power(tables.trend(14), self.trend_power)
+        if len(self.bought(query)):
+            score = scaled(score) + self.customer_weight * PersonalBlend().attach(tables).scores(query)
+        return scaled(score)
 
 
 def first_row(model: Recommender, query: Query) -> int:

@@ -127,7 +127,7 @@ def _surface(surface: str, small: bool, validation: Trial | None, test: Trial | 
     start = rungs[1:] if small else rungs
     if validation is not None and (best := _best(validation.measures[surface], start)) is not None:
         start = start[start.index(best) :]
-    passed_over = {}
+    passed_over: dict[str, Measure] = {}
     for name in start:
         measure = tested[name]
         if measure is not None and not baseline.beats(measure):

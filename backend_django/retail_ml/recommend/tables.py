@@ -105,6 +105,15 @@ class Tables:
         return {days: trend(self.share(days), self.share(365)) for days in HALF_LIVES}
 
     @cached_property
+    def best_sellers(self) -> npt.NDArray[np.bool_]:
+        """True for the twentieth part (at least ten) of the products that sell most lately (share_28)."""
+        top = max(10, len(self.products) // 20)
+        share = np.where(self.orders_with > 0, self.share(28), 0.0)
+        out = np.zeros(len(share), bool)
+        out[np.argsort(-share, kind="stable")[:top]] = True
+        return out & (share > 0)
+
+    @cached_property
     def row_weight(self) -> float:
         """Mean sum of a product's cosine row: brings a basket's sum to the scale of a share."""
         sums = self.cosine.score.sum(axis=1, dtype=np.float64)

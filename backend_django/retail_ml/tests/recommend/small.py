@@ -57,9 +57,12 @@ def catalogue(products: Iterable[str], **columns: list) -> pl.DataFrame:
     return pl.DataFrame(given | columns, schema=frames.PRODUCTS)
 
 
-def checkerboard(orders: int = 40) -> pl.DataFrame:
-    """Orders of a, c, e, g and orders of b, d, f, h: products of one colour are never bought with the other's."""
-    colours = ("aceg", "bdfh")
+def checkerboard(orders: int = 40, products: str = "abcdefgh") -> pl.DataFrame:
+    """Orders of a, c, e… and orders of b, d, f…: products of one colour are never bought with the other's.
+
+    One order in three days up to AS_OF, by ten customers who keep to a colour; each order lacks every fourth product.
+    """
+    colours = (products[::2], products[1::2])
     baskets = {f"{i:03}": [p for j, p in enumerate(colours[i % 2]) if (i // 2 + j) % 4] for i in range(orders)}
     customers = {f"{i:03}": f"c{i % 2}{i % 5}" for i in range(orders)}
     days = {f"{i:03}": date.fromordinal(AS_OF.toordinal() - 3 * (orders - 1 - i)) for i in range(orders)}

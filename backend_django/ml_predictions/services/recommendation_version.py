@@ -1,0 +1,152 @@
+"""One trained version of the recommendations: its file, its stored rows, its metrics and its receipt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ml_predictions import conf
+from ml_predictions.artifacts import Content
+from ml_predictions.messages import message
+from ml_predictions.services import recommendation_answers as answers
+from ml_predictions.services.base import Version
+from retail_ml.recommend.base import Query, Recommender
+from retail_ml.recommend.data import Sales
+from retail_ml.recommend.evaluation import Measure
+from retail_ml.recommend.selection import BASELINE, RUNGS, Choice, Trial
+from retail_ml.recommend.tables import Tables
+
+PAGE_ROWS = 50
+"""Recommendations stored per product page."""
+CONFIDENT_CASES = 100
+"""Questions of the test from which its result is not flagged as uncertain."""
+
+Pages = tuple[np.ndarray, np.ndarray]
+
+
+def page_table(model: Recommender) -> Pages:
+    """The best 50 of every product: rows (int32, -1: none) and scores (float32), products × 50."""
+    count = len(model.tables_.products)
+    ids = np.full((count, PAGE_ROWS), -1, np.int32)
+    scores = np.zeros((count, PAGE_ROWS), np.float32)
+    active = np.asarray(model.tables_.active)
+    for row, product in enumerate(model.tables_.products.external.tolist()):
+        best, score = model.top(Query(products=(product,)), k=PAGE_ROWS, mask=active)
+        ids[row, : len(best)] = best
+        scores[row, : len(best)] = score
+    return ids, scores
+
+
+def page_rows(model_id: int, content: Content) -> Iterator[tuple[Any, ...]]:
+    """The stored rows of a version, from its file alone."""
+    tables = Tables.from_arrays(content.meta, content.arrays)
+    external = tables.products.external.tolist()
+    ids, scores = content.arrays["page_ids"], content.arrays["page_scores"].astype(np.float64)
+    for row, product in enumerate(external):
+        why = answers.page_reasons(tables, row, tables.similar.dense(row))
+        kept = ids[row] >= 0
+        best = zip(ids[row][kept].tolist(), scores[row][kept].tolist(), strict=True)
+        for place, (other, score) in enumerate(best, start=1):
+            reason = json.dumps(why(other, {}).reason)
+            yield model_id, product, external[other], place, round(score, 4), reason
+
+
+def version_of(sales: Sales, tables: Tables, choice: Choice, pages: Pages) -> Version:
+    """The version to publish: what it learned, how it was tested, what serves and why."""
+    meta, arrays = tables.to_arrays()
+    page = choice.surfaces["page"]
+    served = {surface: found.method for surface, found in choice.surfaces.items()}
+    weights = {name: RUNGS[name][method]().parameters() for name, method in served.items()}
+    return Version(
+        model_type=page.method,
+        content=Content(
+            meta={**meta, "served": served}, arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1]}
+        ),
+        metrics=_metrics(sales, choice, pages, weights),
+        receipt=_receipt(choice),
+        as_of=sales.as_of,
+        parameters={"weights": weights, "seed": conf.get("SEED")},
+        beats_baseline=page.beats_baseline,
+        why=_why(sales, choice),
+    )
+
+
+def _metrics(sales: Sales, choice: Choice, pages: Pages, weights: dict[str, Any]) -> dict[str, Any]:
+    page = choice.surfaces["page"]
+    top = pages[0][:, :10] >= 0
+    measured = page.measure.rounded() if page.measure else {}
+    baseline = page.baseline.rounded() if page.baseline else {}
+    return {
+        "total_products": len(sales.products),
+        "total_baskets": sales.orders,
+        "matrix_nonzeros": int(sales.matrix.nnz),
+        "avg_similarity": round(float(pages[1][:, :10][top].mean(dtype=np.float64)), 4) if top.any() else None,
+        "method": page.method,
+        "hit_rate_10": measured.get("hit_rate_10"),
+        "ndcg_10": measured.get("ndcg_10"),
+        "coverage": measured.get("coverage"),
+        "test_cases": measured.get("cases", 0),
+        "baseline": {
+            "name": BASELINE,
+            "hit_rate_10": baseline.get("hit_rate_10"),
+            "ndcg_10": baseline.get("ndcg_10"),
+        },
+        "weights": weights,
+        "basket": choice.surfaces["basket"].rounded(),
+        "customer": choice.surfaces["customer"].rounded(),
+        "low_confidence": choice.small or measured.get("cases", 0) < CONFIDENT_CASES,
+        "why": _why(sales, choice),
+    }
+
+
+def _receipt(choice: Choice) -> dict[str, Any]:
+    page = choice.surfaces["page"]
+    return {
+        **page.rounded(),
+        "beats_baseline": page.beats_baseline,
+        "test": _trial(choice.test),
+        "validation": _trial(choice.validation),
+        "surfaces": {name: found.rounded() for name, found in choice.surfaces.items()},
+    }
+
+
+def _trial(trial: Trial | None) -> dict[str, Any] | None:
+    """A window of the back-test with the figures of every rung on it."""
+    if trial is None:
+        return None
+    return {
+        "from": trial.start.isoformat(),
+        "to": trial.end.isoformat(),
+        "days": (trial.end - trial.start).days + 1,
+        "orders_before": trial.orders_before,
+        "products_before": trial.products_before,
+        "measures": {
+            surface: {name: found.rounded() if found else None for name, found in rungs.items()}
+            for surface, rungs in trial.measures.items()
+        },
+    }
+
+
+def _why(sales: Sales, choice: Choice) -> dict[str, Any]:
+    """Why this method serves on product pages."""
+    page = choice.surfaces["page"]
+    if page.measure is None or page.baseline is None:
+        return message("recommend.not_tested")
+    if choice.small:
+        return message("recommend.small_shop", orders=sales.orders, products=len(sales.products))
+    hybrid = page.passed_over.get("hybrid")
+    code = "recommend.hybrid_serves" if page.method == "hybrid" else "recommend.chosen_earlier"
+    measure = page.measure if hybrid is None else hybrid
+    return message(
+        code if hybrid is None else "recommend.hybrid_loses",
+        cases=measure.cases,
+        ours=_percent(measure),
+        baseline=_percent(page.baseline),
+    )
+
+
+def _percent(measure: Measure) -> float:
+    return round(100 * measure.hit_rate_10, 1)

@@ -1,0 +1,142 @@
+"""What is learned: pair sums, counts, bounds, shares, likeness; and that it can be stored and read back."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from retail_ml.recommend import copurchase
+from retail_ml.recommend.base import Query
+from retail_ml.recommend.content import TextIndex, price_nearness
+from retail_ml.recommend.data import Sales
+from retail_ml.recommend.models import HybridPage
+from retail_ml.recommend.popularity import shares, trend
+from retail_ml.recommend.tables import Tables
+from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, order_lines
+
+
+def random_sales(seed: int = 5, orders: int = 120, products: int = 14) -> Sales:
+    rng = np.random.default_rng(seed)
+    names = [f"p{i:02}" for i in range(products)]
+    weight = 1 / np.arange(1, products + 1)
+    baskets = {
+        f"o{i}": list(rng.choice(names, size=rng.integers(1, 6), replace=False, p=weight / weight.sum()))
+        for i in range(orders)
+    }
+    days = {o: AS_OF - timedelta(days=int(rng.integers(0, 400))) for o in baskets}
+    return Sales.of(order_lines(baskets, days=days), catalogue(names), as_of=AS_OF)
+
+
+def test_pair_sums_and_counts_equal_the_plain_definition(monkeypatch):
+    monkeypatch.setattr(copurchase, "BLOCK", 5)  # several blocks
+    sales = random_sales()
+    n = len(sales.products)
+    sums, counts = np.zeros((n, n)), np.zeros((n, n), int)
+    for order, age in zip(sales.matrix.toarray(), sales.age, strict=True):
+        held = np.flatnonzero(order)
+        for i, j in combinations(held, 2):
+            for a, b in ((i, j), (j, i)):
+                sums[a, b] += len(held) ** -0.5 * 0.5 ** (age / 180)
+                counts[a, b] += 1
+    weight = copurchase.order_weights(sales.matrix, sales.age)
+    blocks = list(copurchase.pair_blocks(sales.matrix, weight))
+    assert len(blocks) == 3
+    np.testing.assert_allclose(np.vstack([b.toarray() for _, b, _ in blocks]), sums, rtol=1e-9)
+    tables = Tables.learn(sales)
+    bought = np.asarray(sales.matrix.sum(axis=0)).ravel()
+    for i in range(n):
+        np.testing.assert_allclose(tables.together.dense(i), sums[i] / (bought[i] + 10), rtol=1e-6)
+        for j, support in tables.supports(i).items():
+            assert (support.together, support.source, support.other) == (counts[i, j], bought[i], bought[j])
+            assert support.orders == sales.orders
+
+
+def test_the_strongest_are_kept():
+    sales = random_sales()
+    whole, cut = Tables.learn(sales), Tables.learn(sales, neighbours=3)
+    rising = np.power(whole.trend(14), 0.25)
+    for i in range(len(sales.products)):
+        best = np.argsort(-(whole.together.dense(i) * rising), kind="stable")[:3]
+        kept = cut.together.ids[i][cut.together.ids[i] >= 0]
+        assert kept.tolist() == [j for j in best if whole.together.dense(i)[j] > 0]
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "lower"), [(81, 263, 0.2553), (15, 148, 0.0624), (0, 20, 0.0), (1, 29, 0.0061)]
+)
+def test_wilson_lower_bound(hits, trials, lower):
+    """Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 3."""
+    assert copurchase.wilson_lower(hits, trials) == pytest.approx(lower, abs=5e-5)
+
+
+def test_confidence_and_lift_by_hand():
+    """a in 4 of 10 orders, b in 5, both in 3: confidence 3/4, lift 3 · 10 / (4 · 5) = 1.5."""
+    baskets = {"1": "ab", "2": "ab", "3": "ab", "4": "a", "5": "b", "6": "b", **{str(i): "c" for i in range(7, 11)}}
+    tables = Tables.learn(Sales.of(order_lines(baskets), catalogue("abc"), as_of=AS_OF))
+    support = tables.support("a", "b")
+    assert (support.share, support.lift, support.worth_saying) == (0.75, 1.5, True)
+    assert tables.support("b", "a").share == 0.6
+    assert tables.support("a", "c") is None
+    assert tables.support("a", "unknown") is None
+
+
+def test_shares_far_in_the_past_do_not_vanish():
+    sales = Sales.of(order_lines({"1": "a", "2": "ab"}), catalogue("ab"), as_of=date(2126, 6, 30))
+    np.testing.assert_allclose(shares(sales.matrix, sales.age, 7), [2 / 3, 1 / 3], rtol=1e-12)
+    tables = Tables.learn(sales)
+    assert np.isfinite(tables.shares).all()
+    assert np.isfinite(tables.together.score).all()
+
+
+def test_trend_rises_with_recent_sales():
+    long = np.array([0.5, 0.5])
+    assert trend(np.array([0.9, 0.1]), long)[0] > 1 > trend(np.array([0.9, 0.1]), long)[1]
+    np.testing.assert_allclose(trend(long, long), 1)
+
+
+def test_returns_and_undone_lines_are_no_baskets():
+    lines = order_lines({"1": "ab", "2": "ab"}, customers={"1": "7", "2": "8"})
+    undone = lines.filter(pl.col("order_id") == "1").with_columns(
+        units=-pl.col("units"), amount=-pl.col("amount"), is_return=pl.lit(True)
+    )
+    sales = Sales.of(pl.concat([lines, undone]), catalogue("abc"), as_of=AS_OF)
+    assert sales.orders == 1
+    only_returns = Sales.of(undone, catalogue("abc"), as_of=AS_OF)
+    assert only_returns.orders == 0
+
+
+def test_content_prefers_the_same_words_and_a_near_price():
+    texts = ["white hanging heart", "white hanging heart holder", "red retrospot bag", "white hanging heart"]
+    table = TextIndex.of(texts, np.array([2.0, 2.0, 2.0, 8.0])).neighbours(3)
+    assert table.ids[0].tolist()[:2] == [1, 3]
+    assert table.score[0][1] == pytest.approx(0.5, abs=1e-6)  # the same text at four times the price
+    assert 0 not in table.ids[0]
+
+
+def test_content_of_an_accented_word_and_a_new_product():
+    index = TextIndex.of(["Camisón de algodón", "Bolso"], np.array([10.0, np.nan]))
+    assert index.similar_to("camison de algodon", price=None)[0] == pytest.approx(1.0, abs=1e-6)
+    assert index.similar_to("", price=1.0).tolist() == [0.0, 0.0]
+    assert price_nearness(0.0, np.array([1.0, 0.0])).tolist() == [1.0, 1.0]
+
+
+def test_category_counts_as_a_word():
+    products = catalogue("abc", name=["One", "Two", "Three"], category=["Shoes", "Shoes", "Bags"])
+    tables = Tables.learn(Sales.of(order_lines({}), products, as_of=AS_OF))
+    assert tables.similar.dense(0)[1] > tables.similar.dense(0)[2]
+
+
+def test_arrays_carry_everything():
+    tables = Tables.learn(Sales.of(checkerboard(), catalogue("abcdefgh"), as_of=AS_OF))
+    meta, arrays = tables.to_arrays()
+    again = Tables.from_arrays(meta, arrays)
+    assert all(array.dtype != object for array in arrays.values())
+    for query in (Query(products=("a",)), Query(products=("new",), text="Product a", price=10.0)):
+        before = HybridPage().attach(tables).recommend(query, k=9)
+        assert_frame_equal(HybridPage().attach(again).recommend(query, k=9), before)
+    assert again.to_arrays()[0] == meta
