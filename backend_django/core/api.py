@@ -1,13 +1,314 @@
-"""What all of the API shares: one error shape and one page shape."""
+"""What all of the API shares: one error shape, one page shape, strict ordering.
+
+Every error of every address under `/api/` is
+`{"success": false, "error": {"code": …, "message": …, "details": {…}}}`, the message in the language of the request.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.parsers import JSONParser as DRFJSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from ml_predictions.messages import spoken
+from retail_ml.errors import BadFrame, BadParameter, NotEnoughHistory, RetailMLError, UnknownId
+
+log = logging.getLogger("core.api")
+
+CONFLICTS = {
+    "already_resolved",
+    "already_running",
+    "artifact_refused",
+    "model_in_service",
+    "not_running",
+    "not_supported_by_source",
+    "not_trained",
+    "worse_than_baseline",
+}
+"""Codes of our own exceptions that say: not in this state, do something else first."""
+
+STATUS_OF_CLASS: list[tuple[type[RetailMLError], int]] = [
+    (BadParameter, 400),
+    (UnknownId, 404),
+    (NotEnoughHistory, 409),
+    (BadFrame, 409),
+]
+DRF_CODES = {
+    400: "bad_request",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+LONGEST = 200
+"""Characters of a received value that are repeated in an error."""
 
 
 class Page(PageNumberPagination):
-    """Lists as `{count, next, previous, results}`; `page_size` up to 200."""
+    """Lists as `{count, next, previous, results}`; `page_size` up to 200, anything else is refused."""
 
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+
+    def get_page_size(self, request: Request) -> int:
+        """The `page_size` asked for, else the default."""
+        text = request.query_params.get("page_size")
+        return self.page_size if text is None else whole_number("page_size", text, most=self.max_page_size)
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """The `page` asked for, else the first; beyond the last one is 404."""
+        text = request.query_params.get("page")
+        return 1 if text is None else whole_number("page", text, most=1_000_000_000)
+
+
+class Ordering(OrderingFilter):
+    """`?ordering=` by the fields of the list; a field that it does not know is refused, not ignored."""
+
+    def remove_invalid_fields(self, queryset: Any, fields: Iterable[str], view: Any, request: Request) -> list[str]:
+        """All of `fields`, or a 400 that names those one can order by."""
+        fields = list(fields)
+        known = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
+        for name in fields:
+            if name.lstrip("-") not in known:
+                raise BadInput("ordering", gettext("The list cannot be ordered by this field."), name, choices=known)
+        return fields
+
+
+class JSONParser(DRFJSONParser):
+    """JSON; a body nested deeper than Python reads is a bad body, not a fault of ours."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """The body as Python values."""
+        try:
+            return super().parse(stream, media_type=media_type, parser_context=parser_context)
+        except RecursionError as error:
+            raise exceptions.ParseError(gettext("The body is nested too deeply.")) from error
+
+
+class BadInput(exceptions.ValidationError):
+    """One field of a query is outside its range: names the field, the range and the value received."""
+
+    def __init__(self, field: str, problem: str, received: Any, **allowed: Any) -> None:
+        super().__init__({field: [problem]})
+        self.explained = {field: {"message": problem, "allowed": allowed, "received": received}}
+
+
+def whole_number(field: str, text: str, *, most: int, least: int = 1) -> int:
+    """`text` as a whole number from `least` to `most`, else a 400 that says so."""
+    value = int(text) if re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) else None
+    if value is None or not least <= value <= most:
+        problem = gettext("A whole number from {least} to {most} is needed.").format(least=least, most=most)
+        raise BadInput(field, problem, text, minimum=least, maximum=most)
+    return value
+
+
+# --- errors of views ------------------------------------------------------------------------------
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Every error of a view in the one shape. What nobody foresaw is logged and answered with 500."""
+    request = context.get("request")
+    set_rollback()
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.ValidationError):
+        return _invalid(error, request)
+    if isinstance(error, exceptions.APIException):
+        return _from_drf(error)
+    status = _own_status(error)
+    if status is not None:
+        return Response(_own_body(error), status=status)
+    if isinstance(error, SuspiciousOperation):
+        return Response(body("bad_request", gettext("The request was refused.")), status=400)
+    return Response(_unforeseen(error, request), status=500)
+
+
+def body(code: str, message: str, details: Any = None) -> dict[str, Any]:
+    """The one shape of an error."""
+    return {"success": False, "error": {"code": code, "message": clean(message), "details": clean(details or {})}}
+
+
+def clean(value: Any, depth: int = 6) -> Any:
+    """`value` such that JSON can hold it: finite numbers, valid and short texts, few levels."""
+    if value is None or isinstance(value, bool | int):
+        return value if not isinstance(value, int) or abs(value) < 10**30 else str(value)[:LONGEST]
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if depth and isinstance(value, Mapping):
+        return {clean(str(key)): clean(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple | set):
+        return [clean(item, depth - 1) for item in list(value)[:LONGEST]]
+    text = str(value).encode("utf-8", "replace").decode()
+    return text if len(text) <= 2_000 else text[:LONGEST] + "…"
+
+
+def _invalid(error: exceptions.ValidationError, request: Request | None) -> Response:
+    """400: per field what is wrong, what is allowed, and what was received (as far as it is no secret)."""
+    details: dict[str, Any] = {}
+    explained = getattr(error, "explained", {})
+    problems = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+    for field, problem in problems.items():
+        found = explained.get(field) or {"message": " ".join(_texts(problem))}
+        if "received" not in found and request is not None and field in request.query_params:
+            found["received"] = request.query_params[field]
+        details[str(field)] = {key: _short(item) if key == "received" else item for key, item in found.items()}
+    message = " ".join(_sentence(field, found) for field, found in details.items())
+    return Response(body("bad_parameter", message, details), status=400)
+
+
+def _sentence(field: str, found: Mapping[str, Any]) -> str:
+    text = str(found["message"])
+    if field != "non_field_errors":
+        text = f"{field}: {text}"
+    allowed = found.get("allowed") or {}
+    if "choices" in allowed:
+        names = ", ".join(str(choice) for choice in allowed["choices"])
+        text += " " + gettext("Allowed: {allowed}.").format(allowed=names)
+    elif "minimum" in allowed and "maximum" in allowed:
+        span = f"{allowed['minimum']}…{allowed['maximum']}"
+        text += " " + gettext("Allowed: {allowed}.").format(allowed=span)
+    if "received" in found:
+        text += " " + gettext("Received: {received}.").format(received=found["received"])
+    return text
+
+
+def _short(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def _texts(problem: Any) -> list[str]:
+    """The sentences in DRF's nested lists of errors."""
+    if isinstance(problem, Mapping):
+        return [f"{key}: {text}" for key, item in problem.items() for text in _texts(item)]
+    if isinstance(problem, list | tuple):
+        return [text for item in problem for text in _texts(item)]
+    return [str(problem)]
+
+
+def _from_drf(error: exceptions.APIException) -> Response:
+    headers: dict[str, str] = {}
+    if auth_header := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(max(1, int(-(-wait // 1))))
+    status = error.status_code
+    code, details = DRF_CODES.get(status, "error"), getattr(error, "details", None)
+    if isinstance(error.detail, Mapping):  # simplejwt: {"detail": …, "code": …, "messages": …}
+        code = str(error.detail.get("code", code))
+        message = str(error.detail.get("detail", "")) or " ".join(_texts(error.detail))
+    else:
+        message = " ".join(_texts(error.detail))
+        own = getattr(error.detail, "code", None)
+        if own and own != error.default_code:
+            code = own
+        elif type(error).__module__ != exceptions.__name__ and error.default_code != "error":
+            code = error.default_code
+    return Response(body(code, message, details), status=status, headers=headers)
+
+
+def _own_status(error: Exception) -> int | None:
+    """The status of an exception that we raise on purpose; None for any other."""
+    if isinstance(error, RetailMLError):
+        return next((status for cls, status in STATUS_OF_CLASS if isinstance(error, cls)), 409)
+    # The other own exceptions live beside heavy imports: they are known by their code.
+    return 409 if getattr(error, "code", None) in CONFLICTS else None
+
+
+def _own_body(error: Any) -> dict[str, Any]:
+    details = getattr(error, "details", None) or {}
+    return body(error.code, spoken(error), details)
+
+
+def _unforeseen(error: Exception, request: Any) -> dict[str, Any]:
+    """The generic sentence; the log has the stack under the same id."""
+    request_id = uuid.uuid4().hex
+    where = f"{request.method} {request.path}" if request is not None else "?"
+    log.error("Request %s failed: %s", request_id, where, exc_info=error)
+    return internal(request_id)
+
+
+def internal(request_id: str) -> dict[str, Any]:
+    """The body of a 500."""
+    text = gettext("Something went wrong on the server. Its log has the details under {request_id}.")
+    return body("internal_error", text.format(request_id=request_id), {"request_id": request_id})
+
+
+# --- errors outside views -------------------------------------------------------------------------
+
+
+def of_api(request: HttpRequest) -> bool:
+    """Does this address belong to the API?"""
+    return request.path_info.startswith("/api/")
+
+
+def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """404 for an address under `/api/` that does not exist; a read that only lacks the last slash is sent on."""
+    message = gettext("There is no address {path}.").format(path=request.path)
+    if not request.path_info.endswith("/") and _exists(request.path_info + "/"):
+        if request.method in ("GET", "HEAD"):
+            return HttpResponseRedirect(request.get_full_path(force_append_slash=True))
+        message += " " + gettext("The addresses end with a slash: {path}/").format(path=request.path)
+    return _json(body("not_found", message, {"path": request.path}), 404)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return resolve(path).func is not unknown_address
+    except Resolver404:
+        return False
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 of Django itself: a bad host, a suspicious request."""
+    if of_api(request):
+        return _json(body("bad_request", gettext("The request was refused.")), 400)
+    return cast("HttpResponse", defaults.bad_request(request, exception))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403 of Django itself."""
+    if of_api(request):
+        return _json(body("permission_denied", gettext("This is not allowed.")), 403)
+    return cast("HttpResponse", defaults.permission_denied(request, exception))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 of Django itself."""
+    return unknown_address(request) if of_api(request) else defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500 of Django itself, which has logged the stack."""
+    if not of_api(request):
+        return cast("HttpResponse", defaults.server_error(request))
+    request_id = uuid.uuid4().hex
+    log.error("Request %s failed outside a view: %s %s", request_id, request.method, request.path)
+    return _json(internal(request_id), 500)
+
+
+def _json(data: dict[str, Any], status: int) -> JsonResponse:
+    return JsonResponse(data, status=status, json_dumps_params={"ensure_ascii": False})

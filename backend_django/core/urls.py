@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView
+
+from core import api, health
+from core.docs import RedocPage, SwaggerPage
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("health/live/", health.live, name="health-live"),
+    path("health/ready/", health.ready, name="health-ready"),
+    path("api/auth/", include("authentication.urls")),
+    path("api/ml/", include("ml_predictions.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SwaggerPage.as_view(), name="docs"),
+    path("api/redoc/", RedocPage.as_view(), name="redoc"),
+    re_path(r"^api/(?P<rest>.*)$", api.unknown_address),
 ]
+
+handler400 = api.bad_request
+handler403 = api.forbidden
+handler404 = api.not_found
+handler500 = api.server_error

@@ -6,19 +6,24 @@ with its codes; `render` gives the sentence in the active language.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from ml_predictions.messages import (
     common,
     customer_segmentation,
+    edge,
     inventory_optimization,
     product_recommendation,
     sales_forecast,
 )
 
+logger = logging.getLogger(__name__)
+
 TEXTS: dict[str, Any] = {
     **common.TEXTS,
+    **edge.TEXTS,
     **sales_forecast.TEXTS,
     **product_recommendation.TEXTS,
     **customer_segmentation.TEXTS,
@@ -41,3 +46,15 @@ def render(stored: Mapping[str, Any] | None) -> str:
     if text is None:  # an error without a translation, or a code of another version: better that than nothing
         return str(stored.get("text") or stored["code"])
     return str(text).format(**stored.get("params", {}))
+
+
+def spoken(error: Exception) -> str:
+    """The sentence of one of our own exceptions (`code`, `details`) in the active language, else its English one."""
+    text = TEXTS.get(getattr(error, "code", ""))
+    if text is None:
+        return str(error)
+    try:
+        return str(text).format(**(getattr(error, "details", None) or {}))
+    except (KeyError, IndexError, ValueError):
+        logger.warning("The text of %s does not fit the details of: %s", getattr(error, "code", ""), error)
+        return str(error)

@@ -1,0 +1,56 @@
+"""What the OpenAPI document says beyond the views: every operation's errors, in the one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ERROR = {
+    "type": "object",
+    "required": ["success", "error"],
+    "properties": {
+        "success": {"type": "boolean", "const": False},
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "details"],
+            "properties": {
+                "code": {"type": "string", "description": "Stable: programs decide by it."},
+                "message": {
+                    "type": "string",
+                    "description": "A sentence in the language of the request: which thing, what was needed, what "
+                    "was found, what to do.",
+                },
+                "details": {"type": "object", "additionalProperties": True},
+            },
+        },
+    },
+}
+MEANING = {
+    "400": "The input is outside its range: per field what is allowed and what was received.",
+    "401": "No token, or one that is not valid any more.",
+    "403": "Signed in, but not as a superuser or with the role admin.",
+    "404": "There is no such address or id.",
+    "405": "The address does not know this method.",
+    "406": "The answer is JSON; the request takes none.",
+    "409": "Not in this state: nothing trained yet, too little data, a training under way; the message says what next.",
+    "415": "The body must be JSON.",
+    "429": "Too many requests: `Retry-After` says in how many seconds to try again.",
+    "500": "A fault of the server; its log has the details under the id in `details`.",
+}
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def document_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the error shape to every operation: a hook of drf-spectacular."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for path in result.get("paths", {}).values():
+        for method, operation in path.items():
+            if method not in METHODS:
+                continue
+            codes = set(MEANING) if "requestBody" in operation else set(MEANING) - {"415"}
+            for code in sorted(codes):
+                added = {"description": MEANING[code], "content": content}
+                if code == "429":
+                    added["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+                operation["responses"].setdefault(code, added)
+    return result

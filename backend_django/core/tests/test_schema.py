@@ -1,0 +1,64 @@
+"""The documentation of the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    """The OpenAPI document."""
+    from drf_spectacular.generators import SchemaGenerator
+
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def test_it_is_valid_and_has_no_warnings(tmp_path: Any):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+    assert "openapi: 3.1.0" in (tmp_path / "schema.yml").read_text()
+
+
+def test_every_operation_documents_every_error(document: Any):
+    operations = [op for path in document["paths"].values() for op in path.values()]
+    assert len(operations) > 25
+    for operation in operations:
+        missing = {"400", "401", "403", "404", "409", "429", "500"} - set(operation["responses"])
+        assert not missing, operation["operationId"]
+        schema = operation["responses"]["409"]["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Error"}
+
+
+def test_every_call_of_the_machine_learning_is_documented(document: Any):
+    from ml_predictions.tests.api.test_permissions import CALLS
+
+    documented = {(m, re.sub(r"\{\w+\}", "1", p)) for p, item in document["paths"].items() for m in item}
+    assert set(CALLS) <= documented
+
+
+def test_ranges_are_documented(document: Any):
+    body = document["components"]["schemas"]["PredictSalesRequest"]["properties"]
+    assert (body["days_ahead"]["minimum"], body["days_ahead"]["maximum"]) == (1, 365)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/redoc/", "/api/docs/?script="])
+def test_the_pages_ask_no_other_server(path: str):
+    answer = Client().get(path)
+    assert answer.status_code == 200
+    assert not re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", answer.content.decode())
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.django_db
+def test_the_files_of_the_pages_are_ours():
+    from django.contrib.staticfiles import finders
+
+    page = Client().get("/api/docs/").content.decode() + Client().get("/api/redoc/").content.decode()
+    files = re.findall(r"/static/([^\"]+\.(?:js|css|png))", page)
+    assert len(files) >= 4
+    assert all(finders.find(file) for file in files)

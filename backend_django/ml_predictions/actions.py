@@ -1,0 +1,148 @@
+"""Every change a person makes by API or admin: resolve an alert, activate or delete a version, ask for a forecast."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
+from django.db import transaction
+from django.db.models import Model
+from django.utils import timezone
+
+from ml_predictions.models import InventoryAlert, MLModel, Prediction
+
+audit = logging.getLogger("ml_predictions.audit")
+
+
+class Refused(Exception):
+    """An action that this row does not allow in its state; `code` and `details` as everywhere."""
+
+
+class AlreadyResolved(Refused):
+    """The alert was resolved before."""
+
+    code = "already_resolved"
+
+    def __init__(self, alert_id: int) -> None:
+        self.details = {"alert_id": alert_id}
+        super().__init__(f"Alert {alert_id} was resolved already.")
+
+
+class WorseThanBaseline(Refused):
+    """A version that loses to the naive baseline is put into service only on purpose."""
+
+    code = "worse_than_baseline"
+
+    def __init__(self, model: MLModel) -> None:
+        self.details = {"model_id": model.pk, "service": model.service, "version": model.version}
+        super().__init__(
+            f"Version {model.version} of {model.service} loses to the naive baseline. "
+            "Send accept_worse: true to put it into service all the same."
+        )
+
+
+class InService(Refused):
+    """The version in service cannot be deleted."""
+
+    code = "model_in_service"
+
+    def __init__(self, model: MLModel) -> None:
+        self.details = {"model_id": model.pk, "service": model.service, "version": model.version}
+        super().__init__(f"Version {model.version} of {model.service} is in service; activate another one first.")
+
+
+def resolve_alert(alert: InventoryAlert, *, user: Any, note: str = "") -> InventoryAlert:
+    """Resolve an active alert by hand. Raises AlreadyResolved."""
+    status = InventoryAlert.Status
+    changed = InventoryAlert.objects.filter(pk=alert.pk, status=status.ACTIVE).update(
+        status=status.RESOLVED,
+        resolved_at=timezone.now(),
+        resolved_by=str(user)[:160],
+        resolved_how="hand",
+        note=note[:500],
+    )
+    if not changed:
+        raise AlreadyResolved(alert.pk)
+    alert.refresh_from_db()
+    _record(user, alert, CHANGE, f"resolved: {note}" if note else "resolved")
+    return alert
+
+
+def activate_model(model: MLModel, *, user: Any, accept_worse: bool = False) -> MLModel:
+    """Put a version into service, with its stored rows, in one transaction.
+
+    Raises WorseThanBaseline unless `accept_worse`, and artifacts.ArtifactRefused when its file is not whole.
+    """
+    from ml_predictions.services import get_service
+
+    if model.is_active:
+        return model
+    if model.beats_baseline is False and not accept_worse:
+        raise WorseThanBaseline(model)
+    service = get_service(model.service)
+    content = service.content(model)
+    with transaction.atomic():
+        # Two activations of a service queue up here; a training that publishes meets the constraint.
+        list(MLModel.objects.select_for_update().filter(service=model.service).values_list("pk"))
+        service.put_in_service(model, content)
+        _record(user, model, CHANGE, "activated" + (", worse than the baseline" if accept_worse else ""))
+    return model
+
+
+def delete_model(model: MLModel, *, user: Any) -> None:
+    """Delete a version that is not in service, with its file. Raises InService."""
+    from ml_predictions import artifacts
+
+    with transaction.atomic():
+        current = MLModel.objects.select_for_update().get(pk=model.pk)
+        if current.is_active:
+            raise InService(current)
+        _record(user, current, DELETION, "deleted")
+        current.delete()
+    artifacts.delete(model.artifact)
+
+
+def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:
+    """Ask the forecast in service and keep the answer as a `Prediction`.
+
+    `parameters`: days_ahead, level, coverage and perhaps id. Returns the service's answer with `prediction_id`
+    and `execution_time_ms`. Raises NotTrained, UnknownId, BadParameter or ArtifactRefused.
+    """
+    from ml_predictions.services.sales_forecast import SalesForecastService
+
+    started = time.perf_counter()
+    answer = dict(
+        SalesForecastService().predict(
+            days_ahead=parameters["days_ahead"],
+            level=parameters["level"],
+            object_id=parameters.get("id", ""),
+            coverage=parameters["coverage"],
+        )
+    )
+    model: MLModel = answer["model"]
+    elapsed = round((time.perf_counter() - started) * 1000, 1)
+    row = Prediction.objects.create(
+        model=model,
+        service=model.service,
+        parameters=parameters,
+        result={name: answer[name] for name in ("predictions", "summary", "receipt")},
+        as_of=model.as_of,
+        requested_by=str(user)[:160],
+        execution_time_ms=elapsed,
+    )
+    return {**answer, "execution_time_ms": elapsed, "prediction_id": row.pk}
+
+
+def _record(user: Any, thing: Model, flag: int, what: str) -> None:
+    """Who did what to which row: in the log, and in the admin's history of the row."""
+    audit.info("%s: %s %s %s", user, what, thing._meta.label, thing.pk)
+    if getattr(user, "pk", None) is not None:
+        LogEntry.objects.log_actions(
+            user_id=user.pk,
+            queryset=[thing],
+            action_flag=flag,
+            change_message=what,
+            single_object=True,
+        )

@@ -1,0 +1,7 @@
+"""The admin pages of the seven models: to look at, with the few things one may do to them."""
+
+from __future__ import annotations
+
+from ml_predictions.admin import models as models  # imported for its effect: it registers the pages
+from ml_predictions.admin import results as results
+from ml_predictions.admin import trainings as trainings

@@ -1,0 +1,102 @@
+"""What the admin pages share: who may come in, read-only rows, no counts that scan, JSON one can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.module_loading import import_string
+from django.utils.safestring import SafeString
+from rest_framework.request import Request
+
+from ml_predictions import conf
+from ml_predictions.messages import render
+from ml_predictions.serializers.records import rendered
+
+MOST_COUNTED = 10_000
+
+
+class CappedPaginator(Paginator):
+    """Counts up to MOST_COUNTED rows and no further: a page does not cost a scan of the table."""
+
+    @cached_property
+    def count(self) -> int:
+        """Rows, at most MOST_COUNTED."""
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_COUNTED].count())
+
+
+def may_enter(request: HttpRequest, page: Any) -> bool:
+    """Does the permission class of the setting PERMISSION let this user in?"""
+    shim = Request(request)
+    shim.user = request.user
+    return bool(import_string(conf.get("PERMISSION"))().has_permission(shim, page))
+
+
+class ReadOnly(admin.ModelAdmin):
+    """Rows to look at. Django's model permissions play no part: PERMISSION decides."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    actions_on_top = True
+    json_fields: ClassVar[tuple[str, ...]] = ()
+    message_fields: ClassVar[tuple[str, ...]] = ()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """PERMISSION decides."""
+        return may_enter(request, self)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """PERMISSION decides."""
+        return may_enter(request, self)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Rows come from trainings and predictions."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Rows are changed by actions alone."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Rows are deleted by actions alone."""
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Every column in its order, JSON and messages in readable form."""
+        readable = {name: f"pretty_{name}" for name in (*self.json_fields, *self.message_fields)}
+        return [readable.get(field.name, field.name) for field in self.opts.fields]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """All of them."""
+        return self.get_fields(request, obj)
+
+
+def pretty(name: str, label: Any) -> Callable[..., SafeString]:
+    """A column that shows the JSON of `name` indented, its messages as sentences."""
+
+    @admin.display(description=label)
+    def shown(self: Any, obj: Any) -> SafeString:
+        value = getattr(obj, name)
+        text = json.dumps(rendered(value), indent=2, ensure_ascii=False, default=str)
+        return format_html('<pre style="margin:0;white-space:pre-wrap;max-height:40em;overflow:auto">{}</pre>', text)
+
+    return shown
+
+
+def sentence(name: str, label: Any) -> Callable[..., str]:
+    """A column that shows the message of `name` as a sentence."""
+
+    @admin.display(description=label)
+    def shown(self: Any, obj: Any) -> str:
+        return render(getattr(obj, name)) or "—"
+
+    return shown

@@ -1,0 +1,104 @@
+"""What the models have said: predictions, forecasts, recommendations, segments, and the alerts to resolve."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from ml_predictions import actions
+from ml_predictions.admin.base import ReadOnly, pretty, sentence
+from ml_predictions.messages import spoken
+from ml_predictions.models import (
+    CustomerSegment,
+    InventoryAlert,
+    Prediction,
+    ProductRecommendation,
+    SalesForecast,
+)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnly):
+    """What `predict-sales/` has answered."""
+
+    list_display = ("id", "service", "model", "as_of", "requested_by", "created_at", "execution_time_ms")
+    list_filter = ("service",)
+    list_select_related = ("model",)
+    search_fields = ("requested_by",)
+    json_fields = ("parameters", "result")
+    pretty_parameters = pretty("parameters", _("parameters"))
+    pretty_result = pretty("result", _("result"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
+        """The list does not read the days of each answer."""
+        rows: QuerySet[Prediction] = super().get_queryset(request)
+        match = request.resolver_match
+        return rows.defer("result") if match and str(match.url_name).endswith("_changelist") else rows
+
+
+@admin.register(SalesForecast)
+class SalesForecastAdmin(ReadOnly):
+    """The stored forecast of the version in service."""
+
+    list_display = ("level", "object_id", "start", "days", "sales", "sales_lower_95", "sales_upper_95", "quantity")
+    list_filter = ("level",)
+    search_fields = ("=object_id",)
+
+
+@admin.register(ProductRecommendation)
+class ProductRecommendationAdmin(ReadOnly):
+    """The stored recommendations of the version in service."""
+
+    list_display = ("product_id", "rank", "recommended_id", "score", "sentence_reason")
+    search_fields = ("=product_id", "=recommended_id")
+    message_fields = ("reason",)
+    sentence_reason = sentence("reason", _("reason"))
+    pretty_reason = sentence("reason", _("reason"))
+
+
+@admin.register(CustomerSegment)
+class CustomerSegmentAdmin(ReadOnly):
+    """Who the customers are, as the version in service sees them."""
+
+    list_display = (
+        "customer_id", "segment", "previous_segment", "confidence", "recency_days", "total_orders", "total_spent",
+        "value_12",
+    )  # fmt: skip
+    list_filter = ("segment",)
+    search_fields = ("=customer_id",)
+    json_fields = ("explanation", "advice")
+    pretty_explanation = pretty("explanation", _("explanation"))
+    pretty_advice = pretty("advice", _("what to do"))
+
+
+@admin.register(InventoryAlert)
+class InventoryAlertAdmin(ReadOnly):
+    """What in the stock wants a decision."""
+
+    list_display = (
+        "sku", "product_name", "alert_type", "urgency_level", "money_at_stake", "current_stock",
+        "days_until_stockout", "status", "created_at",
+    )  # fmt: skip
+    list_filter = ("status", "alert_type", "urgency_level")
+    search_fields = ("sku", "product_name")
+    actions = ("resolve",)
+    message_fields = ("reason",)
+    pretty_reason = sentence("reason", _("reason"))
+
+    @admin.action(description=_("Resolve"))
+    def resolve(self, request: HttpRequest, queryset: QuerySet[InventoryAlert]) -> None:
+        """Resolve the selected alerts by hand."""
+        resolved = 0
+        for alert in queryset:
+            try:
+                actions.resolve_alert(alert, user=request.user)
+            except actions.Refused as error:
+                self.message_user(request, spoken(error), messages.WARNING)
+            else:
+                resolved += 1
+        if resolved:
+            text = ngettext("{n} alert resolved.", "{n} alerts resolved.", resolved).format(n=resolved)
+            self.message_user(request, text, messages.SUCCESS)

@@ -1,0 +1,295 @@
+"""What the API, the admin and the console read of stored results. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from ml_predictions import conf
+from ml_predictions.messages import message
+from ml_predictions.models import (
+    SERVICES,
+    CustomerSegment,
+    InventoryAlert,
+    Kind,
+    MLModel,
+    MLTrainingLog,
+    MLWorker,
+    Prediction,
+    SalesForecast,
+)
+
+CRITICAL_URGENCY = 5
+"""An alert of this urgency is critical: it wants a decision today."""
+HEALTH_WEIGHTS = {"sales": 30, "inventory": 30, "customers": 20, "data_and_models": 20}
+"""Parts of the business health, in per cent. A part that is unknown is left out, the others weigh more."""
+TREND_MARGIN = 0.03
+"""A change smaller than this share counts as stable."""
+
+
+def trainings() -> QuerySet[MLTrainingLog]:
+    """Trainings of the services, newest first; other kinds of run are left out."""
+    return MLTrainingLog.objects.filter(kind__in=Kind.values).order_by("-id")
+
+
+def active_models() -> dict[str, MLModel]:
+    """The version in service of each service that has one."""
+    return {model.service: model for model in MLModel.objects.filter(is_active=True)}
+
+
+def worker_alive() -> bool:
+    """Has any worker given a sign of life within a lease?"""
+    since = timezone.now() - timedelta(seconds=conf.get("LEASE_SECONDS"))
+    return MLWorker.objects.filter(seen_at__gt=since).exists()
+
+
+def alert_summary() -> dict[str, Any]:
+    """Active alerts counted by type and urgency, and the money at stake."""
+    active = InventoryAlert.objects.filter(status=InventoryAlert.Status.ACTIVE)
+    rows = list(active.order_by().values("alert_type", "urgency_level").annotate(n=Count("id"), money=_money()))
+    by_type = dict.fromkeys(InventoryAlert.Type.values, 0)
+    by_urgency = {str(level): 0 for level in range(1, 6)}
+    for row in rows:
+        by_type[row["alert_type"]] += row["n"]
+        by_urgency[str(row["urgency_level"])] += row["n"]
+    return {
+        "total_active": sum(by_type.values()),
+        "critical": sum(row["n"] for row in rows if row["urgency_level"] >= CRITICAL_URGENCY),
+        "by_type": by_type,
+        "by_urgency": by_urgency,
+        "money_at_stake": round(sum(row["money"] for row in rows), 2),
+    }
+
+
+def _money() -> Coalesce:
+    return Coalesce(Sum("money_at_stake"), 0.0)
+
+
+# --- the stock ------------------------------------------------------------------------------------
+
+
+def inventory_analysis(service: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+    """One page of the alerts of `service` (InventoryOptimizationService) that pass the filters of `wanted`.
+
+    The summary is over all alerts; only the rows of the page get their reasons. Raises NotTrained.
+    """
+    import polars as pl
+
+    analysis = service.analysis()
+    rows = analysis.alerts
+    for name in ("alert_type", "code", "category", "product_id"):
+        if name in wanted:
+            rows = rows.filter(pl.col(name) == wanted[name])
+    if "min_urgency" in wanted:
+        rows = rows.filter(pl.col("urgency_level") >= wanted["min_urgency"])
+    if "search" in wanted:
+        text = wanted["search"].lower()
+        found = (pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("sku", "product_name"))
+        rows = rows.filter(pl.any_horizontal(found))
+    name = wanted["ordering"].lstrip("-")
+    if wanted["ordering"] != "-money_at_stake":  # the order that the alerts come in
+        down = wanted["ordering"].startswith("-")
+        rows = rows.sort([name, "sku"], descending=[down, False], nulls_last=True)
+    first = (wanted["page"] - 1) * wanted["page_size"]
+    return {
+        "total_products_analyzed": analysis.total_analyzed,
+        "as_of": analysis.as_of,
+        "count": len(rows),
+        "page": wanted["page"],
+        "page_size": wanted["page_size"],
+        "alerts": analysis.alert_rows(rows.slice(first, wanted["page_size"])),
+        "summary": analysis.summary(),
+    }
+
+
+# --- the dashboard's one screen -------------------------------------------------------------------
+
+
+def dashboard() -> dict[str, Any]:
+    """The figures of `dashboard-summary/`. What is not known is null, and `notes` (messages) says why."""
+    models = active_models()
+    notes: list[dict[str, Any]] = [
+        message("edge.part_not_trained", service=service) for service in SERVICES if service not in models
+    ]
+    sales = _sales(models.get("sales_forecast"), notes)
+    customers = _customers(models.get("customer_segmentation"))
+    alerts = alert_summary()
+    health = _health_score(models.get("inventory_optimization"))
+    week_ago = timezone.now() - timedelta(days=7)
+    predictions = Prediction.objects.aggregate(total=Count("id"), week=Count("id", filter=Q(created_at__gte=week_ago)))
+    parts = {
+        "sales": _sales_score(sales),
+        "inventory": health,
+        "customers": customers.pop("score"),
+        "data_and_models": _models_score(models),
+    }
+    recommendations = models.get("product_recommendation")
+    metrics = recommendations.metrics if recommendations else {}
+    return {
+        "summary": {
+            "total_active_models": len(models),
+            "total_predictions": predictions["total"],
+            "predictions_last_7days": predictions["week"],
+            "active_inventory_alerts": alerts["total_active"],
+            "critical_inventory_alerts": alerts["critical"],
+        },
+        "sales_forecast": sales,
+        "inventory": {
+            "total_alerts": alerts["total_active"],
+            "critical_alerts": alerts["critical"],
+            "health_score": health,
+        },
+        "customers": customers,
+        "recommendations": {name: metrics.get(name) for name in ("total_products", "avg_similarity")},
+        "business_health": business_health(parts),
+        "recent_models": list(MLModel.objects.order_by("-id")[:5]),
+        "recent_trainings": list(trainings()[:10]),
+        "notes": notes,
+    }
+
+
+def business_health(parts: dict[str, float | None]) -> dict[str, Any]:
+    """The weighted mean (HEALTH_WEIGHTS) of the parts that are known, 0…100; null when none is."""
+    known = {name: value for name, value in parts.items() if value is not None}
+    weight = sum(HEALTH_WEIGHTS[name] for name in known)
+    score = round(sum(HEALTH_WEIGHTS[name] * value for name, value in known.items()) / weight, 1) if weight else None
+    return {
+        "score": score,
+        "components": parts,
+        "weights": HEALTH_WEIGHTS,
+        "left_out": [name for name in parts if name not in known],
+    }
+
+
+def _sales(model: MLModel | None, notes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the next 7 and 30 days after the model's day will bring, beside the last 30 days that were."""
+    found: dict[str, Any] = {"next_7_days": None, "next_30_days": None, "trend": None, "change": None}
+    if model is None:
+        return found
+    week, month = (model.as_of + timedelta(days=days) for days in (7, 30))
+    total = SalesForecast.objects.filter(model=model, level="total", start__gt=model.as_of, start__lte=month)
+    sums = total.aggregate(week=Sum("sales", filter=Q(start__lte=week)), month=Sum("sales"))
+    found["next_7_days"] = _rounded(sums["week"])
+    found["next_30_days"] = _rounded(sums["month"])
+    found["as_of"] = model.as_of
+    past = model.metrics.get("sales_last_30_days")
+    if past is None or sums["month"] is None or past <= 0:
+        notes.append(message("edge.no_trend"))
+        return found
+    change = sums["month"] / past - 1
+    found["change"] = round(change, 4)
+    found["trend"] = "stable" if abs(change) < TREND_MARGIN else "up" if change > 0 else "down"
+    return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _sales_score(sales: dict[str, Any]) -> float | None:
+    """100 when the next 30 days are expected to hold or beat the last 30, in proportion below."""
+    return None if sales["change"] is None else round(100 * min(1.0, max(0.0, 1 + sales["change"])), 1)
+
+
+def _customers(model: MLModel | None) -> dict[str, Any]:
+    """Segments counted; `score`: the share of past spending by customers who are neither at risk nor gone."""
+    if model is None:
+        return dict.fromkeys(("total_segments", "vip_customers", "at_risk_customers", "score"))
+    segment = CustomerSegment.Segment
+    lost = Q(segment__in=[segment.AT_RISK, segment.INACTIVE])
+    found = CustomerSegment.objects.filter(model=model).aggregate(
+        total_segments=Count("segment", distinct=True),
+        vip_customers=Count("id", filter=Q(segment=segment.VIP)),
+        at_risk_customers=Count("id", filter=Q(segment=segment.AT_RISK)),
+        spent=Sum("total_spent", filter=Q(total_spent__gt=0)),
+        lost=Coalesce(Sum("total_spent", filter=lost & Q(total_spent__gt=0)), 0.0),
+    )
+    spent, gone = found.pop("spent"), found.pop("lost")
+    return {**found, "score": round(100 * (1 - gone / spent), 1) if spent else None}
+
+
+def _health_score(model: MLModel | None) -> float | None:
+    """The inventory's health as of its last training or refresh."""
+    score = model.metrics.get("health_score") if model else None
+    return None if score is None else round(float(score), 1)
+
+
+def _models_score(models: dict[str, MLModel]) -> float:
+    """25 for each service with a version that holds its baseline, half of it for one that loses to it."""
+    return sum(12.5 if model.beats_baseline is False else 25.0 for model in models.values())
+
+
+# --- what the services need -----------------------------------------------------------------------
+
+FEWEST_SALES = 10
+"""Orders from which on all four services train, with low confidence until the minimum is reached."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """How much of `measure` a service needs, and what there is."""
+
+    service: str
+    measure: str
+    minimum: int
+    recommended: int
+    have: int
+    orders: int
+
+    @property
+    def verdict(self) -> str:
+        """`recommended`, `sufficient`, `low_confidence` (it trains, and says so) or `insufficient`."""
+        if self.have >= self.recommended and self.orders >= FEWEST_SALES:
+            return "recommended"
+        if self.have >= self.minimum and self.orders >= FEWEST_SALES:
+            return "sufficient"
+        return "low_confidence" if self.orders >= FEWEST_SALES and self.have > 0 else "insufficient"
+
+    @property
+    def met(self) -> bool:
+        """Is the minimum reached?"""
+        return self.verdict in ("recommended", "sufficient")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The requirement with its verdict and a message."""
+        figures = {"have": self.have, "minimum": self.minimum, "recommended": self.recommended}
+        return {
+            "service": self.service,
+            "measure": self.measure,
+            **figures,
+            "verdict": self.verdict,
+            "can_train": self.verdict != "insufficient",
+            "message": message(f"edge.data_{self.verdict}", orders=self.orders, fewest=FEWEST_SALES, **figures),
+        }
+
+
+def requirements() -> list[Requirement]:
+    """Minimum, recommended and found, per service, from the shop's own data."""
+    from ml_predictions.sources import get_source
+
+    found = get_source().fingerprint()
+    orders = int(found.get("orders") or 0)
+    wanted: Iterable[tuple[str, str, int, int]] = (
+        ("sales_forecast", "orders", 30, 200),
+        ("product_recommendation", "products", 20, 50),
+        ("customer_segmentation", "customers", 10, 50),
+        ("inventory_optimization", "variants", 1, 1),
+    )
+    return [
+        Requirement(service, measure, minimum, recommended, int(found.get(measure) or 0), orders)
+        for service, measure, minimum, recommended in wanted
+    ]
+
+
+def data_until() -> date | None:
+    """The last whole business day of the shop's data; None for a shop that never sold anything."""
+    from ml_predictions.sources import get_source
+
+    until = get_source().data_until()
+    return until.as_of if until else None

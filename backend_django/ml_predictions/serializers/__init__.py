@@ -1,0 +1,1 @@
+"""What the API takes and gives: `inputs` (bodies and queries), `records` (rows), `answers` (documented shapes)."""

@@ -1,0 +1,363 @@
+"""The shapes of the answers, for the documentation of the API: names and types, no behaviour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers as s
+
+from ml_predictions.models import CustomerSegment, InventoryAlert, MLTrainingLog
+from ml_predictions.serializers.records import ModelRecord, TrainingRecord
+
+
+def shape(name: str, **fields: Any) -> s.Serializer[Any]:
+    """A documented JSON object."""
+    found: s.Serializer[Any] = inline_serializer(name, fields)
+    return found
+
+
+def part(name: str, **fields: Any) -> s.Serializer[Any]:
+    """A documented JSON object inside another."""
+    found: s.Serializer[Any] = inline_serializer(name, fields)
+    return found
+
+
+def many(name: str, **fields: Any) -> s.Serializer[Any]:
+    """A documented list of JSON objects."""
+    found: s.Serializer[Any] = inline_serializer(name, fields, many=True)
+    return found
+
+
+def number(help_text: str = "", *, null: bool = True) -> s.FloatField:
+    """A number; null where it cannot be known."""
+    return s.FloatField(allow_null=null, help_text=help_text)
+
+
+def text(*, null: bool = False) -> s.CharField:
+    """A text."""
+    return s.CharField(allow_null=null)
+
+
+def texts() -> s.ListField:
+    """A list of sentences."""
+    return s.ListField(child=s.CharField())
+
+
+def day() -> s.DateField:
+    """A date; null where it cannot be known."""
+    return s.DateField(allow_null=True)
+
+
+def anything(help_text: str = "") -> s.DictField:
+    """A JSON object whose keys depend on the method."""
+    return s.DictField(help_text=help_text)
+
+
+# --- training -------------------------------------------------------------------------------------
+
+SERVED = {
+    "model_id": s.IntegerField(allow_null=True),
+    "model_type": text(null=True),
+    "why": s.CharField(help_text="Why this version is the one that serves."),
+}
+TRAINED = shape(
+    "Trained",
+    success=s.BooleanField(),
+    message=text(),
+    model_id=s.IntegerField(),
+    model_type=text(),
+    promoted=s.BooleanField(help_text="Is the model that was asked for now in service?"),
+    served=part("Served", **SERVED),
+    metrics=anything("Out of sample, beside a naive baseline."),
+    duration_seconds=number(),
+    training_log_id=s.IntegerField(),
+)
+TRAINED_ALL = shape(
+    "TrainedAll",
+    success=s.BooleanField(),
+    message=text(),
+    services=s.DictField(help_text="Per service: model_id, model_type, promoted, served, metrics."),
+    errors=s.DictField(help_text="Per service that could not be trained: code and message."),
+    duration_seconds=number(),
+    training_log_id=s.IntegerField(),
+)
+UNDER_WAY = shape(
+    "TrainingUnderWay",
+    success=s.BooleanField(),
+    message=text(),
+    training_log_id=s.IntegerField(),
+    status=s.ChoiceField(choices=MLTrainingLog.Status.choices),
+    status_url=text(),
+)
+
+# --- sales forecast -------------------------------------------------------------------------------
+
+MODEL = {
+    "id": s.IntegerField(),
+    "model_type": text(),
+    "trained_at": s.DateTimeField(),
+    "as_of": s.DateField(),
+}
+PREDICTED = shape(
+    "PredictedSales",
+    success=s.BooleanField(),
+    predictions=many(
+        "PredictedDay",
+        date=s.DateField(),
+        predicted_sales=number(null=False),
+        predicted_quantity=number(null=False),
+        confidence_lower=number(null=False),
+        confidence_upper=number(null=False),
+        quantity_lower=number(null=False),
+        quantity_upper=number(null=False),
+    ),
+    summary=part(
+        "PredictedTotal",
+        total_predicted_sales=number(null=False),
+        avg_daily_sales=number(null=False),
+        total_predicted_quantity=number(null=False),
+        total_lower=number("The interval of the total, not the sum of daily bounds.", null=False),
+        total_upper=number(null=False),
+    ),
+    model=part("ServingModel", **MODEL),
+    receipt=anything("The back-test behind the numbers."),
+    execution_time_ms=number(null=False),
+    prediction_id=s.IntegerField(),
+)
+
+# --- recommendations ------------------------------------------------------------------------------
+
+RECOMMENDED_ITEM = {
+    "product_id": text(),
+    "product_name": text(),
+    "similarity_score": number("0…1", null=False),
+    "price": number(),
+    "image_url": text(null=True),
+    "rank": s.IntegerField(),
+    "reason": text(),
+    "support": number("Baskets or customers behind it."),
+}
+RECOMMENDED = shape(
+    "Recommended",
+    success=s.BooleanField(),
+    source_product_id=text(),
+    recommendations=many("RecommendedItem", **RECOMMENDED_ITEM),
+    note=s.CharField(required=False, help_text="Where the list comes from when it is not the usual one."),
+)
+BOUGHT_TOGETHER = shape(
+    "BoughtTogether",
+    success=s.BooleanField(),
+    source_product_id=text(),
+    recommendations=many(
+        "BoughtTogetherItem",
+        **RECOMMENDED_ITEM,
+        lift=number("Times more often together than by chance."),
+        share_of_baskets=number("0…1: of the baskets with the source product."),
+        baskets=number("Baskets with both."),
+    ),
+    note=s.CharField(required=False),
+)
+FOR_CUSTOMER = shape(
+    "RecommendedToCustomer",
+    success=s.BooleanField(),
+    customer_id=text(),
+    recommendations=many("RecommendedToCustomerItem", **RECOMMENDED_ITEM),
+    note=s.CharField(required=False),
+)
+
+# --- customers ------------------------------------------------------------------------------------
+
+SEGMENT = shape(
+    "Segment",
+    success=s.BooleanField(),
+    customer_id=text(),
+    cluster=s.IntegerField(),
+    segment_type=s.ChoiceField(choices=CustomerSegment.Segment.choices),
+    confidence_score=number("0…1", null=False),
+    characteristics=part(
+        "SegmentCharacteristics",
+        recency_days=s.IntegerField(),
+        total_orders=s.IntegerField(),
+        total_spent=number(null=False),
+        avg_order_value=number(null=False),
+        purchase_frequency_monthly=number(null=False),
+        usual_interval_days=number(),
+        overdue_ratio=number(),
+    ),
+    rfm_scores=part("RfmScores", recency=s.IntegerField(), frequency=s.IntegerField(), monetary=s.IntegerField()),
+    lifetime_value_prediction=number("The next 12 months."),
+    lifetime_value=part(
+        "LifetimeValue", months_3=number(), months_6=number(), months_12=number(), lower=number(), upper=number()
+    ),
+    probability_of_purchase_90d=number("0…1"),
+    expected_next_purchase=day(),
+    recommendations=texts(),
+    explanation=texts(),
+    previous_segment=text(null=True),
+)
+
+# --- inventory ------------------------------------------------------------------------------------
+
+ANALYSIS = shape(
+    "InventoryAnalysis",
+    success=s.BooleanField(),
+    total_products_analyzed=s.IntegerField(help_text="Variants."),
+    as_of=s.DateField(),
+    count=s.IntegerField(help_text="Alerts that pass the filters."),
+    page=s.IntegerField(),
+    page_size=s.IntegerField(),
+    alerts=many(
+        "AnalysedVariant",
+        product_id=text(),
+        variant_id=text(),
+        sku=text(),
+        product_name=text(),
+        alert_type=s.ChoiceField(choices=InventoryAlert.Type.choices),
+        code=text(),
+        current_stock=number(null=False),
+        recommended_stock=number(),
+        predicted_demand_7days=number(),
+        predicted_demand_30days=number(),
+        daily_sales_rate=number(),
+        days_until_stockout=number(),
+        estimated_stockout_date=day(),
+        urgency_level=s.IntegerField(min_value=1, max_value=5),
+        rotation_rate=number(),
+        price=number(),
+        category=text(null=True),
+        money_at_stake=number(),
+        reason=text(),
+    ),
+    summary=part(
+        "AnalysisSummary",
+        total_alerts=s.IntegerField(),
+        by_type=s.DictField(child=s.IntegerField()),
+        by_urgency=s.DictField(child=s.IntegerField()),
+        total_stock_value_at_risk=number(),
+    ),
+)
+REORDER = shape(
+    "ReorderRecommendations",
+    success=s.BooleanField(),
+    recommendations=many(
+        "ReorderLine",
+        product_id=text(),
+        variant_id=text(),
+        sku=text(),
+        product_name=text(),
+        current_stock=number(null=False),
+        on_order=number(null=False),
+        reorder_point=number(),
+        order_up_to=number(),
+        recommended_order_quantity=number(null=False),
+        safety_stock=number(),
+        daily_demand=number(),
+        lead_time_days=number(),
+        estimated_cost=number(),
+        priority=s.IntegerField(),
+        stockout_date_without_order=day(),
+        reason=text(),
+    ),
+    total_recommendations=s.IntegerField(),
+    estimated_total_cost=number(),
+    left_out=part("ReorderLeftOut", count=s.IntegerField(), expected_margin_lost=number()),
+)
+HEALTH = shape(
+    "InventoryHealth",
+    success=s.BooleanField(),
+    health_score=number("0…100"),
+    status=s.ChoiceField(choices=["healthy", "warning", "critical"], allow_null=True),
+    components=part(
+        "HealthComponents",
+        **{name: number("0…100") for name in ("availability", "cover", "movement", "return", "data_quality")},
+    ),
+    margin_at_risk=number(),
+    cash_in_excess=number(),
+    metrics=part(
+        "HealthCounts",
+        **{n: s.IntegerField() for n in ("total_products", "low_stock", "overstock", "slow_moving", "optimal")},
+    ),
+    recommendations=texts(),
+)
+
+# --- records --------------------------------------------------------------------------------------
+
+ACTIVE_MODELS = shape("ActiveModels", success=s.BooleanField(), models=ModelRecord(many=True))
+ALERT_SUMMARY = shape(
+    "AlertSummary",
+    success=s.BooleanField(),
+    total_active=s.IntegerField(),
+    critical=s.IntegerField(),
+    by_type=s.DictField(child=s.IntegerField()),
+    by_urgency=s.DictField(child=s.IntegerField()),
+    money_at_stake=number(null=False),
+)
+DASHBOARD = shape(
+    "DashboardSummary",
+    success=s.BooleanField(),
+    summary=part(
+        "DashboardCounts",
+        total_active_models=s.IntegerField(),
+        total_predictions=s.IntegerField(),
+        predictions_last_7days=s.IntegerField(),
+        active_inventory_alerts=s.IntegerField(),
+        critical_inventory_alerts=s.IntegerField(),
+    ),
+    sales_forecast=part(
+        "DashboardSales",
+        next_7_days=number(),
+        next_30_days=number(),
+        trend=s.ChoiceField(choices=["up", "stable", "down"], allow_null=True),
+        change=number("Next 30 days against the last 30, as a share."),
+        as_of=s.DateField(required=False),
+    ),
+    inventory=part(
+        "DashboardInventory",
+        total_alerts=s.IntegerField(),
+        critical_alerts=s.IntegerField(),
+        health_score=number("0…100"),
+    ),
+    customers=part(
+        "DashboardCustomers",
+        total_segments=s.IntegerField(allow_null=True),
+        vip_customers=s.IntegerField(allow_null=True),
+        at_risk_customers=s.IntegerField(allow_null=True),
+    ),
+    recommendations=part(
+        "DashboardRecommendations", total_products=s.IntegerField(allow_null=True), avg_similarity=number()
+    ),
+    business_health=part(
+        "BusinessHealth",
+        score=number("0…100: the weighted mean of the parts that are known."),
+        components=part(
+            "BusinessHealthParts",
+            sales=number("100: the next 30 days hold or beat the last 30."),
+            inventory=number("The inventory's health score."),
+            customers=number("Share of past spending by customers who are neither at risk nor inactive."),
+            data_and_models=number("25 per service in service, half of it when it loses to its baseline."),
+        ),
+        weights=s.DictField(child=s.IntegerField()),
+        left_out=texts(),
+    ),
+    recent_models=ModelRecord(many=True),
+    recent_trainings=TrainingRecord(many=True),
+    notes=texts(),
+)
+REQUIREMENTS = shape(
+    "DataRequirements",
+    success=s.BooleanField(),
+    as_of=day(),
+    requirements=many(
+        "DataRequirement",
+        service=text(),
+        measure=text(),
+        minimum=s.IntegerField(),
+        recommended=s.IntegerField(),
+        have=s.IntegerField(),
+        verdict=s.ChoiceField(choices=["recommended", "sufficient", "low_confidence", "insufficient"]),
+        can_train=s.BooleanField(),
+        message=text(),
+    ),
+    note=text(),
+)

@@ -1,0 +1,158 @@
+"""Bodies and queries of the calls. A value outside its range is refused with the range and what was received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from ml_predictions.models import InventoryAlert
+
+FORECAST_MODELS = [
+    "auto", "random_forest", "gradient_boosting", "linear", "linear_regression", "seasonal_naive", "window_average",
+    "weekday_mean", "last_year", "seasonal_profile",
+]  # fmt: skip
+"""The names that the forecast service trains by; kept here because the service's imports are heavy."""
+LEVELS = ["total", "category", "product"]
+LONGEST_ID = 120
+
+
+class Explained(serializers.Serializer[Any]):
+    """A serializer whose refusal says, per field, what is allowed and what was received."""
+
+    def is_valid(self, *, raise_exception: bool = False) -> bool:
+        """Validate; the ValidationError carries `explained`: per field message, allowed, received."""
+        try:
+            return super().is_valid(raise_exception=raise_exception)
+        except serializers.ValidationError as error:
+            error.explained = self._explained(error)  # type: ignore[attr-defined]
+            raise
+
+    def _explained(self, error: serializers.ValidationError) -> dict[str, dict[str, Any]]:
+        if not isinstance(error.detail, dict):
+            return {}
+        data = self.initial_data if isinstance(self.initial_data, Mapping) else {}
+        explained = {}
+        for name, problem in error.detail.items():
+            found: dict[str, Any] = {"message": " ".join(str(text) for text in problem)}
+            if name in self.fields:
+                found["allowed"] = allowed(self.fields[name])
+            if name in data:
+                found["received"] = data[name]
+            explained[name] = found
+        return explained
+
+
+def allowed(field: Any) -> dict[str, Any]:
+    """What a field takes: its choices, or its least and greatest value or length."""
+    if isinstance(field, serializers.ChoiceField):
+        return {"choices": list(field.choices)}
+    names = {"min_value": "minimum", "max_value": "maximum", "max_length": "longest"}
+    found = {name: getattr(field, key, None) for key, name in names.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+class TrainSalesForecast(Explained):
+    """Which method to train; `auto` tries them all and serves the best."""
+
+    model_type = serializers.ChoiceField(choices=FORECAST_MODELS, default="auto")
+
+    def validate_model_type(self, value: str) -> str:
+        """`linear_regression` is another name of `linear`."""
+        return "linear" if value == "linear_regression" else value
+
+
+class TrainCustomerSegmentation(Explained):
+    """How many groups to look for."""
+
+    n_clusters = serializers.IntegerField(min_value=2, max_value=12, default=6)
+
+
+class TrainNothing(Explained):
+    """A training without options: `{}`."""
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+class PredictSales(Explained):
+    """How far ahead, of what, and how wide the interval."""
+
+    days_ahead = serializers.IntegerField(min_value=1, max_value=365, default=30)
+    level = serializers.ChoiceField(choices=LEVELS, default="total")
+    id = serializers.CharField(
+        max_length=LONGEST_ID, required=False, help_text=_("The category or product; not with the level total.")
+    )
+    coverage = serializers.FloatField(min_value=0.5, max_value=0.99, default=0.95)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The total has no id, the other levels need one."""
+        if attrs["level"] == "total" and "id" in attrs:
+            raise serializers.ValidationError({"id": [_("The level total takes no id.")]})
+        if attrs["level"] != "total" and "id" not in attrs:
+            raise serializers.ValidationError({"id": [_("This level needs an id.")]})
+        return attrs
+
+
+class TopN(Explained):
+    """How many recommendations."""
+
+    top_n = serializers.IntegerField(min_value=1, max_value=100, default=10)
+
+
+class CustomerRecommendations(TopN):
+    """How many recommendations, and of which kind."""
+
+    mode = serializers.ChoiceField(
+        choices=["all", "novel", "repeat"],
+        default="all",
+        help_text=_("novel: never bought by the customer; repeat: bought before."),
+    )
+
+
+class Reorder(Explained):
+    """What may be spent, and at whom."""
+
+    budget = serializers.FloatField(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
+    supplier = serializers.CharField(max_length=160, required=False, help_text=_("A supplier's id or name."))
+
+
+class InventoryAnalysis(Explained):
+    """Which alerts of the analysis to show; the summary is over all."""
+
+    alert_type = serializers.ChoiceField(choices=InventoryAlert.Type.choices, required=False)
+    code = serializers.CharField(max_length=40, required=False)
+    min_urgency = serializers.IntegerField(min_value=1, max_value=5, required=False)
+    category = serializers.CharField(max_length=LONGEST_ID, required=False)
+    product_id = serializers.CharField(max_length=LONGEST_ID, required=False)
+    search = serializers.CharField(max_length=LONGEST_ID, required=False, help_text=_("In SKU and product name."))
+    ordering = serializers.ChoiceField(
+        choices=[
+            f"{sign}{name}"
+            for name in ("money_at_stake", "urgency_level", "days_until_stockout", "product_name", "sku")
+            for sign in ("", "-")
+        ],
+        default="-money_at_stake",
+    )
+    page = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=200, default=100)
+
+
+# --- acting ---------------------------------------------------------------------------------------
+
+
+class Activate(Explained):
+    """Whether a version that loses to the baseline may serve."""
+
+    accept_worse = serializers.BooleanField(default=False)
+
+
+class Resolve(Explained):
+    """A note on how the alert was dealt with."""
+
+    note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")

@@ -1,0 +1,172 @@
+"""Rows as JSON: versions, predictions, alerts, trainings, segments. Stored messages become sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from ml_predictions.messages import render
+from ml_predictions.models import CustomerSegment, InventoryAlert, MLModel, MLTrainingLog, Prediction
+
+MESSAGE = {"code", "params"}
+"""The keys of a stored message; an error's has its English `text` as well."""
+
+
+def rendered(value: Any) -> Any:
+    """`value` with every stored message in it, however deep, as a sentence in the reader's language."""
+    if isinstance(value, Mapping):
+        if value.keys() >= MESSAGE and value.keys() <= MESSAGE | {"text"}:
+            return render(value)
+        return {key: rendered(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rendered(item) for item in value]
+    return value
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class Stored(serializers.JSONField):
+    """A JSON column, its messages rendered."""
+
+    def to_representation(self, value: Any) -> Any:
+        """The value with its messages as sentences."""
+        return rendered(value)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class Sentence(serializers.Field[Any, Any, Any, Any]):
+    """A column that holds one message."""
+
+    def to_representation(self, value: Any) -> str:
+        """The sentence."""
+        return render(value)
+
+
+class ModelRecord(serializers.ModelSerializer[MLModel]):
+    """One version of a service's model."""
+
+    metrics = Stored(read_only=True)
+    parameters = Stored(read_only=True)
+
+    class Meta:
+        model = MLModel
+        fields = [
+            "id", "service", "version", "model_type", "is_active", "as_of", "trained_at", "activated_at",
+            "beats_baseline", "metrics", "parameters", "training_log",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class ModelDetail(ModelRecord):
+    """One version with the evidence for it."""
+
+    receipt = Stored(read_only=True)
+    fingerprint = Stored(read_only=True)
+    libraries = Stored(read_only=True)
+
+    class Meta(ModelRecord.Meta):
+        fields = [*ModelRecord.Meta.fields, "receipt", "fingerprint", "libraries", "artifact_sha256"]
+        read_only_fields = fields
+
+
+class PredictionRecord(serializers.ModelSerializer[Prediction]):
+    """One answer of `predict-sales/`, without its days."""
+
+    parameters = Stored(read_only=True)
+
+    class Meta:
+        model = Prediction
+        fields = [
+            "id", "service", "model", "parameters", "as_of", "requested_by", "created_at", "execution_time_ms",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class PredictionDetail(PredictionRecord):
+    """One answer of `predict-sales/`, whole."""
+
+    result = Stored(read_only=True)
+
+    class Meta(PredictionRecord.Meta):
+        fields = [*PredictionRecord.Meta.fields, "result"]
+        read_only_fields = fields
+
+
+class AlertRecord(serializers.ModelSerializer[InventoryAlert]):
+    """Something about one variant that wants a decision."""
+
+    reason = Sentence(read_only=True)
+
+    class Meta:
+        model = InventoryAlert
+        exclude = ["absent_runs"]
+
+
+class TrainingRecord(serializers.ModelSerializer[MLTrainingLog]):
+    """One training: how far it is, what came of it."""
+
+    step = Sentence(read_only=True)
+    error = Sentence(read_only=True, allow_null=True)
+    result = Stored(read_only=True)
+    parameters = Stored(read_only=True)
+    duration_seconds = serializers.FloatField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = MLTrainingLog
+        fields = [
+            "id", "kind", "status", "progress", "step", "parameters", "result", "error", "requested_by", "created_at",
+            "started_at", "finished_at", "duration_seconds", "attempt", "cancel_requested_by",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+def segment_answer(row: CustomerSegment) -> dict[str, Any]:
+    """The answer of `customer-segment/` for one stored row."""
+    return {
+        "success": True,
+        "customer_id": row.customer_id,
+        "cluster": row.cluster,
+        "segment_type": row.segment,
+        "confidence_score": row.confidence,
+        "characteristics": {
+            "recency_days": row.recency_days,
+            "total_orders": row.total_orders,
+            "total_spent": row.total_spent,
+            "avg_order_value": row.avg_order_value,
+            "purchase_frequency_monthly": row.purchase_frequency_monthly,
+            "usual_interval_days": row.usual_interval_days,
+            "overdue_ratio": row.overdue_ratio,
+        },
+        "rfm_scores": {
+            "recency": row.recency_score,
+            "frequency": row.frequency_score,
+            "monetary": row.monetary_score,
+        },
+        "lifetime_value_prediction": row.value_12,
+        "lifetime_value": {
+            "months_3": row.value_3,
+            "months_6": row.value_6,
+            "months_12": row.value_12,
+            "lower": row.value_lower,
+            "upper": row.value_upper,
+        },
+        "probability_of_purchase_90d": row.probability_90d,
+        "expected_next_purchase": row.expected_next,
+        "recommendations": rendered(row.advice),
+        "explanation": rendered(row.explanation),
+        "previous_segment": row.previous_segment or None,
+    }
+
+
+def model_summary(model: MLModel) -> dict[str, Any]:
+    """The version behind an answer."""
+    return {
+        "id": model.pk,
+        "model_type": model.model_type,
+        "trained_at": timezone.localtime(model.trained_at).isoformat(),
+        "as_of": model.as_of.isoformat(),
+    }

@@ -1,0 +1,83 @@
+"""Nobody but superusers and the role admin comes in anywhere: found by walking the addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from ml_predictions.tests.api.conftest import client_of
+
+
+def addresses(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
+    """Every address with its pattern; converters filled with `1`."""
+    for pattern in patterns:
+        route = str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern.url_patterns, prefix + route)
+        else:
+            filled = route
+            for name, converter in pattern.pattern.converters.items():
+                for spelled in ("int", "str", "path", "slug"):
+                    filled = filled.replace(f"<{spelled}:{name}>", "1")
+                assert converter.to_python("1") is not None
+            yield prefix + filled, pattern
+
+
+ROUTES = [(path, pattern) for path, pattern in addresses(get_resolver().url_patterns) if path.startswith("/api/ml/")]
+
+
+def methods(pattern: URLPattern) -> list[str]:
+    """The methods that an address answers."""
+    callback: Any = pattern.callback
+    actions = getattr(callback, "actions", None)
+    names = actions if actions else [m for m in ("get", "post", "put", "patch", "delete") if hasattr(callback.cls, m)]
+    return sorted(names)
+
+
+CALLS = [(method, path) for path, pattern in ROUTES for method in methods(pattern)]
+
+
+def test_the_walk_finds_every_call_of_this_part():
+    assert len(CALLS) >= 28
+    assert ("post", "/api/ml/train-sales-forecast/") in CALLS
+    assert ("post", "/api/ml/models/1/activate/") in CALLS
+    assert not [path for _, path in CALLS if "<" in path]
+
+
+@pytest.mark.django_db
+def test_without_a_token_every_call_is_401():
+    client = client_of(None)
+    found = {(m, p): getattr(client, m)(p).status_code for m, p in CALLS}
+    assert set(found.values()) == {401}, found
+
+
+@pytest.mark.parametrize("name", ["cleo", "eve", "max"])
+def test_customer_employee_and_manager_are_refused_everywhere(cast: dict[str, Any], name: str):
+    client = client_of(cast[name])
+    found = {(m, p): getattr(client, m)(p).status_code for m, p in CALLS}
+    assert set(found.values()) == {403}, found
+
+
+@pytest.mark.parametrize("name", ["ben", "ada"])
+def test_admin_and_superuser_come_in_everywhere(cast: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch):
+    from ml_predictions import jobs
+
+    monkeypatch.setattr(jobs, "wait", lambda log, seconds: log)
+    client = client_of(cast[name])
+    found = {(m, p): getattr(client, m)(p).status_code for m, p in CALLS}
+    assert not {call: status for call, status in found.items() if status in (401, 403, 500)}, found
+
+
+def test_the_setting_decides_and_not_the_app(cast: dict[str, Any], settings: Any):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "PERMISSION": "rest_framework.permissions.IsAuthenticated"}
+    assert client_of(cast["cleo"]).get("/api/ml/models/").status_code == 200
+
+
+def test_an_inactive_admin_is_out(cast: dict[str, Any]):
+    client = client_of(cast["ben"])
+    cast["ben"].is_active = False
+    cast["ben"].save()
+    assert client.get("/api/ml/models/").status_code == 401

@@ -1,0 +1,36 @@
+"""Every address of the machine learning, under `/api/ml/`."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from ml_predictions.views import asking, records, training
+
+app_name = "ml"
+
+router = SimpleRouter(use_regex_path=False)
+router.register("models", records.Models, basename="models")
+router.register("predictions", records.Predictions, basename="predictions")
+router.register("inventory-alerts", records.InventoryAlerts, basename="inventory-alerts")
+router.register("training-logs", records.TrainingLogs, basename="training-logs")
+
+urlpatterns = [
+    path("train-sales-forecast/", training.TrainSalesForecast.as_view()),
+    path("train-product-recommendation/", training.TrainProductRecommendation.as_view()),
+    path("train-customer-segmentation/", training.TrainCustomerSegmentation.as_view()),
+    path("train-inventory-optimization/", training.TrainInventoryOptimization.as_view()),
+    path("train-all/", training.TrainAll.as_view()),
+    path("predict-sales/", asking.PredictSales.as_view()),
+    path("product-recommendations/<str:product_id>/", asking.ProductRecommendations.as_view()),
+    path("similar-products/<str:product_id>/", asking.SimilarProducts.as_view()),
+    path("bought-together/<str:product_id>/", asking.BoughtTogether.as_view()),
+    path("customer-recommendations/<str:customer_id>/", asking.CustomerRecommendations.as_view()),
+    path("customer-segment/<str:customer_id>/", asking.CustomerSegment.as_view()),
+    path("inventory-analysis/", asking.InventoryAnalysis.as_view()),
+    path("reorder-recommendations/", asking.ReorderRecommendations.as_view()),
+    path("inventory-health/", asking.InventoryHealth.as_view()),
+    path("dashboard-summary/", asking.DashboardSummary.as_view()),
+    path("data-requirements/", asking.DataRequirements.as_view()),
+    path("", include(router.urls)),
+]

@@ -1,0 +1,178 @@
+"""What one asks of the four services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ml_predictions import actions, selectors
+from ml_predictions.messages import message
+from ml_predictions.serializers import answers, inputs
+from ml_predictions.serializers.records import (
+    ModelRecord,
+    TrainingRecord,
+    model_summary,
+    segment_answer,
+)
+from ml_predictions.views.base import Call, answer, checked_id
+
+
+def _service(name: str) -> Any:
+    """A service; imported at the first request, so that the server starts quickly."""
+    from ml_predictions.services import get_service
+
+    return get_service(name)
+
+
+class PredictSales(Call):
+    """The next days' sales."""
+
+    serializer_class = inputs.PredictSales
+
+    @extend_schema(summary="Predict sales", request=inputs.PredictSales, responses=answers.PREDICTED)
+    def post(self, request: Request) -> Response:
+        """Sales and units of each of the next days, and of their total, with intervals; kept as a prediction."""
+        found = actions.predict_sales(self.checked(request), user=request.user)
+        return answer({**found, "model": model_summary(found["model"])})
+
+
+# --- recommendations ------------------------------------------------------------------------------
+
+
+class OfProduct(Call):
+    """Recommendations beside a product."""
+
+    serializer_class = inputs.TopN
+
+    def found(self, request: Request, product_id: str, method: str) -> Response:
+        """What the service's `method` recommends beside this product."""
+        top_n = self.checked(request)["top_n"]
+        service = _service("product_recommendation")
+        recommended = getattr(service, method)(checked_id(product_id), top_n=top_n)
+        return answer({"source_product_id": product_id, **recommended})
+
+
+class ProductRecommendations(OfProduct):
+    """For a product's page."""
+
+    @extend_schema(summary="For a product's page", parameters=[inputs.TopN], responses=answers.RECOMMENDED)
+    def get(self, request: Request, product_id: str) -> Response:
+        """The hybrid of bought together and alike; a product without history is served from its content."""
+        return self.found(request, product_id, "for_product")
+
+
+class SimilarProducts(OfProduct):
+    """Alike by content."""
+
+    @extend_schema(summary="Products alike", parameters=[inputs.TopN], responses=answers.RECOMMENDED)
+    def get(self, request: Request, product_id: str) -> Response:
+        """Products alike in name, category, brand and description."""
+        return self.found(request, product_id, "similar")
+
+
+class BoughtTogether(OfProduct):
+    """Bought together."""
+
+    @extend_schema(summary="Bought together", parameters=[inputs.TopN], responses=answers.BOUGHT_TOGETHER)
+    def get(self, request: Request, product_id: str) -> Response:
+        """Products found in the same baskets more often than by chance."""
+        return self.found(request, product_id, "bought_together")
+
+
+class CustomerRecommendations(Call):
+    """For a customer."""
+
+    serializer_class = inputs.CustomerRecommendations
+
+    @extend_schema(
+        summary="For a customer", parameters=[inputs.CustomerRecommendations], responses=answers.FOR_CUSTOMER
+    )
+    def get(self, request: Request, customer_id: str) -> Response:
+        """What to offer to this customer, after what they bought."""
+        wanted = self.checked(request)
+        recommended = _service("product_recommendation").for_customer(checked_id(customer_id), **wanted)
+        return answer({"customer_id": customer_id, **recommended})
+
+
+# --- customers ------------------------------------------------------------------------------------
+
+
+class CustomerSegment(Call):
+    """Who a customer is."""
+
+    @extend_schema(summary="A customer's segment", responses=answers.SEGMENT)
+    def get(self, request: Request, customer_id: str) -> Response:
+        """Segment, value, what to expect next and what to do."""
+        row = _service("customer_segmentation").segment(checked_id(customer_id))
+        return Response(segment_answer(row))
+
+
+# --- inventory ------------------------------------------------------------------------------------
+
+
+class InventoryAnalysis(Call):
+    """What in the stock wants a decision."""
+
+    serializer_class = inputs.InventoryAnalysis
+
+    @extend_schema(summary="Analyse the stock", parameters=[inputs.InventoryAnalysis], responses=answers.ANALYSIS)
+    def get(self, request: Request) -> Response:
+        """Alerts by the money at stake, a page of them; the summary is over all."""
+        wanted = self.checked(request)
+        return answer(selectors.inventory_analysis(_service("inventory_optimization"), wanted))
+
+
+class ReorderRecommendations(Call):
+    """What to order now."""
+
+    serializer_class = inputs.Reorder
+
+    @extend_schema(summary="What to order", parameters=[inputs.Reorder], responses=answers.REORDER)
+    def get(self, request: Request) -> Response:
+        """Quantities with pack and minimum, within a budget when one is given."""
+        wanted = self.checked(request)
+        service = _service("inventory_optimization")
+        return answer(service.reorder(budget=wanted.get("budget"), supplier=wanted.get("supplier")))
+
+
+class InventoryHealth(Call):
+    """How healthy the stock is."""
+
+    @extend_schema(summary="Health of the stock", responses=answers.HEALTH)
+    def get(self, request: Request) -> Response:
+        """A score with its components, the margin at risk and the cash in excess."""
+        return answer(_service("inventory_optimization").health())
+
+
+# --- the whole ------------------------------------------------------------------------------------
+
+
+class DashboardSummary(Call):
+    """One screen."""
+
+    @extend_schema(summary="The figures of one screen", responses=answers.DASHBOARD)
+    def get(self, request: Request) -> Response:
+        """Real figures; what is not known is null, and `notes` says why."""
+        found = selectors.dashboard()
+        models, trainings = found.pop("recent_models"), found.pop("recent_trainings")
+        found["recent_models"] = ModelRecord(models, many=True).data
+        found["recent_trainings"] = TrainingRecord(trainings, many=True).data
+        return answer(found)
+
+
+class DataRequirements(Call):
+    """Is there enough data?"""
+
+    @extend_schema(summary="Is there enough data?", responses=answers.REQUIREMENTS)
+    def get(self, request: Request) -> Response:
+        """Per service: what is needed, what is recommended, what there is, and a verdict."""
+        return answer(
+            {
+                "as_of": selectors.data_until(),
+                "requirements": [requirement.as_dict() for requirement in selectors.requirements()],
+                "note": message("edge.from_ten_sales", fewest=selectors.FEWEST_SALES),
+            }
+        )

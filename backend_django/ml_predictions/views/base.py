@@ -1,0 +1,61 @@
+"""What the views share: who may come in, ids in addresses, `Prefer: wait`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ml_predictions import conf
+from ml_predictions.serializers.inputs import LONGEST_ID, TrainNothing
+from ml_predictions.serializers.records import rendered
+from retail_ml.errors import UnknownId
+
+
+class Guarded:
+    """Only who passes the permission class of the setting PERMISSION; read at each request."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        """The one permission of the setting."""
+        return [import_string(conf.get("PERMISSION"))()]
+
+
+class Call(Guarded, GenericAPIView):
+    """A call that is no list: `serializer_class` checks its body, or its query when it is read."""
+
+    serializer_class: Any = TrainNothing
+    pagination_class = None
+    filter_backends: Any = []
+
+    def checked(self, request: Request) -> dict[str, Any]:
+        """The body or the query with its defaults; raises ValidationError with what is allowed."""
+        data = request.query_params.dict() if request.method in ("GET", "HEAD") else request.data
+        serializer = self.get_serializer(data=data)
+        serializer.is_valid(raise_exception=True)
+        found: dict[str, Any] = serializer.validated_data
+        return found
+
+
+def answer(found: dict[str, Any], status: int = 200, **headers: str) -> Response:
+    """`found` with `success`, its stored messages as sentences."""
+    return Response({"success": True, **rendered(found)}, status=status, headers=headers or None)
+
+
+def checked_id(text: str) -> str:
+    """An id out of an address; one that no shop can have is unknown, and asks no database."""
+    if len(text) > LONGEST_ID or not text.isprintable():
+        shown = "".join(c if c.isprintable() else "?" for c in text[:40])
+        raise UnknownId(_("There is no id like {id}.").format(id=shown), id=shown)
+    return text
+
+
+def asked_to_wait(request: Request) -> int | None:
+    """Seconds that the caller wants to wait (`Prefer: wait=N`), cut to WAIT_MAX; None when it does not say."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?:$|[,;])", request.headers.get("Prefer", ""))
+    return min(int(found[1]), int(conf.get("WAIT_MAX"))) if found else None

@@ -1,0 +1,182 @@
+"""Versions, predictions, alerts, trainings: lists with filters, ordering and search, and what one may do to a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from ml_predictions import actions, selectors
+from ml_predictions.models import InventoryAlert, Kind, MLModel, MLTrainingLog, Prediction
+from ml_predictions.serializers import answers, inputs, records
+from ml_predictions.views.base import Guarded, answer
+
+
+class Records(Guarded, ReadOnlyModelViewSet):
+    """A list and its rows, read only."""
+
+    lookup_value_converter = "int"
+    detail_serializer_class: Any = None
+
+    def get_serializer_class(self) -> Any:
+        """One row may tell more than the list."""
+        if self.action != "list" and self.detail_serializer_class:
+            return self.detail_serializer_class
+        return self.serializer_class
+
+    def checked(self, serializer: Any, request: Request) -> dict[str, Any]:
+        """The body of an action, checked."""
+        body = serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        found: dict[str, Any] = body.validated_data
+        return found
+
+
+class ModelFilter(django_filters.FilterSet):
+    """Filters of `models/`."""
+
+    trained_from = django_filters.IsoDateTimeFilter(field_name="trained_at", lookup_expr="gte")
+    trained_to = django_filters.IsoDateTimeFilter(field_name="trained_at", lookup_expr="lte")
+
+    class Meta:
+        model = MLModel
+        fields = ["service", "model_type", "is_active", "beats_baseline"]
+
+
+@extend_schema_view(list=extend_schema(summary="Model versions"), retrieve=extend_schema(summary="One version"))
+class Models(Records):
+    """Versions of the four services' models."""
+
+    queryset = MLModel.objects.order_by("-id")
+    serializer_class = records.ModelRecord
+    detail_serializer_class = records.ModelDetail
+    filterset_class = ModelFilter
+    search_fields = ["service", "model_type"]
+    ordering_fields = ["id", "service", "version", "model_type", "as_of", "trained_at", "is_active"]
+
+    @extend_schema(summary="The versions in service", responses=answers.ACTIVE_MODELS, filters=False)
+    @action(detail=False, pagination_class=None)
+    def active(self, request: Request) -> Response:
+        """The version in service of each service that has one."""
+        models = MLModel.objects.filter(is_active=True).order_by("service")
+        return answer({"models": records.ModelRecord(models, many=True).data})
+
+    @extend_schema(summary="Put a version into service", request=inputs.Activate, responses=records.ModelDetail)
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, pk: int) -> Response:
+        """Roll back or forward; one that loses to the baseline needs `accept_worse`."""
+        wanted = self.checked(inputs.Activate, request)
+        model = actions.activate_model(self.get_object(), user=request.user, accept_worse=wanted["accept_worse"])
+        return answer(records.ModelDetail(model).data)
+
+
+class PredictionFilter(django_filters.FilterSet):
+    """Filters of `predictions/`."""
+
+    model = django_filters.NumberFilter(field_name="model_id", min_value=1, max_value=2**63 - 1)
+    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+
+    class Meta:
+        model = Prediction
+        fields = ["service", "as_of"]
+
+
+@extend_schema_view(list=extend_schema(summary="Predictions"), retrieve=extend_schema(summary="One prediction"))
+class Predictions(Records):
+    """What `predict-sales/` has answered."""
+
+    queryset = Prediction.objects.order_by("-id")
+    serializer_class = records.PredictionRecord
+    detail_serializer_class = records.PredictionDetail
+    filterset_class = PredictionFilter
+    search_fields = ["service", "requested_by"]
+    ordering_fields = ["id", "created_at", "as_of", "execution_time_ms"]
+
+    def get_queryset(self) -> QuerySet[Prediction]:
+        """The list leaves the days out, and does not read them."""
+        rows: QuerySet[Prediction] = super().get_queryset()
+        return rows.defer("result") if self.action == "list" else rows
+
+
+class AlertFilter(django_filters.FilterSet):
+    """Filters of `inventory-alerts/`."""
+
+    min_urgency = django_filters.NumberFilter(field_name="urgency_level", lookup_expr="gte")
+    min_money = django_filters.NumberFilter(field_name="money_at_stake", lookup_expr="gte")
+    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+
+    class Meta:
+        model = InventoryAlert
+        fields = ["status", "alert_type", "code", "urgency_level", "category", "product_id", "variant_id", "sku"]
+
+
+@extend_schema_view(list=extend_schema(summary="Alerts"), retrieve=extend_schema(summary="One alert"))
+class InventoryAlerts(Records):
+    """What in the stock wants a decision, and what became of it."""
+
+    queryset = InventoryAlert.objects.order_by("-money_at_stake", "id")
+    serializer_class = records.AlertRecord
+    filterset_class = AlertFilter
+    search_fields = ["sku", "product_name"]
+    ordering_fields = [
+        "id", "money_at_stake", "urgency_level", "days_until_stockout", "current_stock", "created_at", "sku",
+        "product_name",
+    ]  # fmt: skip
+
+    @extend_schema(summary="Alerts counted", responses=answers.ALERT_SUMMARY, filters=False)
+    @action(detail=False, pagination_class=None)
+    def summary(self, request: Request) -> Response:
+        """Active alerts by type and urgency, and the money at stake."""
+        return answer(selectors.alert_summary())
+
+    @extend_schema(summary="Resolve an alert", request=inputs.Resolve, responses=records.AlertRecord)
+    @action(detail=True, methods=["post"])
+    def resolve(self, request: Request, pk: int) -> Response:
+        """Resolved by hand, with a note; audited."""
+        wanted = self.checked(inputs.Resolve, request)
+        alert = actions.resolve_alert(self.get_object(), user=request.user, note=wanted["note"])
+        return answer(records.AlertRecord(alert).data)
+
+
+class TrainingFilter(django_filters.FilterSet):
+    """Filters of `training-logs/`. Without a kind the trainings of the services, and nothing else."""
+
+    kind = django_filters.CharFilter(max_length=40)
+    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+
+    class Meta:
+        model = MLTrainingLog
+        fields = ["status"]
+
+    def filter_queryset(self, queryset: QuerySet[MLTrainingLog]) -> QuerySet[MLTrainingLog]:
+        """The rows that pass."""
+        found: QuerySet[MLTrainingLog] = super().filter_queryset(queryset)
+        return found if self.form.cleaned_data.get("kind") else found.filter(kind__in=Kind.values)
+
+
+@extend_schema_view(list=extend_schema(summary="Trainings"), retrieve=extend_schema(summary="One training"))
+class TrainingLogs(Records):
+    """Trainings: how far they are, what came of them."""
+
+    queryset = MLTrainingLog.objects.order_by("-id")
+    serializer_class = records.TrainingRecord
+    filterset_class = TrainingFilter
+    search_fields = ["kind", "requested_by"]
+    ordering_fields = ["id", "created_at", "started_at", "finished_at", "kind", "status"]
+
+    @extend_schema(summary="Cancel a training", request=inputs.TrainNothing, responses=records.TrainingRecord)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: int) -> Response:
+        """A queued one is cancelled at once, a running one asked to stop."""
+        from ml_predictions import jobs
+
+        log = jobs.cancel(self.get_object(), requested_by=str(request.user))
+        return answer(records.TrainingRecord(log).data)
