@@ -88,7 +88,7 @@ class ProductRecommendationService(Service):
         connection = connections[alias]
         table, quote = self.rows._meta.db_table, connection.ops.quote_name
         columns = ", ".join(quote(c) for c in ("model_id", "product_id", "recommended_id", "rank", "score", "reason"))
-        sql = f"INSERT INTO {quote(table)} ({columns}) VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608 - names of ours
+        sql = f"INSERT INTO {quote(table)} ({columns}) VALUES (%s, %s, %s, %s, %s, %s)"
         with connection.cursor() as cursor:
             cursor.executemany(sql, list(page_rows(model.pk, content)))
 
