@@ -62,7 +62,7 @@ def move_many(moves: Sequence[Move]) -> list[StockMovement]:
 
     As many queries for a thousand as for one, up to the size of a statement. Raises as `move_stock`.
     """
-    moves = [_checked(move) for move in moves]
+    moves = [check_move(move) for move in moves]
     _lock({move.variant_id for move in moves})
     known = _stored(moves)
     result: list[StockMovement] = []
@@ -109,8 +109,8 @@ def _taken(row: StockMovement, move: Move) -> StockError:
     )
 
 
-def _checked(move: Move) -> Move:
-    """The move with no empty reference, once its kind and sign are right."""
+def check_move(move: Move) -> Move:
+    """The move with no empty reference, once its kind and sign are right; else StockError."""
     if move.kind not in Kind.values:
         raise StockError(_("{kind} is no kind of movement.").format(kind=move.kind))
     if (move.kind in ONLY_IN and move.units < 0) or (move.kind in ONLY_OUT and move.units > 0):

@@ -65,12 +65,7 @@ def receive(
     for pk, count in came.items():
         _check_delivery(lines.get(pk), pk, count)
     when = at or timezone.now()
-    moves = [
-        Move(
-            lines[pk].variant_id, StockMovement.Kind.RECEIPT, count, _reference(lines[pk], reference), row.number, when
-        )
-        for pk, count in came.items()
-    ]
+    moves = [_receipt(lines[pk], count, row.number, delivery=reference, at=when) for pk, count in came.items()]
     if moves:
         move_many(moves)
     for pk, count in came.items():
@@ -117,6 +112,10 @@ def _check_delivery(line: PurchaseOrderLine | None, pk: int, count: int) -> None
                 id=pk, missing=missing, count=count
             )
         )
+
+
+def _receipt(line: PurchaseOrderLine, units: int, number: str, *, delivery: str | None, at: datetime) -> Move:
+    return Move(line.variant_id, StockMovement.Kind.RECEIPT, units, _reference(line, delivery), number, at)
 
 
 def _reference(line: PurchaseOrderLine, delivery: str | None) -> str:

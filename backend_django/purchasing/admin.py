@@ -1,0 +1,121 @@
+"""Suppliers and purchase orders in the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from authentication.admin_tools import KeepsHistory, LargeTableAdmin, RawIdInline, chosen
+from purchasing import services
+from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem
+
+
+@admin.register(Supplier)
+class SupplierAdmin(KeepsHistory, LargeTableAdmin):
+    """Whom the shop buys from."""
+
+    list_display = ("name", "lead_time_days", "lead_time_sd", "minimum_order_value", "is_active")
+    search_fields = ("name",)
+    sortable_by = ("name",)
+    history = ("purchase_orders", "items")
+
+
+@admin.register(SupplierItem)
+class SupplierItemAdmin(LargeTableAdmin):
+    """Which supplier a variant comes from."""
+
+    list_display = ("variant", "supplier", "supplier_sku")
+    list_select_related = ("variant", "supplier")
+    search_fields = ("variant__sku", "supplier__name")
+    autocomplete_fields = ("variant", "supplier")
+    ordering = ("-id",)
+    sortable_by = ()
+
+
+class LineInline(RawIdInline):
+    """The lines of a draft; afterwards to look at."""
+
+    model = PurchaseOrderLine
+    fields = ("variant", "sku", "units", "received_units", "unit_cost")
+    readonly_fields = ("sku", "received_units")
+    raw_id_fields = ("variant",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseOrderLine]:
+        """With the variants, in one query."""
+        return super().get_queryset(request).select_related("variant")
+
+    @admin.display(description=_("SKU"))
+    def sku(self, line: PurchaseOrderLine) -> str:
+        """The variant's SKU."""
+        return line.variant.sku if line.variant_id else ""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft's lines are changed."""
+        return super().has_change_permission(request, obj) and _is_draft(obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft gets lines."""
+        return super().has_add_permission(request, obj) and _is_draft(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft loses lines."""
+        return super().has_delete_permission(request, obj) and _is_draft(obj)
+
+
+@admin.register(PurchaseOrder)
+class PurchaseOrderAdmin(KeepsHistory, LargeTableAdmin):
+    """Purchase orders. The status changes by the actions of the list, through `purchasing.services`."""
+
+    list_display = ("number", "supplier", "status", "ordered_at", "expected_on", "received_at")
+    list_filter = ("status",)
+    list_select_related = ("supplier",)
+    search_fields = ("number", "supplier__name")
+    autocomplete_fields = ("supplier",)
+    readonly_fields = ("status", "created_at", "ordered_at", "received_at")
+    ordering = ("-id",)
+    sortable_by = ("number",)
+    inlines = (LineInline,)
+    actions = ("confirm", "receive", "cancel")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Number and supplier are fixed once the supplier knows of it."""
+        fields = tuple(self.readonly_fields)
+        return fields if _is_draft(obj) else (*fields, "number", "supplier")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only drafts are deleted; the rest is cancelled."""
+        return super().has_delete_permission(request, obj) and _is_draft(obj)
+
+    @admin.action(description=_("Confirm: send to the supplier"), permissions=["change"])
+    def confirm(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
+        """Drafts become confirmed."""
+        self._each(request, queryset, services.confirm)
+
+    @admin.action(description=_("Receive all that is missing"), permissions=["change"])
+    def receive(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
+        """What is missing goes onto the shelf."""
+        self._each(request, queryset, services.receive)
+
+    @admin.action(description=_("Cancel"), permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
+        """What has not come is given up."""
+        self._each(request, queryset, services.cancel)
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder], do: Callable[..., Any]) -> None:
+        done = 0
+        for pk in chosen(queryset):
+            try:
+                done += bool(do(pk))
+            except services.PurchaseError as error:
+                self.message_user(request, str(error), messages.ERROR)
+        self.message_user(request, gettext("Purchase orders changed: {count}.").format(count=done))
+
+
+def _is_draft(order: PurchaseOrder | None) -> bool:
+    return order is None or order.status == PurchaseOrder.Status.DRAFT
