@@ -101,9 +101,8 @@ class Trade:
 
     def _availability(self) -> Floats:
         """Share of each style's demand whose variant is in stock."""
-        return np.bincount(
-            self.range.style_of, weights=self.range.share * (self.on_hand > 0), minlength=len(self.range.styles)
-        )
+        there = self.range.share * (self.on_hand > 0)
+        return np.bincount(self.range.style_of, weights=there, minlength=len(self.range.styles)).astype(np.float64)
 
     def _change_range(self, day: int) -> None:
         """Put new styles on the shelf; sell what is left of ended ones to an outlet."""
@@ -212,7 +211,7 @@ class Trade:
             customer=who.customer[orders],
             day=np.full(len(orders), day),
             second=who.second[orders],
-            online=online,
+            online=online.astype(np.int64),
             state=np.where(unpaid, 3, np.where(gone, 2, np.where(who.online, 1, 0)))[orders],
             shipping=np.where(online & (subtotal < FREE_SHIPPING), SHIPPING, 0),
         )
