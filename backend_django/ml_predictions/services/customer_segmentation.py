@@ -17,7 +17,7 @@ from ml_predictions.messages import message
 from ml_predictions.models import CustomerSegment, MLModel
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack
-from retail_ml.errors import NotEnoughHistory, UnknownId
+from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.segment import SALES_NEEDED, SIMPLE, Segmentation, check_clusters, segment_customers
 
 CHUNK = 20_000
@@ -30,13 +30,18 @@ class CustomerSegmentationService(Service):
     rows = CustomerSegment
     _previous: pl.DataFrame | None = None
 
-    def train(self, run: TrainingRun, *, n_clusters: int = 6, **_: Any) -> MLModel:
+    def train(self, run: TrainingRun, *, n_clusters: int = 6, **unknown: Any) -> MLModel:
         """Segment every customer with an order and publish the version.
 
         n_clusters: 2…12; other than six, the clusters share the six names (metrics `cluster_names`). Raises
         BadParameter and NotEnoughHistory (under 10 sales, or no customer among them).
         """
         check_clusters(n_clusters)
+        if unknown:
+            raise BadParameter(
+                f"Customer segmentation takes n_clusters and nothing else; {', '.join(unknown)} was given",
+                field=next(iter(unknown)),
+            )
         until = self.source.data_until()
         if until is None:
             raise NotEnoughHistory(

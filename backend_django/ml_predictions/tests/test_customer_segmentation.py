@@ -58,6 +58,7 @@ def sentences(stored: Any) -> list[str]:
     return [render(one) for one in stored]
 
 
+@pytest.mark.postgres
 def test_the_small_shop_from_its_tables_to_rows(shop, run):
     work = CustomerSegmentationService()
     model = work.train(run)
@@ -123,6 +124,7 @@ def test_who_is_not_there(run):
     assert render({"code": no_orders.value.code, "params": no_orders.value.details}) == no_orders.value.message
 
 
+@pytest.mark.postgres
 def test_previous_segments_are_remembered(run):
     before = service(obvious())
     before.train(run)
@@ -170,6 +172,11 @@ def test_other_numbers_of_clusters_say_how_they_share_the_names(run, k):
 def test_clusters_out_of_range(run, k):
     with pytest.raises(BadParameter):
         service(obvious()).train(run, n_clusters=k)
+
+
+def test_an_unknown_parameter_is_refused(run):
+    with pytest.raises(BadParameter, match="clusters_n"):
+        service(obvious()).train(run, clusters_n=6)
 
 
 def test_a_lifetime_value_with_its_receipt(run):

@@ -155,6 +155,15 @@ def test_the_space_is_frozen_and_clips():
     np.testing.assert_allclose(space.place(raw).std(axis=0), [1, 1, 1, 0.5], atol=1e-12)
 
 
+@pytest.mark.parametrize("odd", [0.0, 9.0])
+def test_clipping_does_not_erase_the_one_who_differs(odd):
+    raw = np.full((300, 4), 3.0)
+    raw[7] = odd
+    points = Space.fit(raw).place(raw)
+    assert np.abs(points[7, 0]) > 10
+    assert np.sign(points[7, 0]) == np.sign(odd - 3)
+
+
 def test_quintiles_split_a_hundred_evenly_and_ties_alike():
     assert np.bincount(quintiles(np.arange(100.0))).tolist() == [0, 20, 20, 20, 20, 20]
     assert quintiles(np.full(7, 2.0)).tolist() == [3] * 7

@@ -10,7 +10,7 @@ from scipy.stats import gamma, poisson
 
 from retail_ml.segment import holdout, probability
 from retail_ml.segment.features import Visits, features, visits
-from retail_ml.segment.value import METHODS, SIMPLE, cells, expect, gamma_poisson, mean_visit, ratio_table
+from retail_ml.segment.value import METHODS, SIMPLE, activity, cells, expect, gamma_poisson, mean_visit, ratio_table
 from retail_ml.tests.segment.shops import AS_OF, busy, lines
 
 
@@ -46,6 +46,16 @@ def test_a_cell_without_customers_takes_the_shops_ratio():
     np.testing.assert_allclose(table, 2.0)
 
 
+def test_activity_by_hand():
+    """Forty came once, 100 days ago; twenty of them again in the last 50 days.
+
+    50 days ago nobody had come twice, so the rate was half an order in all 40 x 50 days: 0.5 orders are expected of the
+    forty, 20 came, and every cell borrows that ratio of 40.
+    """
+    sales = [(f"c{i:02}", 100, 10.0) for i in range(40)] + [(f"c{i:02}", 20, 10.0) for i in range(20)]
+    np.testing.assert_allclose(activity(visits(lines(sales), AS_OF), AS_OF, 50), 40.0, rtol=1e-4)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_expectations_do_not_see_the_future(shop, method):
     """Another future, the same expectation."""
@@ -65,6 +75,8 @@ def test_the_holdout_beside_naive_methods(shop):
     table = proof.table
     assert set(table["methods"]) == set(METHODS)
     assert table["days"] == (AS_OF - shop.first_day).days // 3 or table["days"] == 180
+    cutoff = AS_OF - timedelta(days=table["days"])
+    assert table["customers"] == len(features(shop, cutoff)) < len(features(shop, AS_OF))
     simple, mean = (table["methods"][name] for name in (SIMPLE, "mean_rate"))
     assert simple["revenue"]["rmse"] < mean["revenue"]["rmse"]
     assert simple["top_decile_share"] > mean["top_decile_share"]
