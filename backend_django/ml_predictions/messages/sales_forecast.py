@@ -4,4 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-TEXTS: dict[str, Any] = {}
+from django.utils.translation import gettext_lazy as _
+
+TEXTS: dict[str, Any] = {
+    "forecast.reading": _("Reading the sales"),
+    "forecast.replaying": _("Replaying the past with every candidate"),
+    "forecast.fitting": _("Fitting total, categories and products"),
+    "forecast.storing": _("Storing the forecasts"),
+    "forecast.best": _(
+        "{model} has the smallest error of {candidates} candidates over {folds} origins: {wape} % of sales, the naive "
+        "baseline {baseline} %."
+    ),
+    "forecast.none_beats": _(
+        "No candidate is better than the naive baseline ({wape} % of sales over {folds} origins): the baseline serves."
+    ),
+    "forecast.asked_serves": _(
+        "{model} was asked for and beats the naive baseline: error {wape} % of sales against {baseline} % over "
+        "{folds} origins."
+    ),
+    "forecast.asked_loses": _(
+        "{model} was asked for, but its error ({wape} % of sales over {folds} origins) is not below the naive "
+        "baseline's ({baseline} %). It is kept and not put into service; {better} serves or goes on serving."
+    ),
+    "forecast.asked_baseline": _("The naive baseline was asked for: error {wape} % of sales over {folds} origins."),
+    "forecast.asked_needs": _(
+        "{model} was asked for, but {days} days with {orders} orders are too little to try it; {better} serves."
+    ),
+    "forecast.untested": _(
+        "{days} days are too few to replay the past: {model} serves, and its width comes from the spread of the days "
+        "seen."
+    ),
+    "forecast.little": _(
+        "Low confidence: {orders} orders on {days} days with a sale; {enough_orders} orders on {enough_days} days are "
+        "needed for more than a mean per weekday."
+    ),
+    "forecast.quiet": _(
+        "Low confidence: nothing has been sold for {days} days (since {since}). The forecast supposes that the shop is "
+        "open again from tomorrow at its old level."
+    ),
+    "forecast.no_backtest": _("Unknown: {days} days are too few to replay the past."),
+    "forecast.no_coverage": _(
+        "Unknown: only {folds} origins could be replayed; the first {needed} calibrate the width."
+    ),
+    "forecast.no_training_fit": _("{model} has no fitted values to compare with the sales it learned from."),
+    "forecast.no_importances": _("{model} uses no features."),
+    "forecast.no_sales": _("Unknown: nothing was sold in the days replayed."),
+    "forecast.constant": _("Unknown: sales did not vary in the days replayed."),
+}  # fmt: skip

@@ -1,0 +1,276 @@
+"""Sales forecast: train (choose by rolling origins, calibrate, publish), predict, and demand for the inventory."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from django.db import connection
+
+from ml_predictions import artifacts, conf
+from ml_predictions.messages import message
+from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.services import sales_forecast_receipt as receipts
+from ml_predictions.services.base import Service, TrainingRun, Version
+from retail_ml.errors import BadParameter, NotEnoughHistory
+from retail_ml.forecast import shop
+from retail_ml.forecast.levels import Trial
+from retail_ml.forecast.models import ALIASES, BASELINE, DAILY
+from retail_ml.forecast.serving import Forecasts
+
+AUTO = "auto"
+WEEKS = 13
+COLUMNS = (
+    "model_id", "level", "object_id", "start", "days",
+    "sales", "sales_lower_80", "sales_upper_80", "sales_lower_95", "sales_upper_95",
+    "quantity", "quantity_lower_80", "quantity_upper_80", "quantity_lower_95", "quantity_upper_95",
+)  # fmt: skip
+
+
+class SalesForecastService(Service):
+    """What will sell: total, categories, products; revenue and units; 1 to 365 days ahead."""
+
+    name: ClassVar[str] = "sales_forecast"
+    rows = SalesForecast
+
+    def train(self, run: TrainingRun, *, model_type: str = AUTO, **parameters: Any) -> MLModel:
+        """Replay the past with the candidates, fit, calibrate, publish; returns the version asked for.
+
+        `model_type`: `auto` (the smallest error over the rolling origins) or the name of a model. One that does
+        not beat the naive baseline is kept but not served; when nothing is in service yet, the best one is
+        published beside it. Raises BadParameter for another name, NotEnoughHistory below 10 sales.
+        """
+        asked = _model_type(model_type, parameters)
+        run.progress(2, message("forecast.reading"))
+        until = self.source.data_until()
+        if until is None:
+            raise NotEnoughHistory(
+                f"A sales forecast needs at least {shop.FEWEST_SALES} sales; this shop has none. Import past orders.",
+                found=0,
+                needed=shop.FEWEST_SALES,
+            )
+        data = shop.read(self.source.order_lines(), as_of=until.as_of)
+        products = self.source.products()
+        learned = shop.learned_names() if asked == AUTO else [asked]
+        replaying = message("forecast.replaying")
+        seed = conf.get("SEED")
+        trials = shop.try_total(data, learned, seed=seed, step=lambda done: run.progress(5 + 65 * done, replaying))
+        run.progress(70, message("forecast.fitting"))
+        versions = [
+            self._version(shop.assemble(data, trials, names, products=products, seed=seed), promote=promote, why=why)
+            for names, promote, why in self._choices(asked, data, trials)
+        ]
+        run.progress(90, message("forecast.storing"))
+        return self.publish(run, versions)
+
+    def write_rows(self, model: MLModel, content: artifacts.Content) -> None:
+        """365 days of the total and of each category, 13 weeks of each product that is forecast at all."""
+        forecasts = Forecasts(content.meta, content.arrays)
+        quote = connection.ops.quote_name
+        table, columns = quote(SalesForecast._meta.db_table), ", ".join(quote(c) for c in COLUMNS)
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
+        rows = itertools.chain(_daily_rows(model.pk, forecasts), _product_rows(model.pk, forecasts))
+        with connection.cursor() as cursor:
+            while chunk := list(itertools.islice(rows, 5_000)):
+                cursor.executemany(sql, chunk)
+
+    def predict(
+        self, *, days_ahead: int = 30, level: str = "total", object_id: str = "", coverage: float = 0.95
+    ) -> dict[str, Any]:
+        """The next `days_ahead` days of the version in service: `predictions`, `summary`, `receipt`, `model`.
+
+        `model` is the MLModel. Raises NotTrained, BadParameter, UnknownId.
+        """
+        model = self.active()
+        content = self.content(model)
+        forecasts = Forecasts(content.meta, content.arrays)
+        ahead = forecasts.ahead(level, object_id, days=days_ahead, coverage=coverage)
+        sales, units = ahead["sales"], ahead["units"]
+        columns = (sales.mean, units.mean, sales.lower, sales.upper, units.lower, units.upper)
+        keys = (
+            "predicted_sales", "predicted_quantity", "confidence_lower", "confidence_upper", "quantity_lower",
+            "quantity_upper",
+        )  # fmt: skip
+        days = forecasts.dates(days_ahead)
+        predictions = [
+            {
+                "date": day.isoformat(),
+                **{key: round(float(column[i]), 2) for key, column in zip(keys, columns, strict=True)},
+            }
+            for i, day in enumerate(days)
+        ]
+        summary = {
+            "total_predicted_sales": round(sales.total, 2),
+            "avg_daily_sales": round(sales.total / days_ahead, 2),
+            "total_predicted_quantity": round(units.total, 2),
+            "total_lower": round(sales.total_lower, 2),
+            "total_upper": round(sales.total_upper, 2),
+            "quantity_total_lower": round(units.total_lower, 2),
+            "quantity_total_upper": round(units.total_upper, 2),
+        }
+        return {
+            "predictions": predictions,
+            "summary": summary,
+            "receipt": _receipt_of(model, level, days_ahead, coverage),
+            "model": model,
+        }
+
+    def product_demand(self, *, days: int) -> pl.DataFrame | None:
+        """Units of every known product over the next `days` days: `product_id, mean_units, sd_units`.
+
+        `sd_units` is of the sum. None while no forecast is in service.
+        """
+        model = MLModel.objects.filter(service=self.name, is_active=True).first()
+        if model is None:
+            return None
+        content = self.content(model)
+        forecasts = Forecasts(content.meta, content.arrays)
+        mean, sd = forecasts.product_totals(days)
+        return pl.DataFrame(
+            {"product_id": forecasts.ids("product").tolist(), "mean_units": mean, "sd_units": sd},
+            schema={"product_id": pl.String, "mean_units": pl.Float64, "sd_units": pl.Float64},
+        )
+
+    def _choices(
+        self, asked: str, data: shop.ShopData, trials: dict[str, Trial]
+    ) -> list[tuple[dict[str, str], bool, dict[str, Any]]]:
+        """What to publish: (model per target, into service?, why). The first is the one that was asked for."""
+        best = {target: trial.best() for target, trial in trials.items()}
+        sales = trials["sales"]
+        if asked == AUTO or asked not in sales.scores:
+            why = _why_best(best["sales"], data, sales)
+            if asked not in (AUTO, best["sales"]):
+                figures = {"days": data.total["sales"].days, "orders": data.orders}
+                why = message("forecast.asked_needs", model=asked, better=best["sales"], **figures)
+            return [(best, True, why)]
+        figures = _figures(asked, sales)
+        if asked == BASELINE:
+            return [(dict.fromkeys(best, asked), True, message("forecast.asked_baseline", **figures))]
+        if sales.beats_baseline(asked):
+            units = asked if trials["units"].beats_baseline(asked) else best["units"]
+            return [({"sales": asked, "units": units}, True, message("forecast.asked_serves", **figures))]
+        active = MLModel.objects.filter(service=self.name, is_active=True).first()
+        better = active.model_type if active else best["sales"]
+        lost = message("forecast.asked_loses", **figures, better=better)
+        choices = [(dict.fromkeys(best, asked), False, lost)]
+        if active is None:
+            choices.append((best, True, _why_best(best["sales"], data, sales)))
+        return choices
+
+    @staticmethod
+    def _version(forecast: shop.ShopForecast, *, promote: bool, why: dict[str, Any]) -> Version:
+        one = forecast.total["sales"]
+        return Version(
+            model_type=one.name,
+            content=artifacts.Content(*shop.stored(forecast)),
+            metrics=receipts.metrics(forecast),
+            receipt=receipts.receipt(forecast),
+            as_of=forecast.data.as_of,
+            parameters={"models": {target: trained.name for target, trained in forecast.total.items()}},
+            beats_baseline=one.trial.beats_baseline(one.name),
+            promote=promote,
+            why=why,
+        )
+
+
+def _model_type(model_type: str, unknown: dict[str, Any]) -> str:
+    """The model's own name for what was asked. Raises BadParameter."""
+    if unknown:
+        raise BadParameter(
+            f"train-sales-forecast knows no parameter {', '.join(sorted(unknown))}; it knows model_type.",
+            field=sorted(unknown)[0],
+        )
+    names = [AUTO, *DAILY, *ALIASES]
+    if model_type not in names:
+        raise BadParameter(
+            f"model_type must be one of {', '.join(names)}; received {model_type!r}.",
+            field="model_type",
+            received=model_type,
+            allowed=names,
+        )
+    return ALIASES.get(model_type, model_type)
+
+
+def _figures(name: str, trial: Trial) -> dict[str, Any]:
+    return {
+        "model": name,
+        "wape": receipts.percent(trial.scores[name].wape),
+        "baseline": receipts.percent(trial.scores[BASELINE].wape),
+        "folds": len(trial.folds[name]),
+    }
+
+
+def _why_best(name: str, data: shop.ShopData, trial: Trial) -> dict[str, Any]:
+    if name not in trial.scores:
+        return message("forecast.untested", days=data.total["sales"].days, model=name)
+    figures = _figures(name, trial)
+    if name == BASELINE:
+        return message("forecast.none_beats", wape=figures["wape"], folds=figures["folds"])
+    return message("forecast.best", **figures, candidates=len(trial.scores))
+
+
+def _receipt_of(model: MLModel, level: str, days_ahead: int, coverage: float) -> dict[str, Any]:
+    """The part of the version's receipt that stands behind this answer."""
+    kept = model.receipt
+    if level == "total":
+        part = {k: v for k, v in kept.items() if k not in ("folds", "candidates", "category", "product", "quantity")}
+        part["quantity"] = {k: v for k, v in kept["quantity"].items() if k != "candidates"}
+    elif level == "category":
+        part = {k: v for k, v in kept["category"]["sales"].items() if k != "candidates"}
+    else:
+        part = {k: v for k, v in kept["product"].items() if k != "candidates"}
+        part["horizon_days"] = kept["horizon_days"]
+    tested = part.get("horizon_days")
+    return {
+        **part,
+        "level": level,
+        "days_ahead": days_ahead,
+        "coverage_asked": coverage,
+        "beyond_tested": tested is None or days_ahead > tested,
+        "low_confidence": kept["low_confidence"],
+        "notes": kept["notes"],
+    }
+
+
+def _daily_rows(model_id: int, forecasts: Forecasts) -> Iterator[tuple[Any, ...]]:
+    """Rows of total and categories, one per day."""
+    for level in ("total", "category"):
+        ids = forecasts.ids(level)
+        if not len(ids):
+            continue
+        columns: list[np.ndarray] = []
+        for target in ("sales", "units"):
+            mean = np.asarray(forecasts.arrays[f"{level}_{target}_mean"])
+            widths = forecasts.widths(f"{level}_{target}")
+            columns += [mean, *widths.daily(mean, 0.80), *widths.daily(mean, 0.95)]
+        values = np.stack(columns, axis=-1)
+        days = forecasts.dates(values.shape[1])
+        for i, object_id in enumerate(ids.tolist()):
+            if level == "category" and not object_id:
+                continue  # products without a category: part of the shares, not a category of its own
+            for day, figures in zip(days, values[i].tolist(), strict=True):
+                yield (model_id, level, object_id, day, 1, *figures)
+
+
+def _product_rows(model_id: int, forecasts: Forecasts) -> Iterator[tuple[Any, ...]]:
+    """Rows of products, one per week; the bounds are those of the week's sum."""
+    daily = np.asarray(forecasts.arrays["product_units_mean"][:, : 7 * WEEKS], dtype=float)
+    price = np.asarray(forecasts.arrays["product_price"])
+    rate = daily[:, :28].sum(axis=1)
+    bins = forecasts.bins()
+    weeks = []
+    for week in range(WEEKS):
+        mean = daily[:, 7 * week : 7 * week + 7].sum(axis=1)
+        bounds = [b for c in (0.80, 0.95) for b in bins.total(mean, 7, c, rate=rate)]
+        units = np.stack([mean, *bounds], axis=-1)
+        weeks.append(np.concatenate([units * price[:, None], units], axis=-1))
+    values = np.stack(weeks, axis=1)
+    ids = forecasts.ids("product").tolist()
+    starts = [forecasts.as_of + timedelta(days=7 * week + 1) for week in range(WEEKS)]
+    for i in np.flatnonzero(rate > 0).tolist():
+        for start, figures in zip(starts, values[i].tolist(), strict=True):
+            yield (model_id, "product", ids[i], start, 7, *figures)

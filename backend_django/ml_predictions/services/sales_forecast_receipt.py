@@ -1,0 +1,197 @@
+"""Metrics and receipt of a sales forecast: the back-test in numbers that JSON can hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ml_predictions.messages import message
+from retail_ml.forecast.intervals import FEWEST_TO_MEASURE
+from retail_ml.forecast.levels import Trained
+from retail_ml.forecast.models import BASELINE, DAILY, SIMPLE, LearnedForecaster
+from retail_ml.forecast.selection import Score
+from retail_ml.forecast.shop import ENOUGH_DAYS, ENOUGH_ORDERS, ShopData, ShopForecast
+
+
+def rounded(value: float | None, digits: int = 4) -> float | None:
+    """A number for JSON; None for an unknown one."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)
+
+
+def percent(value: float | None) -> float | None:
+    """A share as a per cent figure for a sentence."""
+    return None if value is None else round(100 * value, 1)
+
+
+def metrics(forecast: ShopForecast) -> dict[str, Any]:
+    """Out-of-sample figures of the whole shop's revenue, as the API documents them; `reasons` for what is null."""
+    one = forecast.total["sales"]
+    found, naive = one.trial.scores.get(one.name), one.trial.scores.get(BASELINE)
+    learned = one.model if isinstance(one.model, LearnedForecaster) else None
+    out: dict[str, Any] = {
+        "test_r2": rounded(found.r2) if found else None,
+        "test_r2_week": rounded(found.r2_week) if found else None,
+        "test_rmse": rounded(found.rmse) if found else None,
+        "test_mae": rounded(found.mae) if found else None,
+        "wape": rounded(found.wape) if found else None,
+        "mase": rounded(found.mase) if found else None,
+        "bias": rounded(found.bias) if found else None,
+        "coverage_80": rounded(one.coverage.days[0.80]),
+        "coverage_95": rounded(one.coverage.days[0.95]),
+        "baseline": {
+            "name": BASELINE,
+            "wape": rounded(naive.wape) if naive else None,
+            "mase": rounded(naive.mase) if naive else None,
+        },
+        "folds": len(one.trial.folds.get(one.name, [])),
+        "horizon_days": one.trial.plan.horizon if found else None,
+        "training_samples": learned.training_samples_ if learned else int(one.trial.history.usable.sum()),
+        "test_samples": found.days if found else 0,
+        "feature_importances": None,
+        "train_r2": rounded(learned.train_r2_) if learned else None,
+        "quantity": _quantity(forecast.total["units"]),
+        "low_confidence": bool(forecast.data.notes),
+    }
+    if learned:
+        ranked = sorted(learned.importances_.items(), key=lambda item: -item[1])
+        out["feature_importances"] = {name: round(value, 4) for name, value in ranked}
+    out["reasons"] = _reasons(out, forecast.data, one)
+    return out
+
+
+def receipt(forecast: ShopForecast) -> dict[str, Any]:
+    """Everything that stands behind the numbers: origins, candidates, baseline, coverage, for every level."""
+    data, one = forecast.data, forecast.total["sales"]
+    error, counted = one.trial.selection_error()
+    return {
+        **level_receipt(one),
+        "days_of_history": one.trial.history.days,
+        "orders": data.orders,
+        "first_day": one.trial.history.start.isoformat(),
+        "as_of": data.as_of.isoformat(),
+        "closed_weekdays": sorted(one.trial.history.calendar.closed_weekdays),
+        "folds": _folds(one),
+        "selection": {"wape": rounded(error), "folds": counted},
+        "quantity": level_receipt(forecast.total["units"]),
+        "category": {target: level_receipt(trained) for target, trained in forecast.category.items()},
+        "product": {
+            "method": forecast.product.name,
+            "baseline": BASELINE,
+            "products": len(forecast.product_ids),
+            "folds": forecast.product.folds,
+            "candidates": [
+                {"name": name, **{key: rounded(value) for key, value in errors.items()}}
+                for name, errors in forecast.product.errors.items()
+            ],
+            "coverage": {key: rounded(value) for key, value in forecast.product.coverage.items()},
+        },
+        "low_confidence": bool(data.notes),
+        "notes": notes(data),
+    }
+
+
+def level_receipt(one: Trained) -> dict[str, Any]:
+    """Method, baseline, error and coverage of one target of one level."""
+    trial = one.trial
+    folds = trial.folds.get(one.name, [])
+    found, naive = trial.scores.get(one.name), trial.scores.get(BASELINE)
+    simple = [trial.scores[m.name] for m in SIMPLE if m.name in trial.scores]
+    best = min(simple, key=lambda s: s.error) if simple else None
+    period = None
+    if folds:
+        last = folds[-1].origin.toordinal() + trial.plan.horizon
+        period = {"from": _day(folds[0].origin.toordinal() + 1), "to": _day(last)}
+    return {
+        "method": one.name,
+        "baseline": BASELINE,
+        "wape": rounded(found.wape) if found else None,
+        "baseline_wape": rounded(naive.wape) if naive else None,
+        "best_simple": {"name": best.name, "wape": rounded(best.wape)} if best else None,
+        "coverage_80": rounded(one.coverage.days[0.80]),
+        "coverage_95": rounded(one.coverage.days[0.95]),
+        "total_coverage_80": rounded(one.coverage.sums[0.80]),
+        "total_coverage_95": rounded(one.coverage.sums[0.95]),
+        "coverage_days": one.coverage.counted,
+        "origins": len(folds),
+        "horizon_days": trial.plan.horizon if folds else None,
+        "step_days": trial.plan.step if folds else None,
+        "period": period,
+        "days": found.days if found else 0,
+        "candidates": [_candidate(score) for score in trial.scores.values()],
+    }
+
+
+def notes(data: ShopData) -> list[dict[str, Any]]:
+    """Why confidence is low, as messages."""
+    enough = {"enough_orders": ENOUGH_ORDERS, "enough_days": ENOUGH_DAYS}
+    return [
+        message(f"forecast.{code}", **params, **(enough if code == "little" else {})) for code, params in data.notes
+    ]
+
+
+def _quantity(one: Trained) -> dict[str, Any]:
+    found, naive = one.trial.scores.get(one.name), one.trial.scores.get(BASELINE)
+    return {
+        "model_type": one.name,
+        "wape": rounded(found.wape) if found else None,
+        "test_r2": rounded(found.r2) if found else None,
+        "coverage_80": rounded(one.coverage.days[0.80]),
+        "coverage_95": rounded(one.coverage.days[0.95]),
+        "baseline_wape": rounded(naive.wape) if naive else None,
+    }
+
+
+def _reasons(out: dict[str, Any], data: ShopData, one: Trained) -> dict[str, Any]:
+    """Why a metric is null: a message per name."""
+    reasons: dict[str, Any] = {}
+    short = message("forecast.no_backtest", days=one.trial.history.days)
+    for name in ("test_r2", "test_r2_week", "test_rmse", "test_mae", "wape", "mase", "bias"):
+        if out[name] is None:
+            constant = name in ("test_r2", "test_r2_week", "mase")
+            reasons[name] = message("forecast.constant" if constant else "forecast.no_sales") if out["folds"] else short
+    for name in ("coverage_80", "coverage_95"):
+        if out[name] is None:
+            reasons[name] = message("forecast.no_coverage", folds=out["folds"], needed=FEWEST_TO_MEASURE)
+    if out["train_r2"] is None:
+        reasons["train_r2"] = message("forecast.no_training_fit", model=one.name)
+    if out["feature_importances"] is None:
+        reasons["feature_importances"] = message("forecast.no_importances", model=one.name)
+    return reasons
+
+
+def _candidate(score: Score) -> dict[str, Any]:
+    return {
+        "name": score.name,
+        "learned": issubclass(DAILY[score.name], LearnedForecaster) if score.name in DAILY else False,
+        **{key: rounded(getattr(score, key)) for key in ("wape", "mase", "rmse", "mae", "bias", "r2", "r2_week")},
+    }
+
+
+def _folds(one: Trained) -> list[dict[str, Any]]:
+    """One line per origin: what was promised there and what came."""
+    trial = one.trial
+    if one.name not in trial.scores:
+        return []
+    mine, naive = trial.scores[one.name].fold_wapes, trial.scores[BASELINE].fold_wapes
+    out = []
+    for fold, error, base in zip(trial.folds[one.name], mine, naive, strict=True):
+        coverage = one.coverage.by_fold.get(fold.cutoff, {})
+        out.append(
+            {
+                "cutoff": fold.origin.isoformat(),
+                "horizon_days": trial.plan.horizon,
+                "wape": rounded(error),
+                "baseline_wape": rounded(base),
+                "coverage_80": rounded(coverage.get(0.80)),
+                "coverage_95": rounded(coverage.get(0.95)),
+                "forecast": rounded(float(fold.forecast[:, : trial.plan.horizon].sum()), 2),
+                "actual": rounded(float(fold.actual[:, : trial.plan.horizon].sum()), 2),
+            }
+        )
+    return out
+
+
+def _day(ordinal: int) -> str:
+    from datetime import date
+
+    return date.fromordinal(ordinal).isoformat()

@@ -1,0 +1,140 @@
+"""Daily series on one grid: the input of every model. A slice of it is all that a model in the past may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from retail_ml import frames
+from retail_ml.forecast import calendar
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class History:
+    """`y` (series, days): one target per series and business day from `start` on; a day without a sale is 0.
+
+    `sold` (days,): did the whole shop sell anything that day?
+
+    >>> h = History(date(2026, 1, 1), np.ones((1, 30)), np.ones(30, dtype=bool))
+    >>> h.until(10).origin, h.until(10).y.shape
+    (datetime.date(2026, 1, 10), (1, 10))
+    """
+
+    start: date
+    y: Array
+    sold: calendar.BoolArray
+
+    @property
+    def days(self) -> int:
+        """Number of days."""
+        return len(self.sold)
+
+    @property
+    def origin(self) -> date:
+        """The last day known: forecasts begin on the day after."""
+        return self.start + timedelta(days=self.days - 1)
+
+    def until(self, days: int) -> History:
+        """The first `days` days, copied: nothing later can be reached from it."""
+        return History(self.start, self.y[:, :days].copy(), self.sold[:days].copy())
+
+    def summed(self) -> History:
+        """One series: the sum of all."""
+        return History(self.start, self.y.sum(axis=0, keepdims=True), self.sold)
+
+    @cached_property
+    def calendar(self) -> calendar.Calendar:
+        """When the shop is closed, as far as these days show it."""
+        return calendar.learn(self.start, self.sold)
+
+    @cached_property
+    def closed_long(self) -> calendar.BoolArray:
+        """Days inside a long closure of the whole shop, shape (days,)."""
+        return calendar.closures(self.start, self.sold, self.calendar)
+
+    @cached_property
+    def usable(self) -> calendar.BoolArray:
+        """Days that say something about demand: open, and not silent in a shop that sells every day. (days,)"""
+        mask = self.calendar.is_open(self.start, self.days) & ~self.closed_long
+        if calendar.sold_share(self.sold, mask) >= calendar.DENSE:
+            mask &= self.sold
+        return mask if mask.any() else np.ones(self.days, dtype=bool)
+
+    @cached_property
+    def open_per_week(self) -> float:
+        """Open days in an ordinary week."""
+        return float(7 - len(self.calendar.closed_weekdays))
+
+    def in_open_days(self, days: int) -> int:
+        """How many open days there are in so many ordinary days; at least 1."""
+        return max(1, round(days * self.open_per_week / 7))
+
+    def open_ahead(self, horizon: int) -> calendar.BoolArray:
+        """Is the shop open on each of the next `horizon` days? Shape (horizon,)."""
+        return self.calendar.is_open(self.origin + timedelta(days=1), horizon)
+
+    @cached_property
+    def capped(self) -> Array:
+        """`y` with negative days at 0 and freak days cut to what their series can be believed to reach.
+
+        The cap is exp(median + max(log 6, 5 robust sd)) of the logarithms of its positive usable days.
+        """
+        return winsorise(self.y, self.usable)
+
+
+def winsorise(y: Array, usable: calendar.BoolArray) -> Array:
+    """Cut every series (series, days) to [0, cap]; the cap is learned on its positive usable days.
+
+    >>> y = np.array([[10.0, 12.0, -3.0, 9.0, 11.0, 1000.0]])
+    >>> winsorise(y, np.ones(6, dtype=bool)).round().tolist()
+    [[10.0, 12.0, 0.0, 9.0, 11.0, 66.0]]
+    """
+    out = np.maximum(y, 0.0)
+    for row in out:
+        logs = np.log(row[usable & (row > 0)])
+        if len(logs) >= 3:
+            middle = np.median(logs)
+            spread = 1.4826 * np.median(np.abs(logs - middle))
+            np.minimum(row, np.exp(middle + max(np.log(6.0), 5 * spread)), out=row)
+    return out
+
+
+def from_lines(lines: pl.DataFrame, *, until: date) -> tuple[History, History]:
+    """Revenue and units of the whole shop per day, from its first day with a sale to `until`.
+
+    `lines`: `frames.ORDER_LINES`, at least one of them a sale on or before `until`.
+    """
+    return panel(lines.with_columns(all=pl.lit("")), "all", np.array([""]), until=until)
+
+
+def panel(
+    lines: pl.DataFrame, by: str, ids: Sequence[str] | npt.NDArray[np.str_], *, until: date
+) -> tuple[History, History]:
+    """Revenue and units per day of each of `ids` (values of the column `by`): two histories of (ids, days).
+
+    The grid is the whole shop's: from its first day with a sale to `until`, for every series alike.
+    """
+    lines = lines.filter(pl.col("day") <= until)
+    sale_days = lines.filter(~pl.col("is_return"))["day"].unique()
+    start: date = sale_days.min()  # type: ignore[assignment]
+    days = (until - start).days + 1
+    sold = np.zeros(days, dtype=bool)
+    sold[(sale_days - start).dt.total_days().to_numpy()] = True
+    daily = frames.daily_sales(lines.filter(pl.col("day") >= start), [by], until=until)
+    row = frames.IdMap(np.asarray(ids)).internal(daily[by])
+    column = (daily["day"] - start).dt.total_days().to_numpy()
+    known = row >= 0
+    out = []
+    for target in ("sales", "units"):
+        y = np.zeros((len(ids), days))
+        y[row[known], column[known]] = daily[target].to_numpy()[known]
+        out.append(History(start, y, sold))
+    return out[0], out[1]

@@ -1,0 +1,245 @@
+"""Widths of daily forecasts from the errors of the back-test, for a day and, apart from it, for a sum of days.
+
+A day is forecast × level error × day noise. The level error (is the whole week too high?) is taken per block of
+the horizon, the day noise pooled over all days; both as ratios actual / forecast. The width of a SUM comes from
+the ratios of the sums themselves over 7, 14, 28, 56 and 91 days: errors of neighbouring days share their level,
+so adding daily bounds would be too wide, and adding variances too narrow.
+
+A ratio has mean 1 and is never negative: its quantiles are those of a gamma distribution with the variance found.
+Few folds make that variance uncertain: it is shrunk towards a prior (sd .10 for the level) with the weight of two
+folds, and widened by Student's t and 1 + 1/n. Beyond the tested horizon the sd grows with the root of the horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaincinv, ndtri, stdtrit
+
+from retail_ml.forecast.backtest import Fold
+from retail_ml.forecast.history import History
+
+Array = npt.NDArray[np.float64]
+
+BLOCKS = (7, 14, 21, 28, 56, 91)  # ends of the blocks of the horizon, in days
+WINDOWS = (7, 14, 28, 56, 91)  # lengths of the sums that are calibrated, in days
+PRIOR_LEVEL = 0.10**2
+PRIOR_WEIGHT = 2.0
+MOST = 5.0  # ratios above count as this
+GRID = (np.arange(199) + 0.5) / 199
+NODES = (np.arange(31) + 0.5) / 31
+FEWEST_TO_MEASURE = 3  # earlier folds needed before the width of a fold is calibrated and its coverage counted
+
+
+@dataclass(frozen=True)
+class RatioIntervals:
+    """`noise` (series, 199) quantiles; `level` (series, blocks), `sums` (series, windows) variances; `freedom`.
+
+    >>> tight = RatioIntervals(np.ones((1, 199)), np.full((1, 6), .01), np.full((1, 5), .01), 50.0)
+    >>> lower, upper = tight.total(np.full((1, 7), 10.0), 0.95)
+    >>> round(float(lower[0])), round(float(upper[0]))
+    (57, 85)
+    """
+
+    noise: Array
+    level: Array
+    sums: Array
+    freedom: float
+
+    @classmethod
+    def calibrate(cls, folds: Sequence[Fold], *, horizon: int, step: int) -> Self:
+        """Learn the widths from folds whose first `horizon` days are known; at least one of them."""
+        noise = [_noise(folds, series, horizon) for series in range(len(folds[0].forecast))]
+        spread = np.array([_variance(sample) for sample in noise])
+        freedom = max(1.0, len(folds) * min(1.0, step / horizon)) + PRIOR_WEIGHT
+        blocks = list(zip((0, *BLOCKS[:-1]), BLOCKS, strict=True))
+        level = np.maximum.accumulate(_levels(folds, blocks, spread), axis=1)
+        return cls(np.array([_grid(sample) for sample in noise]), level, _sums(folds, spread), freedom)
+
+    @classmethod
+    def from_spread(cls, history: History, expected: Array) -> Self:
+        """Where no back-test is possible: the spread of the last 8 weeks around `expected` (series, days)."""
+        last = np.flatnonzero(history.usable)[-history.in_open_days(56) :]
+        noise, mean = [], expected[:, last]
+        for y, f in zip(history.capped[:, last], mean, strict=True):
+            centre = f.mean()
+            noise.append(y[f > 0] / f[f > 0] if centre > 0 else np.empty(0))
+        spread = np.array([_variance(sample) for sample in noise])
+        count = max(len(last), 1)
+        level = np.outer(PRIOR_LEVEL + spread / count, np.maximum(np.array(BLOCKS) / 28, 1.0))
+        open_days = np.array([history.in_open_days(w) for w in WINDOWS])
+        sums = spread[:, None] / open_days + np.outer(
+            PRIOR_LEVEL + spread / count, np.maximum(np.array(WINDOWS) / 28, 1)
+        )
+        return cls(np.array([_grid(sample) for sample in noise]), level, sums, max(float(count - 1), 1.0))
+
+    def daily(self, mean: Array, coverage: float) -> tuple[Array, Array]:
+        """Bounds of each single day of `mean` (series, days ahead from day 1 on), (series, days) each."""
+        lower, upper = np.zeros_like(mean), np.zeros_like(mean)
+        tails = [(1 - coverage) / 2, (1 + coverage) / 2]
+        for first, last, block, growth in _blocks(mean.shape[1]):
+            for series in range(len(mean)):
+                ratio = self._day_quantiles(series, self.level[series, block] * growth, tails)
+                lower[series, first:last] = mean[series, first:last] * min(ratio[0], 1.0)
+                upper[series, first:last] = mean[series, first:last] * max(ratio[1], 1.0)
+        return lower, upper
+
+    def total(self, mean: Array, coverage: float) -> tuple[Array, Array]:
+        """Bounds of the sum over all days of `mean` (series, days ahead from day 1 on), (series,) each."""
+        days = mean.shape[1]
+        if days == 1:
+            lower, upper = self.daily(mean, coverage)
+            return lower[:, 0], upper[:, 0]
+        variance = self.sum_variance(days)
+        low, high = (self._quantile(variance, p) for p in ((1 - coverage) / 2, (1 + coverage) / 2))
+        total = mean.sum(axis=1)
+        return total * np.minimum(low, 1.0), total * np.maximum(high, 1.0)
+
+    def sum_variance(self, days: int) -> Array:
+        """Variance of actual / forecast of a sum over `days` days, (series,)."""
+        if days >= WINDOWS[-1]:
+            return self.sums[:, -1] * days / WINDOWS[-1]
+        one = self.level[:, 0] + np.array([_variance(row) for row in self.noise])
+        nodes = np.column_stack([one, self.sums])
+        x, at = np.log(np.array([1, *WINDOWS])), np.log(days)
+        return np.array([np.interp(at, x, row) for row in nodes])
+
+    def _quantile(self, variance: Array, p: float) -> Array:
+        widened = variance * (1 + 1 / self.freedom) * (stdtrit(self.freedom, p) / ndtri(p)) ** 2
+        return gamma_quantile(widened, p)
+
+    def _day_quantiles(self, series: int, variance: float, tails: list[float]) -> Array:
+        student = self.freedom / (self.freedom - 2) if self.freedom > 2.5 else 5.0
+        nodes = gamma_quantile(np.full(len(NODES), variance * (1 + 1 / self.freedom) * student), NODES)
+        return np.quantile(np.outer(nodes, self.noise[series]), tails)
+
+
+def gamma_quantile(variance: Array, p: float | Array) -> Array:
+    """Quantile `p` of the gamma distribution with mean 1 and this variance.
+
+    >>> [round(float(gamma_quantile(np.array([v]), .975)[0]), 2) for v in (1e-9, .01, 1.0)]
+    [1.0, 1.21, 3.69]
+    """
+    variance = np.maximum(variance, 1e-8)
+    return np.asarray(gammaincinv(1 / variance, p) * variance)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Share of days (`days`) and of sums over the horizon (`sums`) inside their interval, by coverage promised.
+
+    None where nothing could be counted; `by_fold` has the days of each measured cutoff; `counted` days in all.
+    """
+
+    days: dict[float, float | None]
+    sums: dict[float, float | None]
+    by_fold: dict[int, dict[float, float]]
+    counted: int
+
+
+def nested_coverage(folds: Sequence[Fold], *, horizon: int, step: int, coverages: Sequence[float]) -> Coverage:
+    """Coverage measured on folds that were not used for calibrating.
+
+    The width for fold k comes from earlier folds only, as far as they were known at its origin; folds with fewer
+    than FEWEST_TO_MEASURE such are not counted. Days count where something was forecast or sold.
+    """
+    inside: dict[float, list[Array]] = {c: [] for c in coverages}
+    whole: dict[float, list[Array]] = {c: [] for c in coverages}
+    by_fold: dict[int, dict[float, float]] = {}
+    for fold in folds:
+        earlier = [f.known_at(fold.cutoff) for f in folds if f.cutoff + horizon <= fold.cutoff]
+        counts = fold.counted[:horizon] & ((fold.forecast > 0) | (fold.actual > 0))[:, :horizon]
+        if len(earlier) < FEWEST_TO_MEASURE or not counts.any():
+            continue
+        widths = RatioIntervals.calibrate(earlier, horizon=horizon, step=step)
+        mean, actual = fold.forecast[:, :horizon], fold.actual[:, :horizon]
+        for coverage in coverages:
+            lower, upper = widths.daily(mean, coverage)
+            inside[coverage].append(_inside(actual, lower, upper)[counts])
+            whole[coverage].append(_inside(actual.sum(axis=1), *widths.total(mean, coverage)))
+            by_fold.setdefault(fold.cutoff, {})[coverage] = float(inside[coverage][-1].mean())
+    shares = [{c: float(np.concatenate(x[c]).mean()) if x[c] else None for c in coverages} for x in (inside, whole)]
+    return Coverage(shares[0], shares[1], by_fold, sum(x.size for x in inside[coverages[0]]))
+
+
+def _inside(actual: Array, lower: Array, upper: Array) -> Array:
+    """Is each value inside, give or take rounding?"""
+    room = 1e-9 * np.maximum(np.abs(actual), 1.0)
+    return np.asarray((actual >= lower - room) & (actual <= upper + room))
+
+
+def _blocks(days: int) -> list[tuple[int, int, int, float]]:
+    """Blocks of the horizon as (first, one past the last, index of the calibrated block, growth of variance)."""
+    out = [
+        (a, min(b, days), i, 1.0) for i, (a, b) in enumerate(zip((0, *BLOCKS[:-1]), BLOCKS, strict=True)) if a < days
+    ]
+    for first in range(BLOCKS[-1], days, 28):
+        last = min(first + 28, days)
+        out.append((first, last, len(BLOCKS) - 1, (first + last) / 2 / BLOCKS[-1]))
+    return out
+
+
+def _ratio(fold: Fold, first: int, last: int) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """actual / forecast of the sums over days first…last, and where that can be said: (series,) each."""
+    counted = fold.counted[first:last]
+    forecast = fold.forecast[:, first:last][:, counted].sum(axis=1)
+    actual = fold.actual[:, first:last][:, counted].sum(axis=1)
+    known = (forecast > 0) & (fold.actual.shape[1] >= last) & (2 * counted.sum() >= last - first)
+    return np.clip(actual / np.where(forecast > 0, forecast, 1.0), 0.0, MOST), known
+
+
+def _noise(folds: Sequence[Fold], series: int, horizon: int) -> Array:
+    """Day / forecast, divided by the level error of its fold; almost closed days stay out."""
+    samples = []
+    for fold in folds:
+        f, y = fold.forecast[series, :horizon], fold.actual[series, :horizon]
+        use = fold.counted[:horizon] & (f > 0.05 * f.mean())
+        if use.any() and y[use].sum() > 0:
+            samples.append(np.clip(y[use] / f[use] / (y[use].sum() / f[use].sum()), 0.0, 4 * MOST))
+    return np.concatenate(samples) if samples else np.empty(0)
+
+
+def _variance(sample: Array) -> float:
+    """Variance around 1, with three more observations at a variance of 1 when there are fewer than 14."""
+    extra = 3.0 if len(sample) < 14 else 0.0
+    return float((np.square(sample - 1).sum() + extra) / max(len(sample) + extra, 1.0))
+
+
+def _grid(sample: Array) -> Array:
+    """199 quantiles, spread by the finite-sample factor 1 + 1/n; a gamma distribution below 14 observations."""
+    if len(sample) < 14:
+        return gamma_quantile(np.full(len(GRID), _variance(sample)), GRID)
+    return np.quantile(sample, np.clip(0.5 + (GRID - 0.5) * (1 + 1 / len(sample)), 0, 1))
+
+
+def _second_moments(folds: Sequence[Fold], first: int, last: int) -> tuple[Array, Array]:
+    """Mean of (ratio − 1)² over the folds that know these days, and their number: (series,) each."""
+    ratios, known = zip(*(_ratio(fold, first, last) for fold in folds), strict=True)
+    count = np.array(known).sum(axis=0)
+    squares = (np.square(np.array(ratios) - 1) * np.array(known)).sum(axis=0)
+    return squares / np.maximum(count, 1), count
+
+
+def _levels(folds: Sequence[Fold], blocks: list[tuple[int, int]], spread: Array) -> Array:
+    """Variance of the level error per block; an untested block grows from the one before it."""
+    out: list[Array] = []
+    for first, last in blocks:
+        found, count = _second_moments(folds, first, last)
+        found = np.maximum(found - spread / (last - first), 0.0)
+        prior = out[-1] * last / max(first, 1) if out and last > 28 else np.full(len(spread), PRIOR_LEVEL)
+        out.append((count * found + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT))
+    return np.column_stack(out)
+
+
+def _sums(folds: Sequence[Fold], spread: Array) -> Array:
+    """Variance of the ratio of sums per window, shrunk to level prior + day noise / days."""
+    out: list[Array] = []
+    for days in WINDOWS:
+        found, count = _second_moments(folds, 0, days)
+        prior = PRIOR_LEVEL + spread / days if days <= 28 else out[-1] * days / WINDOWS[WINDOWS.index(days) - 1]
+        out.append((count * found + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT))
+    return np.column_stack(out)

@@ -1,0 +1,183 @@
+"""One level of the shop, one target: try the candidates over the rolling origins, choose, fit, calibrate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from retail_ml.forecast import metrics
+from retail_ml.forecast.backtest import FEWEST_FOLDS, Fold, Plan, replay
+from retail_ml.forecast.history import History
+from retail_ml.forecast.intervals import Coverage, RatioIntervals, nested_coverage
+from retail_ml.forecast.models import (
+    BASELINE,
+    DAILY,
+    PANEL,
+    Forecaster,
+    LearnedForecaster,
+    SeasonalNaive,
+    ShareOfShop,
+    WeekdayMean,
+    WindowAverage,
+)
+from retail_ml.forecast.selection import Score, choose, procedure_error, score
+from retail_ml.forecast.volume_bins import VolumeBins
+from retail_ml.forecast.volume_bins import nested_coverage as product_coverage
+
+Array = npt.NDArray[np.float64]
+
+AHEAD = 365
+"""Days ahead that are forecast and stored."""
+COVERAGES = (0.80, 0.95)
+SPARSE = 0.5
+FALLBACK = WeekdayMean.name
+CATEGORY = (SeasonalNaive.name, WindowAverage.name, WeekdayMean.name, ShareOfShop.name)
+PRODUCT = (SeasonalNaive.name, *PANEL)
+PRODUCT_FOLDS = 8
+
+
+@dataclass
+class Trial:
+    """Candidates over the same origins: `folds` and `scores` by name; both empty when the history is too short."""
+
+    history: History
+    plan: Plan
+    folds: dict[str, list[Fold]] = field(default_factory=dict)
+    scores: dict[str, Score] = field(default_factory=dict)
+
+    def best(self, among: Sequence[str] | None = None) -> str:
+        """The name that serves (see `selection.choose`); the fallback where nothing could be tried."""
+        if not self.scores:
+            return FALLBACK
+        errors = {name: s.error for name, s in self.scores.items() if among is None or name in {*among, BASELINE}}
+        return choose(errors, list(self.scores), BASELINE)
+
+    def beats_baseline(self, name: str) -> bool | None:
+        """Is its error below the naive baseline's? None for the baseline itself, and where nothing was tried."""
+        if name == BASELINE or name not in self.scores:
+            return None
+        return self.scores[name].error < self.scores[BASELINE].error
+
+    def selection_error(self) -> tuple[float | None, int]:
+        """WAPE of the whole procedure, choice included (see `selection.procedure_error`)."""
+        return procedure_error(self.scores, list(self.scores), BASELINE) if self.scores else (None, 0)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One target of one level, ready to serve: `mean` (series, AHEAD) and its widths, with the evidence."""
+
+    name: str
+    model: Forecaster
+    mean: Array
+    widths: RatioIntervals
+    trial: Trial
+    coverage: Coverage
+
+
+@dataclass(frozen=True)
+class ProductsTrained:
+    """Units of all products: `mean` (products, AHEAD), widths by volume, pooled errors of every candidate."""
+
+    name: str
+    mean: Array
+    widths: VolumeBins
+    errors: dict[str, dict[str, float | None]]
+    coverage: dict[str, float | None]
+    folds: int
+
+
+def candidates(history: History, plan: Plan, names: Sequence[str]) -> list[str]:
+    """Those of `names` that could be tried on at least a third of the origins; learned ones need four origins."""
+    out = []
+    for name in names:
+        model = DAILY[name]
+        ready = sum(cutoff >= model.least_days for cutoff in plan.cutoffs)
+        if issubclass(model, LearnedForecaster) and len(plan.cutoffs) < FEWEST_FOLDS:
+            continue
+        if ready and 3 * ready >= len(plan.cutoffs):
+            out.append(name)
+    return out
+
+
+def try_daily(trial: Trial, names: Sequence[str], *, seed: int, shop: Mapping[int, Array] | None = None) -> Trial:
+    """Add `names` to a trial: replay and score each. `shop` has the whole shop's forecast by cutoff, for shares."""
+    mask = trial.history.usable
+    sparse = float(trial.history.sold[mask].mean()) < SPARSE
+    for name in names:
+        if name in trial.folds or not trial.plan.cutoffs:
+            continue
+        folds = replay(trial.history, trial.plan, lambda past, _, name=name: _make(name, past, seed=seed, shop=shop))
+        if folds:
+            trial.folds[name] = folds
+            trial.scores[name] = score(name, folds, trial.history, horizon=trial.plan.horizon, sparse=sparse)
+    return trial
+
+
+def finish(trial: Trial, name: str, *, seed: int, shop: Array | None = None) -> Trained:
+    """Fit `name` on the whole history and give it the widths that its folds show."""
+    by_cutoff = None if shop is None else {trial.history.days: shop}
+    model = _make(name, trial.history, seed=seed, shop=by_cutoff).fit(trial.history)
+    mean = model.predict(AHEAD)
+    folds = trial.folds.get(name, [])
+    coverage = nested_coverage(folds, horizon=trial.plan.horizon, step=trial.plan.step, coverages=COVERAGES)
+    if len(folds) >= 2:
+        widths = RatioIntervals.calibrate(folds, horizon=trial.plan.horizon, step=trial.plan.step)
+    else:
+        weekday = (trial.history.start.weekday() + np.arange(trial.history.days)) % 7
+        steady = WeekdayMean().fit(trial.history)
+        widths = RatioIntervals.from_spread(trial.history, steady.level_[:, None] * steady.factors_[:, weekday])
+    return Trained(name, model, mean, widths, trial, coverage)
+
+
+def train_products(history: History, trial: Trial, shop_name: str, shop: Array) -> ProductsTrained:
+    """Choose among the rates for all products at once by pooled errors of sums, fit, calibrate.
+
+    `history`: units per product. `trial`, `shop_name`, `shop`: the whole shop's units, which model serves them and
+    its forecast (AHEAD,). A product sold at nothing lately is still forecast, at next to nothing.
+    """
+    shop_folds = {fold.cutoff: fold.forecast[0] for fold in trial.folds.get(shop_name, [])}
+    plan = replace(trial.plan, cutoffs=tuple(sorted(shop_folds))[-PRODUCT_FOLDS:])
+    windows = sorted({7, plan.horizon})
+    errors: dict[str, dict[str, float | None]] = {}
+    for name in PRODUCT if plan.cutoffs else ():
+        errors[name] = _product_errors(_replay_panel(history, plan, name, shop_folds), windows)
+    compared = {name: float(np.mean([e[f"wape_{w}"] or 0.0 for w in windows])) for name, e in errors.items()}
+    name = choose(compared, PRODUCT, BASELINE) if compared else "base_rate"
+    folds = _replay_panel(history, plan, name, shop_folds) if plan.cutoffs else []
+    mean = _panel_model(name, shop).fit(history).predict(AHEAD)
+    coverage = product_coverage(folds, history, windows=windows)
+    return ProductsTrained(name, mean, VolumeBins.calibrate(folds, history), errors, coverage, len(folds))
+
+
+def _make(name: str, past: History, *, seed: int, shop: Mapping[int, Array] | None) -> Forecaster:
+    """A new model; where it may not be fitted yet, the fallback stands in for it."""
+    if name == ShareOfShop.name:
+        return ShareOfShop(shop=None if shop is None else shop[past.days])
+    model = DAILY[name]
+    if past.days < model.least_days:
+        return WeekdayMean()
+    return model(seed=seed) if issubclass(model, LearnedForecaster) else model()
+
+
+def _panel_model(name: str, shop: Array) -> Forecaster:
+    return SeasonalNaive() if name == SeasonalNaive.name else PANEL[name](shop=shop)  # type: ignore[call-arg]
+
+
+def _replay_panel(history: History, plan: Plan, name: str, shop: Mapping[int, Array]) -> list[Fold]:
+    return replay(history, plan, lambda past, _: _panel_model(name, shop[past.days]))
+
+
+def _product_errors(folds: Sequence[Fold], windows: Sequence[int]) -> dict[str, float | None]:
+    """Errors of the sums over each window, all products and folds pooled."""
+    out: dict[str, float | None] = {}
+    for days in windows:
+        actual = np.concatenate([f.actual[:, :days].sum(axis=1) for f in folds])
+        forecast = np.concatenate([f.forecast[:, :days].sum(axis=1) for f in folds])
+        out[f"wape_{days}"] = metrics.wape(actual, forecast)
+        out[f"bias_{days}"] = metrics.bias(actual, forecast)
+        out[f"rmse_{days}"] = metrics.rmse(actual, forecast)
+    return out

@@ -1,0 +1,29 @@
+"""Everything that forecasts, by the name that people and files use. Order: from the simplest to the least simple."""
+
+from __future__ import annotations
+
+from retail_ml.forecast.models.base import Forecaster
+from retail_ml.forecast.models.learned import GradientBoosting, LearnedForecaster, LinearRegression, RandomForest
+from retail_ml.forecast.models.panel import BaseRate, MovingAverage, ShareOfShop, TeunterSyntetosBabai
+from retail_ml.forecast.models.simple import (
+    LastYear,
+    SeasonalNaive,
+    SeasonalProfile,
+    WeekdayMean,
+    WindowAverage,
+)
+
+SIMPLE: tuple[type[Forecaster], ...] = (SeasonalNaive, WindowAverage, WeekdayMean, LastYear)
+LEARNED: tuple[type[LearnedForecaster], ...] = (LinearRegression, GradientBoosting, RandomForest)
+DAILY: dict[str, type[Forecaster]] = {m.name: m for m in (*SIMPLE, SeasonalProfile, *LEARNED)}
+PANEL: dict[str, type[Forecaster]] = {m.name: m for m in (MovingAverage, BaseRate, TeunterSyntetosBabai, ShareOfShop)}
+BASELINE = SeasonalNaive.name
+"""The naive baseline: every model is measured beside it, and none that loses to it is served."""
+
+ALIASES = {"linear_regression": LinearRegression.name}
+
+__all__ = [
+    "ALIASES", "BASELINE", "DAILY", "LEARNED", "PANEL", "SIMPLE", "BaseRate", "Forecaster", "GradientBoosting",
+    "LastYear", "LearnedForecaster", "LinearRegression", "MovingAverage", "RandomForest", "SeasonalNaive",
+    "SeasonalProfile", "ShareOfShop", "TeunterSyntetosBabai", "WeekdayMean", "WindowAverage",
+]  # fmt: skip

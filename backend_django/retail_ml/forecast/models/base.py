@@ -1,0 +1,81 @@
+"""What every model is: a constructor that only stores, `fit` that returns itself, `predict`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from retail_ml.forecast.history import History
+
+Array = npt.NDArray[np.float64]
+
+ABOVE_HISTORY = float(np.exp(0.3))
+"""No forecast may exceed the highest (capped) day of its series by more than this factor."""
+
+
+class Forecaster(ABC):
+    """Forecasts every series of a history. What is learned ends in `_`; the same input gives the same numbers.
+
+    Sub-classes implement `_fit` and `_forecast`; closed days, bounds and non-finite numbers are settled here.
+    """
+
+    name: ClassVar[str]
+    least_days: ClassVar[int] = 1
+    """Days of history below which the model refuses to be a candidate."""
+
+    history_: History
+
+    def fit(self, history: History) -> Self:
+        """Learn from all days of `history`; forecasts begin on the day after its last."""
+        self.history_ = history
+        self.top_ = history.capped.max(axis=1, initial=0.0) * ABOVE_HISTORY
+        self._fit(history)
+        return self
+
+    def predict(self, horizon: int) -> Array:
+        """Forecast of the next `horizon` days, shape (series, horizon): finite, never negative, 0 when closed."""
+        forecast = self._forecast(horizon)
+        forecast = np.where(np.isfinite(forecast), forecast, 0.0)
+        forecast = np.clip(forecast, 0.0, self.top_[:, None])
+        return forecast * self.history_.open_ahead(horizon)
+
+    @abstractmethod
+    def _fit(self, history: History) -> None:
+        """Learn."""
+
+    @abstractmethod
+    def _forecast(self, horizon: int) -> Array:
+        """Forecast, shape (series, horizon); closed days may hold anything."""
+
+
+def level(history: History, days: int, *, ending: int | None = None) -> Array:
+    """Mean per open day over the last `days` ordinary days before index `ending` (default: the end), (series,).
+
+    Closures are skipped, not counted as 0: the level before a closure is the level after it.
+    """
+    index = np.flatnonzero(history.usable[:ending])[-history.in_open_days(days) :]
+    return history.capped[:, index].mean(axis=1) if len(index) else np.zeros(len(history.y))
+
+
+def weekday_factors(history: History, days: int) -> Array:
+    """Ratio of each weekday to the mean of all, over the last `days` days, shape (series, 7).
+
+    Shrunk to 1 with the weight of two weeks, so that a weekday seen once does not count for much.
+    """
+    first = max(0, history.days - days)
+    y, usable = history.capped[:, first:], history.usable[first:]
+    day = (history.start.weekday() + first + np.arange(y.shape[1])) % 7
+    indicator = (day[:, None] == np.arange(7)) & usable[:, None]
+    seen = indicator.sum(axis=0)
+    mean = y[:, usable].mean(axis=1, keepdims=True) if usable.any() else np.zeros((len(y), 1))
+    sums = y @ indicator.astype(float)
+    shrunk = (sums + 2 * mean) / (seen + 2)
+    return np.where(mean > 0, shrunk / np.where(mean > 0, mean, 1), 1.0)
+
+
+def ahead_weekdays(history: History, horizon: int) -> npt.NDArray[np.int64]:
+    """Weekday (Monday 0) of the next `horizon` days."""
+    return (history.origin.weekday() + 1 + np.arange(horizon)) % 7

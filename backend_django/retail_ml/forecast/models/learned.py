@@ -1,0 +1,200 @@
+"""Models that learn from rows of the past: linear regression, gradient boosting, random forest.
+
+All three learn the ratio of a day to the level before its origin (`features`), directly for each horizon:
+no forecast is ever fed back as if it were known. What they learn is trusted to day 60; between day 60 and 90 it
+gives way to level × weekday × last year's shape, which alone speaks beyond.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from retail_ml.forecast.features import NAMES, FeatureBuilder, Rows
+from retail_ml.forecast.history import History
+from retail_ml.forecast.metrics import r2
+from retail_ml.forecast.models.base import Array, Forecaster
+from retail_ml.forecast.models.simple import SeasonalProfile
+
+LEARNED_HORIZON = 90
+FADE_FROM = 60
+RATIO_CAP = 8.0
+
+
+class LearnedForecaster(Forecaster):
+    """A regression on the rows of `features`."""
+
+    least_days: ClassVar[int] = 56
+
+    def __init__(self, seed: int = 0, max_rows: int = 5_000) -> None:
+        self.seed = seed
+        self.max_rows = max_rows
+
+    def _fit(self, history: History) -> None:
+        self.builder_ = FeatureBuilder(history)
+        rows = self.builder_.past(horizon=LEARNED_HORIZON, max_rows=self.max_rows)
+        self.long_run_ = SeasonalProfile(days=91).fit(history)
+        self.training_samples_ = len(rows.ratio)
+        self._learn(rows.X, np.minimum(rows.ratio, RATIO_CAP))
+        fitted = self.ratios(rows)
+        self.train_r2_ = r2(rows.ratio * rows.level, fitted * rows.level)
+
+    def _forecast(self, horizon: int) -> Array:
+        n = len(self.history_.y)
+        near = min(horizon, LEARNED_HORIZON)
+        rows = self.ahead(near)
+        forecast = self.long_run_.predict(horizon)
+        weight = np.clip((LEARNED_HORIZON - np.arange(near)) / (LEARNED_HORIZON - FADE_FROM), 0.0, 1.0)
+        learned = (self.ratios(rows) * rows.level).reshape(n, near)
+        forecast[:, :near] = weight * learned + (1 - weight) * forecast[:, :near]
+        return forecast
+
+    def ahead(self, horizon: int) -> Rows:
+        """The rows of the days ahead: with them the stored estimator gives the same forecast again."""
+        return self.builder_.ahead(horizon)
+
+    def ratios(self, rows: Rows) -> Array:
+        """The learned ratio to the level of each row, within [0, RATIO_CAP]."""
+        return np.clip(self._ratios(rows.X), 0.0, RATIO_CAP)
+
+    @property
+    def importances_(self) -> dict[str, float]:
+        """Share of each feature in what was learned; the shares add up to 1."""
+        raw = self._importances()
+        total = float(raw.sum())
+        return {name: float(value) / total if total > 0 else 0.0 for name, value in zip(NAMES, raw, strict=True)}
+
+    @abstractmethod
+    def _learn(self, X: Array, ratio: Array) -> None:
+        """Fit the regression."""
+
+    @abstractmethod
+    def _ratios(self, X: Array) -> Array:
+        """Evaluate the regression."""
+
+    @abstractmethod
+    def _importances(self) -> Array:
+        """Non-negative weights of the features."""
+
+
+class LinearRegression(LearnedForecaster):
+    """Ridge regression of log(ratio) on the standardised features, with dummies for the weekdays.
+
+    The sum of exp(fit) is brought to the sum of the ratios (the smearing estimate of Duan 1983, on sums), so that
+    the forecast is a mean and not a median.
+    """
+
+    name: ClassVar[str] = "linear"
+
+    def __init__(self, seed: int = 0, max_rows: int = 5_000, penalty: float = 30.0) -> None:
+        super().__init__(seed, max_rows)
+        self.penalty = penalty
+
+    def _learn(self, X: Array, ratio: Array) -> None:
+        design = self._design(X)
+        self.mean_, sd = design.mean(axis=0), design.std(axis=0)
+        self.sd_ = np.where(sd > 1e-9, sd, 1.0)
+        Z = np.where(sd > 1e-9, (design - self.mean_) / self.sd_, 0.0)
+        target = np.log(np.maximum(ratio, 0.05))
+        self.intercept_ = float(target.mean())
+        gram = Z.T @ Z + self.penalty * np.eye(Z.shape[1])
+        self.coefficients_ = np.linalg.solve(gram, Z.T @ (target - self.intercept_))
+        self.smearing_ = 1.0
+        fitted = self._ratios(X)
+        self.smearing_ = float(ratio.sum() / max(fitted.sum(), 1e-9))
+
+    def _ratios(self, X: Array) -> Array:
+        Z = (self._design(X) - self.mean_) / self.sd_
+        return self.smearing_ * np.exp(np.clip(self.intercept_ + Z @ self.coefficients_, -6.0, 3.0))
+
+    def _importances(self) -> Array:
+        weight = np.abs(self.coefficients_)
+        weight[1] += weight[len(NAMES) :].sum()
+        return weight[: len(NAMES)]
+
+    @staticmethod
+    def _design(X: Array) -> Array:
+        """Unknown values at 0 (the log of an unchanged level), weekdays as dummies."""
+        day = X[:, [1]] == np.arange(7)
+        filled = np.where(np.isfinite(X), X, 0.0)
+        filled[:, 1] = 0.0
+        return np.hstack([filled, day])
+
+
+class TreeForecaster(LearnedForecaster):
+    """A scikit-learn ensemble on one thread; it is stored with the model (`estimator_`)."""
+
+    estimator_: Any
+
+    def _learn(self, X: Array, ratio: Array) -> None:
+        from threadpoolctl import threadpool_limits
+
+        self.estimator_ = self._estimator()
+        with threadpool_limits(1):  # more threads than cores make boosting tens of times slower
+            self.estimator_.fit(X, ratio)
+        self.X_, self.y_ = X, ratio
+
+    def _ratios(self, X: Array) -> Array:
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            found: Array = self.estimator_.predict(X)
+        return found
+
+    @abstractmethod
+    def _estimator(self) -> Any:
+        """A new estimator."""
+
+
+class RandomForest(TreeForecaster):
+    """scikit-learn's RandomForestRegressor."""
+
+    name: ClassVar[str] = "random_forest"
+
+    def __init__(self, seed: int = 0, max_rows: int = 5_000, trees: int = 80) -> None:
+        super().__init__(seed, max_rows)
+        self.trees = trees
+
+    def _estimator(self) -> Any:
+        from sklearn.ensemble import RandomForestRegressor
+
+        return RandomForestRegressor(
+            n_estimators=self.trees, min_samples_leaf=5, max_features=0.4, random_state=self.seed, n_jobs=1
+        )
+
+    def _importances(self) -> Array:
+        weights: Array = self.estimator_.feature_importances_
+        return weights
+
+
+class GradientBoosting(TreeForecaster):
+    """scikit-learn's HistGradientBoostingRegressor."""
+
+    name: ClassVar[str] = "gradient_boosting"
+
+    def __init__(self, seed: int = 0, max_rows: int = 5_000, rounds: int = 80) -> None:
+        super().__init__(seed, max_rows)
+        self.rounds = rounds
+
+    def _estimator(self) -> Any:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        return HistGradientBoostingRegressor(
+            max_iter=self.rounds, learning_rate=0.07, max_leaf_nodes=12, min_samples_leaf=20, l2_regularization=5.0,
+            early_stopping=False, random_state=self.seed,
+        )  # fmt: skip
+
+    def _importances(self) -> Array:
+        """Rise of the squared error when one column is shuffled among the training rows (never below 0)."""
+        rng = np.random.default_rng(self.seed)
+        pick = rng.permutation(len(self.X_))[:1_000]
+        X, y = self.X_[pick], self.y_[pick]
+        base = np.square(y - self._ratios(X)).mean()
+        rises = []
+        for column in range(X.shape[1]):
+            shuffled = X.copy()
+            shuffled[:, column] = rng.permutation(shuffled[:, column])
+            rises.append(np.square(y - self._ratios(shuffled)).mean() - base)
+        return np.maximum(np.array(rises), 0.0)

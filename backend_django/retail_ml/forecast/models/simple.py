@@ -1,0 +1,138 @@
+"""Models without anything fitted: the baselines, and the level with weekday and last year's shape."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from retail_ml.forecast.history import History
+from retail_ml.forecast.models.base import Array, Forecaster, ahead_weekdays, level, weekday_factors
+
+YEAR = 364  # 52 whole weeks: the same weekday a year ago
+
+
+class SeasonalNaive(Forecaster):
+    """The same weekday of the last week: the naive baseline.
+
+    >>> from datetime import date
+    >>> h = History(date(2026, 1, 1), np.arange(1.0, 15.0)[None, :], np.ones(14, dtype=bool))
+    >>> SeasonalNaive().fit(h).predict(8).tolist()
+    [[8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 8.0]]
+    """
+
+    name: ClassVar[str] = "seasonal_naive"
+
+    def _fit(self, history: History) -> None:
+        week = history.y[:, -7:]
+        self.week_ = np.pad(week, ((0, 0), (7 - week.shape[1], 0)), constant_values=0.0)
+        self.top_ = np.full(len(week), np.inf)
+
+    def _forecast(self, horizon: int) -> Array:
+        return self.week_[:, np.arange(horizon) % 7]
+
+
+class WindowAverage(Forecaster):
+    """Mean of the last `weeks` days of the same weekday (seasonal window average)."""
+
+    name: ClassVar[str] = "window_average"
+
+    def __init__(self, weeks: int = 4) -> None:
+        self.weeks = weeks
+
+    def _fit(self, history: History) -> None:
+        count = max(1, min(self.weeks, history.days // 7))
+        recent = history.capped[:, -7 * count :]
+        recent = np.pad(recent, ((0, 0), (7 * count - recent.shape[1], 0)), constant_values=0.0)
+        self.week_ = recent.reshape(len(recent), count, 7).mean(axis=1)
+
+    def _forecast(self, horizon: int) -> Array:
+        return self.week_[:, np.arange(horizon) % 7]
+
+
+class WeekdayMean(Forecaster):
+    """Level of the last `days` days × weekday factor of the last half year: no season, no trend.
+
+    With few days it is the mean per open weekday, shrunk to the mean of all.
+    """
+
+    name: ClassVar[str] = "weekday_mean"
+
+    def __init__(self, days: int = 56) -> None:
+        self.days = days
+
+    def _fit(self, history: History) -> None:
+        self.level_ = level(history, self.days)
+        self.factors_ = weekday_factors(history, 182)
+
+    def _forecast(self, horizon: int) -> Array:
+        return self.level_[:, None] * self.factors_[:, ahead_weekdays(self.history_, horizon)]
+
+
+class LastYear(Forecaster):
+    """The same weekday 52 weeks ago."""
+
+    name: ClassVar[str] = "last_year"
+    least_days: ClassVar[int] = 371
+
+    def _fit(self, history: History) -> None:
+        self.year_ = history.capped[:, -YEAR:]
+
+    def _forecast(self, horizon: int) -> Array:
+        return self.year_[:, np.arange(horizon) % self.year_.shape[1]]
+
+
+class SeasonalProfile(Forecaster):
+    """Level × weekday × last year's smoothed shape, the shape raised to `exponent` × its credibility.
+
+    Last year may be growth, not season: the credibility is 1 / (1 + (g / .5)²), g = log(level now / level a year
+    ago). Without a year and four weeks of history there is no shape, and it is level × weekday.
+    """
+
+    name: ClassVar[str] = "seasonal_profile"
+    least_days: ClassVar[int] = YEAR + 42
+
+    def __init__(self, exponent: float = 0.85, days: int = 28) -> None:
+        self.exponent = exponent
+        self.days = days
+
+    def _fit(self, history: History) -> None:
+        self.level_ = level(history, self.days)
+        self.factors_ = weekday_factors(history, 182)
+        self.shape_ = yearly_shape(history, self.days, exponent=self.exponent)
+
+    def _forecast(self, horizon: int) -> Array:
+        shape = self.shape_[:, np.minimum(np.arange(horizon), YEAR - 1)]
+        return self.level_[:, None] * self.factors_[:, ahead_weekdays(self.history_, horizon)] * shape
+
+
+def yearly_shape(history: History, days: int, *, exponent: float, smooth: int = 7) -> Array:
+    """Last year's level on each of the next 364 days relative to its level at this time of the year, (series, 364).
+
+    The level is smoothed over ± `smooth` days. All 1 where the history is too short or last year was empty.
+    """
+    shape = np.ones((len(history.y), YEAR))
+    if history.days < SeasonalProfile.least_days:
+        return shape
+    ahead = smoothed(history, smooth)[:, -YEAR:]
+    reference = level(history, days, ending=history.days - YEAR)
+    now, before = level(history, 91), level(history, 91, ending=history.days - YEAR)
+    known = (reference > 0) & (before > 0) & (now > 0)
+    growth = np.log(np.where(known, now, 1.0) / np.where(known, before, 1.0))
+    power = exponent / (1 + (growth / 0.5) ** 2)
+    ratio = np.clip(ahead / np.where(known, reference, 1.0)[:, None], 0.05, 20.0)
+    return np.where(known[:, None], ratio ** power[:, None], shape)
+
+
+def smoothed(history: History, half: int) -> Array:
+    """Centred mean over the usable days within ± `half` days, weekday effects taken out, (series, days)."""
+    factors = weekday_factors(history, history.days)[:, (history.start.weekday() + np.arange(history.days)) % 7]
+    y = np.where(history.usable, history.capped / np.maximum(factors, 0.05), 0.0)
+    sums = np.cumsum(np.pad(y, ((0, 0), (1, 0))), axis=1)
+    counts = np.cumsum(np.pad(history.usable.astype(float), (1, 0)))
+    t = np.arange(history.days)
+    first, last = np.maximum(t - half, 0), np.minimum(t + half + 1, history.days)
+    seen = counts[last] - counts[first]
+    mean = (sums[:, last] - sums[:, first]) / np.maximum(seen, 1)
+    held = np.maximum.accumulate(np.where(seen > 0, t, 0))  # inside a long closure: the level before it
+    return mean[:, held]

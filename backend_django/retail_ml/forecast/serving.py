@@ -1,0 +1,143 @@
+"""Answers from a stored forecast: any number of days, any coverage, the total's interval made for the total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from retail_ml.errors import BadParameter, UnknownId
+from retail_ml.forecast.intervals import RatioIntervals
+from retail_ml.forecast.levels import AHEAD
+from retail_ml.forecast.volume_bins import VolumeBins
+
+Array = npt.NDArray[np.float64]
+
+LEVELS = ("total", "category", "product")
+LEAST_COVERAGE, MOST_COVERAGE = 0.50, 0.99
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """`mean`, `lower`, `upper` (days,) of each day; `total`, `total_lower`, `total_upper` of their sum."""
+
+    mean: Array
+    lower: Array
+    upper: Array
+    total: float
+    total_lower: float
+    total_upper: float
+
+
+class Forecasts:
+    """Reads what `shop.stored` wrote."""
+
+    def __init__(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.meta = meta
+        self.arrays = arrays
+        self.as_of = date.fromisoformat(meta["as_of"])
+
+    def dates(self, days: int) -> list[date]:
+        """The next `days` days after the last one that was known."""
+        return [self.as_of + timedelta(days=i + 1) for i in range(days)]
+
+    def ids(self, level: str) -> npt.NDArray[np.str_]:
+        """The ids that a level knows: ascending; the total has one, ""."""
+        return np.array([""]) if level == "total" else self.arrays[f"{level}_ids"]
+
+    def row(self, level: str, object_id: str) -> int:
+        """Row of an id within its level. Raises BadParameter for another level, UnknownId for another id."""
+        if level not in LEVELS:
+            raise BadParameter(
+                f"level must be one of {', '.join(LEVELS)}; received {level!r}.", field="level", received=level
+            )
+        if level == "total":
+            return 0
+        ids = self.ids(level)
+        at = int(np.searchsorted(ids, object_id))
+        if object_id and at < len(ids) and ids[at] == object_id:
+            return at
+        named = [str(x) for x in ids if x]
+        if level == "category":
+            known = (
+                f"It knows {', '.join(named[:20])}{' …' if len(named) > 20 else ''}."
+                if named
+                else ("The shop's products have no categories.")
+            )
+        else:
+            known = f"It knows {len(named)} products, for example {', '.join(named[:3])}."
+        raise UnknownId(
+            f"The sales forecast knows no {level} {object_id!r}. {known}", level=level, id=object_id, known=named[:20]
+        )
+
+    def ahead(self, level: str, object_id: str, *, days: int, coverage: float) -> dict[str, Ahead]:
+        """Forecast of `sales` and `units` for one total, category or product.
+
+        Raises BadParameter for `days` outside 1…365 or `coverage` outside 0.5…0.99, and what `row` raises.
+        """
+        check_days(days)
+        if not LEAST_COVERAGE <= coverage <= MOST_COVERAGE:
+            raise BadParameter(
+                f"coverage must be between {LEAST_COVERAGE} and {MOST_COVERAGE}; received {coverage}.",
+                field="coverage",
+                received=coverage,
+            )
+        row = self.row(level, object_id)
+        if level == "product":
+            return self._product(row, days, coverage)
+        return {target: self._daily(f"{level}_{target}", row, days, coverage) for target in ("sales", "units")}
+
+    def widths(self, key: str, rows: slice | None = None) -> RatioIntervals:
+        """The widths of a daily level, for some of its rows."""
+        rows = rows or slice(None)
+        parts = (self.arrays[f"{key}_{name}"][rows] for name in ("noise", "level", "sums"))
+        return RatioIntervals(*parts, self.meta["freedom"][key])
+
+    def bins(self) -> VolumeBins:
+        """The widths of the products."""
+        return VolumeBins(*(self.arrays[f"product_{name}"] for name in ("edges", "z", "sd")))
+
+    def product_totals(self, days: int) -> tuple[Array, Array]:
+        """Mean and standard deviation of each product's units summed over the next `days` days, (products,) each."""
+        check_days(days)
+        mean = self.arrays["product_units_mean"][:, :days].sum(axis=1, dtype=float)
+        return mean, self.bins().sd_total(mean, days)
+
+    def _daily(self, key: str, row: int, days: int, coverage: float) -> Ahead:
+        mean = np.asarray(self.arrays[f"{key}_mean"][row : row + 1, :days], dtype=float)
+        widths = self.widths(key, slice(row, row + 1))
+        lower, upper = widths.daily(mean, coverage)
+        low, high = widths.total(mean, coverage)
+        return Ahead(mean[0], lower[0], upper[0], float(mean.sum()), float(low[0]), float(high[0]))
+
+    def _product(self, row: int, days: int, coverage: float) -> dict[str, Ahead]:
+        mean = np.asarray(self.arrays["product_units_mean"][row, :AHEAD], dtype=float)
+        rate = np.full(days, mean[:28].sum())
+        ahead, bins = mean[:days], self.bins()
+        lower, upper = bins.total(ahead, 1, coverage, rate=rate)
+        opened = self.arrays["total_units_mean"][0, :days] > 0  # nothing is sold on a closed day
+        lower, upper = lower * opened, np.where(opened, upper, 0.0)
+        total = float(ahead.sum())
+        low, high = bins.total(np.array([total]), days, coverage)
+        units = Ahead(ahead, lower, upper, total, float(low[0]), float(high[0]))
+        price = float(self.arrays["product_price"][row])
+        sales = Ahead(ahead * price, lower * price, upper * price, total * price, low[0] * price, high[0] * price)
+        return {"sales": sales, "units": units}
+
+
+def check_days(days: int) -> None:
+    """Raises BadParameter for a horizon outside 1…365.
+
+    >>> check_days(366)
+    Traceback (most recent call last):
+    ...
+    retail_ml.errors.BadParameter: days_ahead must be a whole number from 1 to 365; received 366.
+    """
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= AHEAD:
+        raise BadParameter(
+            f"days_ahead must be a whole number from 1 to {AHEAD}; received {days}.", field="days_ahead", received=days
+        )

@@ -1,0 +1,204 @@
+"""The whole shop: total, categories and products, revenue and units, from its order lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from retail_ml import frames
+from retail_ml.errors import NotEnoughHistory
+from retail_ml.forecast import backtest, history, levels
+from retail_ml.forecast.levels import Trained, Trial
+from retail_ml.forecast.models import BASELINE, DAILY, LEARNED, SIMPLE
+
+Array = npt.NDArray[np.float64]
+
+FEWEST_SALES = 10
+ENOUGH_ORDERS = 60
+ENOUGH_DAYS = 28
+QUIET_DAYS = 28
+TARGETS = ("sales", "units")
+
+
+@dataclass
+class ShopData:
+    """What is forecast from: histories of the whole shop by target, and the facts that decide how much to believe."""
+
+    lines: pl.DataFrame
+    as_of: date
+    total: dict[str, history.History]
+    orders: int
+    notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def tiny(self) -> bool:
+        """Too little for anything but a mean per weekday?"""
+        return any(code == "little" for code, _ in self.notes)
+
+
+@dataclass(frozen=True)
+class ShopForecast:
+    """Everything that is stored of one version. Category and product rows are in the order of their ids."""
+
+    data: ShopData
+    total: dict[str, Trained]
+    category: dict[str, Trained]
+    category_ids: npt.NDArray[np.str_]
+    product: levels.ProductsTrained
+    product_ids: npt.NDArray[np.str_]
+    product_price: Array
+
+
+def read(lines: pl.DataFrame, *, as_of: date) -> ShopData:
+    """Histories of the whole shop up to `as_of` from `frames.ORDER_LINES`; same-day reversals netted.
+
+    A shop whose first sale is later than `as_of` (it opened today) is read as if it had sold on `as_of`. Raises
+    NotEnoughHistory below FEWEST_SALES orders with a sale.
+    """
+    lines = frames.net_same_day(lines)
+    sales = lines.filter(~pl.col("is_return"))
+    orders = sales["order_id"].n_unique()
+    if orders < FEWEST_SALES:
+        raise NotEnoughHistory(
+            f"A sales forecast needs at least {FEWEST_SALES} sales; this shop has {orders}. "
+            "Import past orders, or come back when more has been sold.",
+            found=orders,
+            needed=FEWEST_SALES,
+        )
+    if sales.filter(pl.col("day") <= as_of).is_empty():
+        lines = lines.with_columns(day=pl.lit(as_of, dtype=pl.Date))
+    total = dict(zip(TARGETS, history.from_lines(lines, until=as_of), strict=True))
+    data = ShopData(lines, as_of, total, orders)
+    data.notes += _notes(total["sales"], orders)
+    return data
+
+
+def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable[[float], None]) -> dict[str, Trial]:
+    """Replay the candidates for the whole shop. `asked`: learned models to try beside the simple ones.
+
+    Units are tried with the simple ones, with those that need seconds only, and with what serves revenue.
+    `step` is told the share that is done, 0…1.
+    """
+    simple = [m.name for m in SIMPLE]
+    names = [BASELINE, levels.FALLBACK] if data.tiny else [n for n in DAILY if n in simple or n in asked]
+    plan = backtest.plan(data.total["sales"].days)
+    names = levels.candidates(data.total["sales"], plan, names)
+    trials = {target: Trial(data.total[target], plan) for target in TARGETS}
+    for done, name in enumerate(names):
+        levels.try_daily(trials["sales"], [name], seed=seed)
+        step((done + 1) / (len(names) + 1))
+    light = [n for n in names if n in simple or n in ("seasonal_profile", "linear")]
+    also = {trials["sales"].best(), *(asked if len(asked) == 1 else ())} & set(names)
+    levels.try_daily(trials["units"], [n for n in names if n in light or n in also], seed=seed)
+    step(1.0)
+    return trials
+
+
+def assemble(
+    data: ShopData, trials: dict[str, Trial], names: dict[str, str], *, products: pl.DataFrame, seed: int
+) -> ShopForecast:
+    """Fit the named models for the whole shop, and categories and products below them.
+
+    `products`: `frames.PRODUCTS`; a product that never sold is forecast at 0, one that is not in the table has no
+    category.
+    """
+    total = {t: levels.finish(trials[t], names[t], seed=seed) for t in TARGETS}
+    category_ids, category = _categories(data, products, total, seed=seed)
+    ids = frames.IdMap.of(pl.concat([data.lines["product_id"], products["product_id"]])).external
+    _, units = history.panel(data.lines, "product_id", ids, until=data.as_of)
+    product = levels.train_products(units, trials["units"], names["units"], total["units"].mean[0])
+    return ShopForecast(data, total, category, category_ids, product, ids, _prices(data, products, ids))
+
+
+def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """What a file keeps: JSON values, arrays, scikit-learn estimators. `serving.Forecasts` reads it back."""
+    data = forecast.data
+    meta: dict[str, Any] = {
+        "as_of": data.as_of.isoformat(),
+        "models": {t: forecast.total[t].name for t in TARGETS},
+        "freedom": {},
+    }
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "category_ids": forecast.category_ids,
+        "product_ids": forecast.product_ids,
+        "product_units_mean": forecast.product.mean.astype(np.float32),
+        "product_price": forecast.product_price,
+        "product_edges": forecast.product.widths.edges,
+        "product_z": forecast.product.widths.z,
+        "product_sd": forecast.product.widths.sd,
+    }
+    estimators: dict[str, Any] = {}
+    for level, trained in (("total", forecast.total), ("category", forecast.category)):
+        for target, one in trained.items():
+            key = f"{level}_{target}"
+            arrays |= {f"{key}_mean": one.mean, f"{key}_noise": one.widths.noise}
+            arrays |= {f"{key}_level": one.widths.level, f"{key}_sums": one.widths.sums}
+            meta["freedom"][key] = one.widths.freedom
+            if hasattr(one.model, "estimator_"):
+                estimators[key] = one.model.estimator_
+                arrays[f"{key}_features"] = one.model.ahead(90).X  # type: ignore[attr-defined]
+            elif hasattr(one.model, "coefficients_"):
+                arrays[f"{key}_coefficients"] = one.model.coefficients_
+                arrays[f"{key}_features"] = one.model.ahead(90).X  # type: ignore[attr-defined]
+    return meta, arrays, estimators
+
+
+def _notes(total: history.History, orders: int) -> list[tuple[str, dict[str, Any]]]:
+    """Why the forecast deserves little confidence: codes and figures."""
+    notes: list[tuple[str, dict[str, Any]]] = []
+    sold = int(total.sold.sum())
+    if sold < ENOUGH_DAYS or orders < ENOUGH_ORDERS:
+        notes.append(("little", {"days": sold, "orders": orders}))
+    quiet = total.days - 1 - int(np.flatnonzero(total.sold)[-1])
+    if quiet >= QUIET_DAYS and total.closed_long[-1]:
+        last = total.origin - timedelta(days=quiet)
+        notes.append(("quiet", {"days": quiet, "since": last.isoformat()}))
+    return notes
+
+
+def _categories(
+    data: ShopData, products: pl.DataFrame, total: dict[str, Trained], *, seed: int
+) -> tuple[npt.NDArray[np.str_], dict[str, Trained]]:
+    """Categories by name. Products without one take part in the shares under "", which is not served."""
+    named = data.lines.join(products.select("product_id", "category"), on="product_id", how="left")
+    named = named.with_columns(pl.col("category").fill_null(""))
+    ids = frames.IdMap.of(named["category"]).external
+    if not any(ids):
+        return np.empty(0, dtype="<U1"), {}
+    out = {}
+    panels = dict(zip(TARGETS, history.panel(named, "category", ids, until=data.as_of), strict=True))
+    for target, shop in total.items():
+        by_cutoff = {fold.cutoff: fold.forecast[0] for fold in shop.trial.folds.get(shop.name, [])}
+        trial = Trial(panels[target], shop.trial.plan)
+        names = (BASELINE, levels.FALLBACK) if data.tiny else levels.CATEGORY
+        levels.try_daily(trial, names, seed=seed, shop=by_cutoff)
+        out[target] = levels.finish(trial, trial.best(), seed=seed, shop=shop.mean[0])
+    return ids, out
+
+
+def _prices(data: ShopData, products: pl.DataFrame, ids: npt.NDArray[np.str_]) -> Array:
+    """Revenue per unit sold in the last 182 days, else ever, else the list price, else 0: (products,)."""
+    recent = pl.col("day") > data.as_of - timedelta(days=182)
+    sold = data.lines.filter(~pl.col("is_return") & (pl.col("units") > 0) & (pl.col("day") <= data.as_of))
+    paid = sold.group_by("product_id").agg(
+        ever=pl.col("amount").sum() / pl.col("units").sum(),
+        lately=pl.col("amount").filter(recent).sum() / pl.col("units").filter(recent).sum(),
+    )
+    table = pl.DataFrame({"product_id": pl.Series(ids.tolist(), dtype=pl.String)})
+    table = table.join(paid, on="product_id", how="left", maintain_order="left")
+    listed = products.select("product_id", "price").unique("product_id", maintain_order=True)
+    table = table.join(listed, on="product_id", how="left", maintain_order="left")
+    price = pl.coalesce(pl.col("lately").fill_nan(None), pl.col("ever").fill_nan(None), pl.col("price"), pl.lit(0.0))
+    found: Array = table.select(price.cast(pl.Float64))["lately"].to_numpy()
+    return np.maximum(np.where(np.isfinite(found), found, 0.0), 0.0)
+
+
+def learned_names() -> list[str]:
+    """Names of the models that may be tried beside the simple ones."""
+    return ["seasonal_profile", *(m.name for m in LEARNED)]
