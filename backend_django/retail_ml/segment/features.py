@@ -117,6 +117,11 @@ def features(seen: Visits, as_of: date) -> pl.DataFrame:
         .filter(pl.col("visits") > 0)
         .sort("row")
     )
+    return _figures(found, as_of).collect()
+
+
+def _figures(found: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """`FEATURES` from the first and last day, orders, visits and money of each customer."""
     found = found.with_columns(
         recency_days=(pl.lit(as_of) - pl.col("last")).dt.total_days().cast(pl.Int32),
         tenure_days=(pl.lit(as_of) - pl.col("begun")).dt.total_days().cast(pl.Int32),
@@ -133,7 +138,6 @@ def features(seen: Visits, as_of: date) -> pl.DataFrame:
         )
         .with_columns(overdue=pl.when(pl.col("visits") > 1).then(pl.col("overdue")))
         .select([pl.col(name).cast(dtype) for name, dtype in FEATURES.items()])
-        .collect()
     )
 
 
