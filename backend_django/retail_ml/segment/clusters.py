@@ -25,7 +25,7 @@ def fit_centres(points: Array, k: int) -> Array:
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     score = starting_points(k).copy()
     score[:, 0] = 1 - score[:, 0]
