@@ -32,6 +32,8 @@ NEW_DAYS = 91
 YEAR_AGO_PSEUDO_DAYS = 30.0
 ORIGINS = 39
 """Weekly origins whose errors make the variance."""
+MOSTLY_THERE = 0.8
+"""Share of a past period's open days that an item must have been in stock for its error to count."""
 OWN_WEIGHT = 0.5
 """Weight of an item's own (log) variance beside the pooled law's."""
 MIN_RATIO = 1.02
@@ -276,6 +278,15 @@ class Errors:
     """Demand over forecast in the last 10 closed weeks, whole shop, within 0.7…1.4."""
 
 
+def _there(h: History, at: Ints, end: Ints) -> Floats:
+    """Share of the open days from each origin to `end` (N, K) on which a variant was there to be bought."""
+    if h.open_days.shape[0] == 1:
+        return np.ones(end.shape)
+    shop = h.shop_open[end] - h.shop_open[at]
+    own = h.open_between(np.broadcast_to(at, end.shape), end)
+    return np.divide(own, shop, out=np.ones(end.shape), where=shop > 0)
+
+
 def past_errors(h: History, protection: Ints, gamma: tuple[Floats, Floats]) -> Errors:
     """Errors of the forecast of `protection` days (whole, per variant) over up to 39 weekly origins."""
     count = len(h.start)
@@ -286,9 +297,12 @@ def past_errors(h: History, protection: Ints, gamma: tuple[Floats, Floats]) -> E
         return Errors(np.zeros(count), np.zeros(count), np.zeros(count, np.int64), 1.0)
     end = at[None, :] + protection[:, None]
     closed = (end <= h.days) & (h.start[:, None] < at)
+    end = np.minimum(end, h.days)
+    there = _there(h, at, end)
+    closed &= there >= MOSTLY_THERE
     closed &= np.cumsum(closed, axis=1) <= ORIGINS
-    forecast = daily_mean(h, at, protection, gamma) * protection[:, None]
-    actual = np.take_along_axis(h.units, np.minimum(end, h.days), 1) - h.units[:, at]
+    forecast = daily_mean(h, at, protection, gamma) * protection[:, None] * there
+    actual = np.take_along_axis(h.units, end, 1) - h.units[:, at]
     origins = closed.sum(axis=1)
     many = np.maximum(origins, 1)
     recent = closed & (np.cumsum(closed, axis=1) <= 10)

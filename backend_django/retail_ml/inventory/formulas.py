@@ -136,7 +136,7 @@ def nb_quantile(q: Numbers, r: Numbers, p: Numbers) -> Floats:
     >>> nb_quantile([0.25, 0.5, 0.95], 2.0, 0.5).tolist()
     [0.0, 1.0, 6.0]
     """
-    q_, r_, p_ = (np.ascontiguousarray(a) for a in np.broadcast_arrays(*(np.asarray(a, float) for a in (q, r, p))))
+    q_, r_, p_ = np.broadcast_arrays(*(np.asarray(a, float) for a in (q, r, p)))
     low = np.full(q_.shape, -1.0)  # P(D ≤ low) < q
     high = np.ceil(r_ * (1 - p_) / p_) + 1
     while (short := nb_above(high, r_, p_) > 1 - q_).any():

@@ -74,7 +74,8 @@ def _cover(v: Vitals, sells: Bools, empty: Bools) -> Floats:
     Of an item that is new nobody can say that there is too much.
     """
     daily = np.where(sells, v.daily, 1.0)
-    below = np.divide(np.maximum(v.position, 0), v.reorder_point, out=np.ones_like(daily), where=v.reorder_point > 0)
+    held = np.clip(v.position, 0, v.reorder_point)
+    below = np.divide(held, v.reorder_point, out=np.ones_like(daily), where=v.reorder_point > 0)
     excess_days = np.where(v.young, 0.0, np.maximum(v.position - v.upper, 0) / daily)
     cover = np.where(v.position < v.reorder_point, below, np.maximum(0.0, 1 - excess_days / 90))
     return np.where(empty, 0.0, np.where(sells, cover, np.where((v.on_hand > 0) & ~v.young, 0.0, 1.0)))

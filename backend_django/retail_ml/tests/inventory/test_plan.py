@@ -1,0 +1,222 @@
+"""Plan, live assessment, alerts and replay on small tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+
+from retail_ml.inventory import live, plan, replay
+from retail_ml.inventory.policy import Rules
+from retail_ml.tests.inventory.tables import AS_OF, demand, lines, products, stock
+
+RULES = Rules()
+IDS = [f"v{i:02}" for i in range(12)]
+
+
+@cache
+def sales() -> pl.DataFrame:
+    units = {v: demand(420, 0.2 + 0.3 * i, seed=i) for i, v in enumerate(IDS)}
+    units["v11"] = np.r_[demand(200, 3.0, seed=11), np.zeros(220, dtype=int)]  # no longer sells
+    return lines(units)
+
+
+@cache
+def made() -> plan.Plan:
+    return plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES)
+
+
+def assess(table: pl.DataFrame, arrays=None) -> pl.DataFrame:
+    arrays = made().arrays if arrays is None else arrays
+    ids = [p.removeprefix("p-") for p in table["product_id"].unique()]
+    return live.assess(
+        arrays, table, products(ids), as_of=AS_OF, today=AS_OF + timedelta(days=1), rules=RULES
+    ).frame.sort("variant_id")
+
+
+def one(variant: str = "v05", **columns) -> dict:
+    return assess(stock([variant], **columns)).to_dicts()[0]
+
+
+def test_levels_grow_with_demand_and_the_dead_have_none_to_speak_of():
+    arrays = made().arrays
+    assert np.corrcoef(arrays["daily"][:11], arrays["reorder_point"][:11])[0, 1] > 0.8
+    assert arrays["reorder_point"][11] < arrays["reorder_point"][9] / 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ({"on_hand": 0.0}, "OUT_OF_STOCK"),
+        ({"on_hand": -3.0}, "OUT_OF_STOCK"),
+        ({"on_hand": 8.0, "reserved": 8.0}, "OUT_OF_STOCK"),
+        ({"on_hand": 2.0, "on_order": 500.0, "lead_time_days": 30.0}, "STOCKOUT_BEFORE_DELIVERY"),
+        ({"on_hand": 20.0}, "REORDER_NOW"),
+        ({"on_hand": 9_000.0}, "OVERSTOCK"),
+    ],
+)
+def test_alert_codes(columns, code):
+    assert one(**columns)["code"] == code
+
+
+def test_between_the_levels_nothing_is_wrong():
+    row = one()
+    fine = one(on_hand=(row["reorder_point"] + row["order_up_to"]) / 2 + 8 * row["daily_demand"])
+    assert fine["code"] is None
+    assert fine["recommended_order_quantity"] == 0
+
+
+def test_soon_below_the_reorder_point():
+    row = one()
+    assert one(on_hand=row["reorder_point"] + 2)["code"] == "REORDER_SOON"
+
+
+def test_dead_stock_and_its_money():
+    row = one("v11", on_hand=10.0)
+    assert (row["code"], row["alert_type"], row["money_at_stake"]) == ("DEAD_STOCK", "slow_moving", 50.0)
+    assert row["health_score"] <= 45
+
+
+def test_drafts_and_orders_count_so_that_twice_adds_nothing():
+    row = one(on_hand=3.0)
+    quantity = row["recommended_order_quantity"]
+    assert quantity > 0
+    for column in ("drafted", "on_order"):
+        assert one(on_hand=3.0, **{column: quantity})["recommended_order_quantity"] == 0
+
+
+def test_drafts_do_not_move_the_stock_out_date_but_orders_do():
+    plain, drafted, ordered = (one(on_hand=30.0, **c) for c in ({}, {"drafted": 60.0}, {"on_order": 60.0}))
+    assert plain["estimated_stockout_date"] == drafted["estimated_stockout_date"]
+    assert ordered["estimated_stockout_date"] > plain["estimated_stockout_date"]
+
+
+def test_what_is_not_on_offer_is_never_ordered():
+    row = one(on_hand=0.0, active=False)
+    assert row["recommended_order_quantity"] == 0
+    assert row["code"] is None
+
+
+def test_faulty_tables_never_raise_and_never_give_nan():
+    odd = stock(
+        ["v00", "v01", "v02", "v03", "v04", "v05", "unknown"],
+        on_hand=[-5.0, 0.0, 1e9, 3.0, 3.0, 3.0, 7.0],
+        cost=[None, None, 0.0, 20.0, 5.0, 5.0, 5.0],
+        price=[None, 10.0, 10.0, 10.0, 0.0, 10.0, 10.0],
+        lead_time_days=[None, 0.0, -3.0, 4000.0, 7.0, 7.0, 7.0],
+        lead_time_sd=[None, 0.0, 1.0, 1.0, None, 2.0, 2.0],
+        pack_size=[1.0, 12.0, 1.0, 1.0, 6.0, 1.0, 1.0],
+        reserved=[0.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0],
+        supplier_id=None,
+        supplier=None,
+    )
+    ids = odd["variant_id"].to_list()
+    again = plan.make(sales(), odd, products(ids), as_of=AS_OF, rules=RULES)
+    for arrays in (made().arrays, again.arrays):
+        frame = assess(odd, arrays)
+        for name, dtype in frame.schema.items():
+            if dtype == pl.Float64:
+                assert frame[name].drop_nulls().is_finite().all(), name
+        assert (frame["recommended_order_quantity"] % frame["pack_size"] == 0).all()
+        assert frame["health_score"].is_between(0, 100).all()
+    unseen = assess(odd).filter(pl.col("variant_id") == "unknown").to_dicts()[0]
+    assert (unseen["in_model"], unseen["recommended_order_quantity"], unseen["code"]) == (False, 0, None)
+
+
+def test_sku_order_of_the_tables_does_not_matter():
+    shuffled = plan.make(
+        sales().sample(fraction=1, shuffle=True, seed=9),
+        stock(IDS).sample(fraction=1, shuffle=True, seed=9),
+        products(IDS).sample(fraction=1, shuffle=True, seed=8),
+        as_of=AS_OF,
+        rules=RULES,
+    )
+    for name, values in made().arrays.items():
+        assert np.array_equal(shuffled.arrays[name], values, equal_nan=values.dtype == float), name
+
+
+def test_a_forecast_of_products_moves_the_demand():
+    forecast = pl.DataFrame(
+        {"product_id": ["p-v05", "p-v11"], "units_7": [70.0, 7.0], "units_30": [300.0, 30.0], "daily": [10.0, 1.0]}
+    )
+    with_ = plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES, product_demand=forecast).arrays
+    own = made().arrays
+    assert with_["units_30"][5] == 300.0
+    assert with_["daily"][5] == pytest.approx((own["daily"][5] + 10) / 2)
+    assert np.array_equal(np.delete(with_["daily"], [5, 11]), np.delete(own["daily"], [5, 11]))
+    assert with_["from_forecast"].sum() == 2
+
+
+def test_spikes_are_seen_and_quiet_weeks_are_not():
+    daily = np.full(200, 1.0)
+    spiked = daily.copy()
+    spiked[-3:] = 40
+    units = {"calm": daily, "spiked": spiked}
+    found = plan.make(lines(units), stock(list(units)), products(list(units)), as_of=AS_OF, rules=RULES)
+    assert found.arrays["spike"].tolist() == [False, True]
+    row = assess(stock(["spiked"], on_hand=3_000.0), found.arrays).to_dicts()[0]
+    assert row["code"] in ("DEMAND_SPIKE", "OVERSTOCK")
+
+
+# --- replay ---------------------------------------------------------------------------------------
+
+
+def test_the_replay_adds_up():
+    found = plan.replayed(made(), RULES, seed=1)
+    assert found is not None
+    for side in (found, found["baseline"]):
+        assert side["total_cost"] == pytest.approx(
+            side["holding_cost"] + side["lost_margin"] + side["ordering_cost"], abs=0.02
+        )
+        assert 0 <= side["fill_rate"] <= 1
+    assert found["weeks"] == 26
+    assert found["until"] == AS_OF.isoformat()
+    assert found["fill_rate"] > 0.85
+    assert plan.replayed(made(), RULES, seed=1) == found
+
+
+def test_the_replay_does_not_see_what_comes_after_a_decision():
+    """Levels decided on a day are the same whether or not the rest of the history is there."""
+    p = made()
+    days = replay.window(p.history.days)
+    world, _ = replay._world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+    known = world.h.until(days.start)
+    cut = plan.make(
+        sales().filter(pl.col("day") < p.history.first_day + timedelta(days=days.start)),
+        stock(IDS),
+        products(IDS),
+        as_of=p.history.first_day + timedelta(days=days.start - 1),
+        rules=RULES,
+    )
+    here = replay._levels(world, known)
+    terms = world.terms
+    there = replay._levels(
+        replay.World(cut.history, world.daily, terms, p.pack, p.minimum, RULES, days, world.lead, world.stock),
+        cut.history,
+    )
+    assert np.array_equal(here[0], there[0])
+    assert np.array_equal(here[1], there[1])
+
+
+def test_a_shop_that_could_foresee_would_lose_nothing():
+    """The walk itself: levels above any demand serve every unit, levels of nothing only the first stock."""
+    p = made()
+    days = replay.window(p.history.days)
+    world, _ = replay._world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+    n = len(world.stock)
+    plenty = replay._simulate(world, lambda known: (np.full(n, 5e3), np.full(n, 6e3)))
+    nothing = replay._simulate(world, lambda known: (np.zeros(n), np.zeros(n)))
+    assert plenty["fill_rate"] == 1.0
+    assert plenty["lost_margin"] == 0
+    assert nothing["order_lines"] == 0
+    assert nothing["fill_rate"] < 0.2
+
+
+@pytest.mark.parametrize("days", [1, 40, 97])
+def test_no_replay_without_14_weeks(days):
+    units = {"v": np.ones(days)}
+    found = plan.make(lines(units), stock(["v"]), products(["v"]), as_of=AS_OF, rules=RULES)
+    assert plan.replayed(found, RULES, seed=1) is None
