@@ -33,8 +33,8 @@ SEED = 7
 DAYS = 730
 SOURCE = "demo"
 """The source under which the demo's customers are known."""
-LOOK_BACK = timedelta(days=31)
-"""So far before the last written day orders may still change: unpaid ones are cancelled after three weeks."""
+LOOK_BACK = timedelta(days=45)
+"""So far before the last written day orders may still change: unpaid ones are cancelled after a month."""
 BATCH = 20_000
 
 Progress = Callable[[float, str], None]

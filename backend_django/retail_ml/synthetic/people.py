@@ -54,18 +54,11 @@ def make_people(plan: Plan, calendar: Calendar) -> People:
     """
     clock = operational_time(calendar)
     growth = (1 + GROWTH) ** ((np.arange(len(clock)) - calendar.first) / 365)
-    wanted = plan.orders * (1 - GUEST_SHARE)
     base_end = calendar.first + plan.base_days
     inflow = np.cumsum(calendar.factor * growth)
-    rate = 0.0005 * plan.orders / plan.base_days * 365
-    for _ in range(8):  # the count is nearly proportional to the inflow: a few steps are enough
-        people = _draw(plan, calendar, inflow[:base_end] * rate, clock[:base_end])
-        found = int((people[4] >= calendar.first).sum())
-        if abs(found - wanted) <= max(2.0, 0.002 * wanted):
-            break
-        rate *= float(np.clip(wanted / max(found, 1), 0.2, 5.0))
+    rate = _inflow_rate(plan, calendar, inflow=inflow[:base_end], clock=clock[:base_end])
     end = calendar.first + calendar.n
-    lam, drop, born, customer, day, at = _draw(plan, calendar, inflow[:end] * rate, clock[:end])
+    lam, drop, born, customer, day, at = _draw(plan, calendar, inflow=inflow[:end] * rate, clock=clock[:end])
     expected = calendar.expected * growth
     expected[: calendar.first] = 0
     guest_rate = plan.orders * GUEST_SHARE / expected[calendar.first : base_end].sum()
@@ -84,14 +77,35 @@ def make_people(plan: Plan, calendar: Calendar) -> People:
     )
 
 
+def _inflow_rate(plan: Plan, calendar: Calendar, *, inflow: Floats, clock: Floats) -> float:
+    """New customers per unit of inflow with which the base days hold the wanted number of purchases.
+
+    The number grows with the rate, in steps: proportional guesses, kept inside what is known to be too few or too many.
+    """
+    wanted = plan.orders * (1 - GUEST_SHARE)
+    rate, low, high = plan.orders / plan.base_days / 4, 0.0, np.inf
+    best, nearest = rate, np.inf
+    for _ in range(16):
+        found = int((_draw(plan, calendar, inflow=inflow * rate, clock=clock)[4] >= calendar.first).sum())
+        if abs(found - wanted) < nearest:
+            best, nearest = rate, abs(found - wanted)
+        if nearest <= max(1.0, 0.002 * wanted):
+            break
+        low, high = (rate, high) if found < wanted else (low, rate)
+        rate *= float(np.clip(wanted / max(found, 1), 0.2, 5.0))
+        if not low < rate < high:
+            rate = float(np.sqrt(low * high)) if low else high / 2
+    return best
+
+
 def _draw(
-    plan: Plan, calendar: Calendar, inflow: Floats, clock: Floats
+    plan: Plan, calendar: Calendar, *, inflow: Floats, clock: Floats
 ) -> tuple[Floats, Floats, Floats, Ints, Ints, Floats]:
     """Rates, dropouts and births of the customers won, and all purchases up to the end of `clock`.
 
     Customer k is the same one whatever the inflow and the horizon: only the moment of its birth moves.
     """
-    born = _births(plan, inflow, clock, calendar)
+    born = _births(plan, calendar, inflow=inflow, clock=clock)
     n = len(born)
     rate = plan.stream("rates").gamma(RATE_SHAPE, 1 / RATE_SCALE, size=n)
     dropout = plan.stream("dropouts").beta(DROPOUT_A, DROPOUT_B, size=n)
@@ -112,7 +126,7 @@ def _draw(
     return rate, dropout, born, customer, np.searchsorted(clock, at, side="right").astype(np.int64), at
 
 
-def _births(plan: Plan, inflow: Floats, clock: Floats, calendar: Calendar) -> Floats:
+def _births(plan: Plan, calendar: Calendar, *, inflow: Floats, clock: Floats) -> Floats:
     """Operational times of the first purchases: a Poisson process with cumulated intensity `inflow`."""
     generator, parts, reached = plan.stream("births"), [], 0.0
     while reached < inflow[-1]:

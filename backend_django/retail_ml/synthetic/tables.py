@@ -26,7 +26,7 @@ CURRENCY = "EUR"
 MONEY = pl.Decimal(14, 2)
 UNIT_PRICE = pl.Decimal(12, 4)
 AT = pl.Datetime("us", "UTC")
-UNPAID_DAYS = 21
+UNPAID_DAYS = 30
 """An order that is not paid is pending for so many days, then cancelled."""
 
 SCHEMAS: dict[str, Schema] = {

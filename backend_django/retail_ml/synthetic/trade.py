@@ -22,8 +22,8 @@ RETURN_RATE = {"store": 0.036, "online": 0.095}
 """Chance that a line of that channel comes back (some categories more, some less)."""
 RETURN_FACTORS = {"VE": 1.3, "ZA": 1.4, "SA": 1.3, "PA": 1.2, "CO": 0.4, "BO": 0.6}
 CANCELLED_RATE = {"store": 0.004, "online": 0.03}
-UNPAID_RATE = 0.03
-"""Share of online orders that are never paid: they take no stock, and are cancelled after three weeks."""
+UNPAID_EVERY = 20
+"""One in so many online orders is never paid: it takes no stock, and is cancelled after a month."""
 COUPON_RATE, COUPON_PERCENT = 0.04, 10
 SHIPPING, FREE_SHIPPING = 495, 6_000
 """Cents that an online order pays for shipping, and the value from which on it pays none."""
@@ -70,6 +70,7 @@ class Trade:
         self.discounts = demand.discounts(plan, calendar, range_)
         self.generator = plan.stream("trade")
         self.books = Books()
+        self.online_orders = 0
         self.on_hand = np.zeros(len(range_.style_of), dtype=np.int64)
         units_a_day = plan.orders / plan.base_days * LINES_PER_ORDER
         self.supply = Supply(plan, calendar, range_, units_a_day=units_a_day, generator=self.generator)
@@ -145,7 +146,9 @@ class Trade:
         month = int(str(self.calendar.dates[day])[5:7])
         extra = demand.EXTRA_LINES_IN_SALES if month in (1, 7) else demand.EXTRA_LINES
         wish = demand.wishes(self.generator, self.range, who=who, weights=weights, extra=extra)
-        unpaid = who.online & (self.generator.random(len(who.customer)) < UNPAID_RATE)
+        number = self.online_orders + np.cumsum(who.online)
+        unpaid = who.online & (number % UNPAID_EVERY == 0)
+        self.online_orders = int(number[-1])
         before = self.on_hand.copy()
         served = self._serve(wish, weights, unpaid=unpaid, on_sale=self._live(day)[self.range.style_of])
         self.books.walked_out += len(who.customer) - len(np.unique(served.order))
