@@ -19,14 +19,14 @@ HERE = Path(__file__).resolve().parent
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ml_predictions.models import MLTrainingLog
+    from ml_predictions.models import MLModel, MLTrainingLog
 
 
 def use_the_projects_python() -> None:
     """Run again with the project's own Python when this one lacks the libraries, or say what to do."""
     own = HERE.parent / ".venv" / "bin" / "python"
     if own.exists() and Path(sys.prefix).resolve() != own.parent.parent.resolve():
-        os.execv(own, [str(own), str(HERE / Path(__file__).name), *sys.argv[1:]])  # noqa: S606  our own interpreter
+        os.execv(own, [str(own), str(HERE / Path(__file__).name), *sys.argv[1:]])
     sys.exit("The libraries are not installed. Run once, beside the README: make setup")
 
 
@@ -84,12 +84,17 @@ def show_data(console: Console) -> None:
 
 
 def figure(value: Any) -> str:
-    """A number as people read it."""
+    """A number as people read it: two decimals, none from 1,000 on."""
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1_000 else f"{value:,.2f}"
+
+
+def percent(value: float | None) -> str:
+    """A share as per cent."""
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def table(console: Console, title: str, columns: list[str], rows: list[list[Any]]) -> None:
@@ -106,26 +111,89 @@ def table(console: Console, title: str, columns: list[str], rows: list[list[Any]
 
 
 def show_training(console: Console, ended: dict[str, MLTrainingLog]) -> None:
-    """Per service: what was trained, what serves, and its out-of-sample figures beside the baseline's."""
+    """Per service: what was trained, what serves and why, and the test on days it had not seen."""
     from ml_predictions.messages import render
+    from ml_predictions.models import MLModel
 
+    tests = {
+        "sales_forecast": show_forecast_test,
+        "product_recommendation": show_recommendation_test,
+        "customer_segmentation": show_segmentation_test,
+        "inventory_optimization": show_inventory_test,
+    }
     for service, log in ended.items():
         if log.result is None:
             console.print(f"[red]{service} ({log.get_status_display()}): {render(log.error)}[/]")
             continue
-        result = log.result
-        metrics = result["metrics"]
-        base = metrics.get("baseline") or metrics.get("clv", {}).get("holdout", {}).get("baseline") or {}
-        base = base or metrics.get("replay", {}).get("baseline") or {}
-        flat = {**metrics, **(metrics.get("clv", {}).get("holdout") or {}), **(metrics.get("replay") or {})}
-        rows = [
-            [name, value, base.get(name)]
-            for name, value in flat.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        ]
-        title = f"{service}: {result['model_type']} trained, {result['served']['model_type']} serves"
-        table(console, title, ["out of sample", "model", f"baseline {base.get('name', '')}"], rows)
-        console.print(render(result["served"]["why"]) + "\n")
+        served = log.result["served"]
+        console.rule(
+            f"[bold]{service}[/]: {log.result['model_type']} trained, {served['model_type']} serves", align="left"
+        )
+        tests[service](console, MLModel.objects.get(pk=log.result["model_id"]))
+        console.print(render(served["why"]) + "\n")
+
+
+def show_forecast_test(console: Console, model: MLModel) -> None:
+    """Every candidate over the rolling origins, the naive baseline among them."""
+    receipt = model.receipt
+    rows = [
+        [c["name"], percent(c["wape"]), c["mase"], c["rmse"], percent(c["bias"]), c["r2"], c["r2_week"]]
+        for c in sorted(receipt.get("candidates", []), key=lambda c: c["wape"])
+    ]
+    tested = f"{receipt['origins']} origins, {receipt['horizon_days']} days ahead"
+    title = f"Out of sample: {tested}; the baseline is {receipt['baseline']}"
+    table(console, title, ["candidate", "WAPE", "MASE", "RMSE", "bias", "R² days", "R² weeks"], rows)
+    console.print(
+        f"Intervals: the 80 % one held {percent(receipt['coverage_80'])} of {receipt['coverage_days']} later days, "
+        f"the 95 % one {percent(receipt['coverage_95'])}."
+    )
+
+
+def show_recommendation_test(console: Console, model: MLModel) -> None:
+    """Hits among ten on later baskets, beside popularity, for each place where products are offered."""
+    rows = []
+    for place, surface in model.receipt.get("surfaces", {}).items():
+        if ours := surface.get("measured"):
+            base = surface["baseline"]
+            hits = [percent(ours["hit_rate_10"]), percent(base["hit_rate_10"])]
+            rows.append([place, surface["method"], *hits, ours["ndcg_10"], base["ndcg_10"], ours["cases"]])
+    columns = ["place", "serves", "hit rate @10", "popularity", "NDCG @10", "popularity", "cases"]
+    table(console, "Out of sample: later baskets", columns, rows)
+
+
+def show_segmentation_test(console: Console, model: MLModel) -> None:
+    """The lifetime value's hold-out beside the naive predictions, and how separate the groups are."""
+    metrics, holdout = model.metrics, model.metrics["clv"].get("holdout") or {}
+    rows = [
+        [name, m["revenue"]["mae"], m["revenue"]["rmse"], percent(m["revenue"]["bias"]), percent(m["top_decile_share"])]
+        for name, m in holdout.get("methods", {}).items()
+    ]
+    if rows:
+        title = f"Out of sample: revenue per customer in {holdout['days']} held-out days"
+        table(console, title, ["method", "MAE", "RMSE", "bias", "revenue of its top 10 %"], rows)
+    console.print(
+        f"Silhouette {figure(metrics['silhouette_score'])} over {metrics['n_customers']:,} customers; "
+        f"orders of guests, counted apart: {metrics['guests']['orders']:,}."
+    )
+
+
+def show_inventory_test(console: Console, model: MLModel) -> None:
+    """The policy replayed on the shop's own last weeks, beside the best rule of thumb."""
+    replay = model.metrics["replay"]
+    base = replay.get("baseline") or {}
+    labels = {
+        "fill_rate": "demand served from stock",
+        "average_inventory": "average stock at cost",
+        "holding_cost": "holding cost",
+        "lost_margin": "margin lost",
+        "ordering_cost": "ordering cost",
+        "total_cost": "total cost",
+    }
+    rows = [[label, replay.get(key), base.get(key)] for key, label in labels.items()]
+    title = f"Out of sample: {replay.get('weeks') or 0} weeks replayed, each decision with what was known that day"
+    table(
+        console, title, ["", "our policy", f"{base.get('name', 'baseline')}, {base.get('cover_days', '–')} days"], rows
+    )
 
 
 def show_forecast(console: Console) -> None:
@@ -184,7 +252,7 @@ def show_segments(console: Console) -> None:
         console,
         "Customers",
         ["segment", "customers", "spent", "mean days since last order", "expected in 12 months"],
-        [[str(named[g["segment"]]), g["n"], g["spent"], round(g["days"], 1), g["value"]] for g in groups],
+        [[str(named[g["segment"]]), g["n"], g["spent"], round(g["days"]), g["value"]] for g in groups],
     )
     if someone := rows.order_by("-total_spent").first():
         sentences = " ".join(render(m) for m in [*someone.explanation, *someone.advice])
@@ -198,11 +266,11 @@ def show_inventory(console: Console) -> None:
 
     service = InventoryOptimizationService()
     answer = service.reorder()
-    rows = [
-        [r["sku"], r["product_name"], r["current_stock"], r["reorder_point"], r["recommended_order_quantity"],
-         r["estimated_cost"], str(r["stockout_date_without_order"] or "–"), render(r["reason"])]
-        for r in answer["recommendations"][:10]
-    ]  # fmt: skip
+    rows = []
+    for r in answer["recommendations"][:10]:
+        units = [round(r[k]) for k in ("current_stock", "reorder_point", "recommended_order_quantity")]
+        sold_out = str(r["stockout_date_without_order"] or "–")
+        rows.append([r["sku"], r["product_name"], *units, r["estimated_cost"], sold_out, render(r["reason"])])
     columns = ["SKU", "product", "stock", "reorder at", "order", "cost", "sold out on", "why"]
     table(console, f"To reorder: {answer['total_recommendations']:,} in all", columns, rows)
     health = service.health()
