@@ -51,12 +51,19 @@ def metrics(forecast: ShopForecast) -> dict[str, Any]:
         "train_r2": rounded(learned.train_r2_) if learned else None,
         "quantity": _quantity(forecast.total["units"]),
         "low_confidence": bool(forecast.data.notes),
+        "sales_last_30_days": _last_month(forecast),
     }
     if learned:
         ranked = sorted(learned.importances_.items(), key=lambda item: -item[1])
         out["feature_importances"] = {name: round(value, 4) for name, value in ranked}
     out["reasons"] = _reasons(out, forecast.data, one)
     return out
+
+
+def _last_month(forecast: ShopForecast) -> float | None:
+    """Revenue of the 30 days up to the version's day; None for a shop younger than that."""
+    days = forecast.data.total["sales"].y.sum(axis=0)
+    return rounded(days[-30:].sum(), 2) if len(days) >= 30 else None
 
 
 def receipt(forecast: ShopForecast) -> dict[str, Any]:
@@ -111,6 +118,7 @@ def level_receipt(one: Trained) -> dict[str, Any]:
         "coverage_95": rounded(one.coverage.days[0.95]),
         "total_coverage_80": rounded(one.coverage.sums[0.80]),
         "total_coverage_95": rounded(one.coverage.sums[0.95]),
+        "compared_by": "rmse" if trial.sparse else "mae",
         "coverage_days": one.coverage.counted,
         "origins": len(folds),
         "horizon_days": trial.plan.horizon if folds else None,

@@ -1,0 +1,232 @@
+"""`models/`, `predictions/`, `inventory-alerts/`, `training-logs/`: lists, rows, and what one may do to them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from ml_predictions import artifacts
+from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction
+
+LISTS = ["models", "predictions", "inventory-alerts", "training-logs"]
+
+
+def queries(api: Any, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as found:
+        assert api.get(path).status_code == 200
+    return len(found)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_costs_the_same_for_one_row_and_for_forty(api: Any, make_model: Any, make_alert: Any, name: str):
+    def fill(first: int, last: int) -> None:
+        for i in range(first, last):
+            log = MLTrainingLog.objects.create(kind="sales_forecast", status="completed")
+            model = make_model(version=i, training_log=log)
+            Prediction.objects.create(model=model, service="sales_forecast", as_of=date(2026, 6, 29))
+            make_alert(i)
+
+    fill(1, 2)
+    one = queries(api, f"/api/ml/{name}/")
+    fill(2, 42)
+    assert queries(api, f"/api/ml/{name}/") == one
+    body = api.get(f"/api/ml/{name}/", {"page_size": 10, "page": 2}).json()
+    assert (body["count"], len(body["results"]), set(body)) == (41, 10, {"count", "next", "previous", "results"})
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_reading_writes_nothing(api: Any, make_model: Any, make_alert: Any, name: str):
+    model = make_model()
+    row = {
+        "models": model,
+        "predictions": Prediction.objects.create(model=model, service="sales_forecast", as_of=date(2026, 6, 29)),
+        "inventory-alerts": make_alert(),
+        "training-logs": MLTrainingLog.objects.create(kind="all", status="completed"),
+    }[name]
+    with CaptureQueriesContext(connection) as found:
+        for path in ("", f"{row.pk}/", "active/" if name == "models" else "?search=x&ordering=-id"):
+            assert api.get(f"/api/ml/{name}/{path}").status_code == 200
+    assert not [q["sql"] for q in found if not q["sql"].startswith("SELECT")]
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+
+def test_models_filtered_searched_ordered(api: Any, make_model: Any):
+    make_model(version=1, is_active=True)
+    make_model(version=2, model_type="linear", beats_baseline=False)
+    make_model("inventory_optimization", 1, is_active=True)
+
+    def ids(query: str) -> list[tuple[str, int]]:
+        return [(m["service"], m["version"]) for m in api.get(f"/api/ml/models/?{query}").json()["results"]]
+
+    assert ids("service=sales_forecast&is_active=true") == [("sales_forecast", 1)]
+    assert ids("beats_baseline=false") == [("sales_forecast", 2)]
+    assert ids("search=linear") == [("sales_forecast", 2)]
+    assert ids("ordering=version,service")[0] == ("inventory_optimization", 1)
+    active = api.get("/api/ml/models/active/").json()["models"]
+    assert [m["service"] for m in active] == ["inventory_optimization", "sales_forecast"]
+
+
+def test_one_model_with_the_evidence_and_its_sentences(api: Any, make_model: Any):
+    metrics = {"silhouette_score": None, "reasons": {"silhouette_score": {"code": "served_newest", "params": {}}}}
+    model = make_model(metrics=metrics, receipt={"folds": 4})
+    body = api.get(f"/api/ml/models/{model.pk}/").json()
+    assert body["metrics"]["reasons"]["silhouette_score"] == "It is the newest version."
+    assert (body["receipt"], body["as_of"]) == ({"folds": 4}, "2026-06-29")
+
+
+@pytest.fixture
+def filed(make_model: Any) -> Any:
+    """Versions of the inventory service with real files: it has no rows of its own to write."""
+
+    def make(version: int, **values: Any) -> MLModel:
+        saved = artifacts.save("inventory_optimization", artifacts.Content({}, {"a": np.arange(3)}))
+        return make_model(
+            "inventory_optimization", version, artifact=saved.name, artifact_sha256=saved.sha256, **values
+        )
+
+    return make
+
+
+def test_activate_rolls_back_and_forward_and_is_audited(api: Any, filed: Any, cast: Any):
+    old, new = filed(1), filed(2, is_active=True)
+    answer = api.post(f"/api/ml/models/{old.pk}/activate/")
+    assert (answer.status_code, answer.json()["is_active"], answer.json()["success"]) == (200, True, True)
+    assert list(MLModel.objects.filter(is_active=True)) == [old]
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id, entry.change_message) == (cast["ben"], str(old.pk), "activated")
+    assert api.post(f"/api/ml/models/{new.pk}/activate/").status_code == 200
+    assert list(MLModel.objects.filter(is_active=True)) == [new]
+
+
+def test_worse_than_the_baseline_only_on_purpose(api: Any, filed: Any):
+    good, bad = filed(1, is_active=True), filed(2, beats_baseline=False)
+    answer = api.post(f"/api/ml/models/{bad.pk}/activate/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "worse_than_baseline")
+    assert list(MLModel.objects.filter(is_active=True)) == [good]
+    assert api.post(f"/api/ml/models/{bad.pk}/activate/", {"accept_worse": True}).status_code == 200
+    assert list(MLModel.objects.filter(is_active=True)) == [bad]
+    assert "worse" in LogEntry.objects.get().change_message
+
+
+def test_a_damaged_file_is_refused_and_the_old_version_stays(api: Any, filed: Any, settings: Any):
+    good, bad = filed(1, is_active=True), filed(2)
+    (settings.ML_PREDICTIONS["ARTIFACT_ROOT"] / bad.artifact / "a.npy").write_bytes(b"changed")
+    answer = api.post(f"/api/ml/models/{bad.pk}/activate/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "artifact_refused")
+    assert list(MLModel.objects.filter(is_active=True)) == [good]
+
+
+# --- predictions ----------------------------------------------------------------------------------
+
+
+def test_the_list_of_predictions_leaves_the_days_out(api: Any, make_model: Any):
+    model = make_model()
+    row = Prediction.objects.create(
+        model=model, service="sales_forecast", as_of=date(2026, 6, 29), result={"predictions": [1]}
+    )
+    listed = api.get("/api/ml/predictions/", {"model": model.pk}).json()["results"]
+    assert [("result" in r, r["id"]) for r in listed] == [(False, row.pk)]
+    assert api.get(f"/api/ml/predictions/{row.pk}/").json()["result"] == {"predictions": [1]}
+    tomorrow = (timezone.now() + timedelta(days=1)).isoformat()
+    assert api.get("/api/ml/predictions/", {"created_from": tomorrow}).json()["count"] == 0
+
+
+# --- alerts ---------------------------------------------------------------------------------------
+
+
+def test_alerts_filtered_searched_ordered(api: Any, make_alert: Any):
+    make_alert(1, urgency_level=5)
+    make_alert(2, alert_type="overstock", category="Shoes")
+    make_alert(3, status="resolved")
+
+    def skus(query: str) -> list[str]:
+        return [a["sku"] for a in api.get(f"/api/ml/inventory-alerts/?{query}").json()["results"]]
+
+    assert skus("") == ["SKU-3", "SKU-2", "SKU-1"]
+    assert skus("status=active") == ["SKU-2", "SKU-1"]
+    assert skus("min_urgency=4") == ["SKU-1"]
+    assert skus("category=Shoes") == skus("alert_type=overstock") == skus("search=coat 2") == ["SKU-2"]
+    assert skus("ordering=sku") == ["SKU-1", "SKU-2", "SKU-3"]
+    assert skus("min_money=250") == ["SKU-3"]
+
+
+def test_alerts_counted(api: Any, make_alert: Any):
+    make_alert(1, urgency_level=5)
+    make_alert(2, alert_type="overstock")
+    make_alert(3, status="resolved")
+    body = api.get("/api/ml/inventory-alerts/summary/").json()
+    assert (body["total_active"], body["critical"], body["money_at_stake"]) == (2, 1, 300.0)
+    assert body["by_type"] == {"reorder_now": 1, "low_stock": 0, "overstock": 1, "slow_moving": 0, "high_demand": 0}
+    assert body["by_urgency"] == {"1": 0, "2": 0, "3": 1, "4": 0, "5": 1}
+
+
+def test_resolve_once(api: Any, make_alert: Any, cast: Any):
+    alert = make_alert()
+    body = api.post(f"/api/ml/inventory-alerts/{alert.pk}/resolve/", {"note": "ordered 12"}).json()
+    assert (body["status"], body["resolved_by"], body["resolved_how"], body["note"]) == (
+        "resolved", "ben@shop.test", "hand", "ordered 12",
+    )  # fmt: skip
+    assert body["reason"] == "It is the newest version."
+    assert LogEntry.objects.get().change_message == "resolved: ordered 12"
+    answer = api.post(f"/api/ml/inventory-alerts/{alert.pk}/resolve/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_resolved")
+    assert InventoryAlert.objects.get().note == "ordered 12"
+
+
+def test_a_note_that_is_too_long_is_refused(api: Any, make_alert: Any):
+    answer = api.post(f"/api/ml/inventory-alerts/{make_alert().pk}/resolve/", {"note": "x" * 501})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"]["note"]["allowed"] == {"longest": 500}
+
+
+# --- trainings ------------------------------------------------------------------------------------
+
+
+def test_trainings_and_other_kinds(api: Any):
+    MLTrainingLog.objects.create(
+        kind="sales_forecast", status="failed", error={"code": "x", "params": {}, "text": "T."}
+    )
+    other = MLTrainingLog.objects.create(kind="import_files", status="completed")
+    listed = api.get("/api/ml/training-logs/").json()["results"]
+    assert [(log["kind"], log["error"]) for log in listed] == [("sales_forecast", "T.")]
+    assert [r["id"] for r in api.get("/api/ml/training-logs/?kind=import_files").json()["results"]] == [other.pk]
+    assert api.get("/api/ml/training-logs/?status=completed").json()["count"] == 0
+    assert api.get(f"/api/ml/training-logs/{other.pk}/").status_code == 200
+
+
+def test_progress_with_the_steps_sentence(api: Any):
+    log = MLTrainingLog.objects.create(
+        kind="all", status="running", progress=41.5, step={"code": "training_cancelled", "params": {"who": "Max"}}
+    )
+    body = api.get(f"/api/ml/training-logs/{log.pk}/").json()
+    assert (body["progress"], body["step"], body["error"]) == (41.5, "Cancelled by Max.", None)
+
+
+def test_cancel_queued_running_and_over(api: Any):
+    queued = MLTrainingLog.objects.create(kind="sales_forecast")
+    assert api.post(f"/api/ml/training-logs/{queued.pk}/cancel/").json()["status"] == "cancelled"
+    running = MLTrainingLog.objects.create(kind="sales_forecast", status="running")
+    body = api.post(f"/api/ml/training-logs/{running.pk}/cancel/").json()
+    assert (body["status"], body["cancel_requested_by"]) == ("running", "ben@shop.test")
+    answer = api.post(f"/api/ml/training-logs/{queued.pk}/cancel/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_running")
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_records_cannot_be_written_directly(api: Any, name: str, method: str):
+    assert (
+        getattr(api, method)(f"/api/ml/{name}/1/", json.dumps({}), content_type="application/json").status_code == 405
+    )

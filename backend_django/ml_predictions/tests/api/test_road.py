@@ -1,0 +1,246 @@
+"""The whole road over one shop that is really trained: every asking call, its shape, its cost, its words."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from django.conf import settings as project
+from django.db import connection, transaction
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+
+from ml_predictions.models import SERVICES, CustomerSegment, MLModel, MLTrainingLog, Prediction
+
+QUICK = {"sales_forecast": {"model_type": "weekday_mean"}}
+
+
+@pytest.fixture(scope="module")
+def trained_shop(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[Path]:
+    """The small shop with its four services trained once for this file; undone at its end."""
+    from conftest import RecordingRun, fill_shop
+    from ml_predictions.services import get_service
+
+    folder: Path = tmp_path_factory.mktemp("models")
+    mine = {**project.ML_PREDICTIONS, "ARTIFACT_ROOT": folder, "LIVE": "no"}
+    with django_db_blocker.unblock(), override_settings(ML_PREDICTIONS=mine), transaction.atomic():
+        fill_shop(orders=150, products=12, customers=30, days=200)
+        for name in SERVICES:
+            log = MLTrainingLog.objects.create(kind=name, status="completed")
+            get_service(name).train(RecordingRun(log.pk), **QUICK.get(name, {}))
+        yield folder
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(autouse=True)
+def _files(settings: Any, trained_shop: Path) -> None:
+    """Each test finds the files of the trained shop."""
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": trained_shop}
+
+
+def asked(api: Any, path: str, *, most: int = 15, method: str = "get", body: Any = None) -> dict[str, Any]:
+    """The answer of a call: 200, finite, within `most` queries, reads without writing."""
+    with CaptureQueriesContext(connection) as found:
+        answer = getattr(api, method)(f"/api/ml/{path}", body)
+    assert answer.status_code == 200, answer.content
+    assert len(found) <= most, [q["sql"][:80] for q in found]
+    if method == "get":
+        assert all(q["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE")) for q in found)
+    text = answer.content.decode()
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert '"params"' not in text, "a message was not put into words"
+    parsed: dict[str, Any] = json.loads(text)
+    assert parsed["success"] is True
+    return parsed
+
+
+def a_product() -> str:
+    from ml_predictions.sources import get_source
+
+    return str(get_source().products()["product_id"][0])
+
+
+def test_predict_sales_is_kept_and_says_how_sure(api: Any, cast: Any):
+    body = asked(api, "predict-sales/", method="post", body={"days_ahead": 30})
+    assert set(body) == {
+        "success", "predictions", "summary", "model", "receipt", "execution_time_ms", "prediction_id",
+    }  # fmt: skip
+    assert len(body["predictions"]) == 30
+    assert body["predictions"][0]["date"] == "2026-06-30"
+    day = body["predictions"][5]
+    assert day["confidence_lower"] <= day["predicted_sales"] <= day["confidence_upper"]
+    total = body["summary"]
+    assert total["total_lower"] < total["total_predicted_sales"] < total["total_upper"]
+    assert math.isclose(total["avg_daily_sales"], total["total_predicted_sales"] / 30, abs_tol=0.01)
+    assert set(body["model"]) == {"id", "model_type", "trained_at", "as_of"}
+    row = Prediction.objects.get(pk=body["prediction_id"])
+    assert (row.requested_by, row.parameters["days_ahead"], row.model_id) == (
+        "ben@shop.test", 30, body["model"]["id"],
+    )  # fmt: skip
+    assert len(api.get(f"/api/ml/predictions/{row.pk}/").json()["result"]["predictions"]) == 30
+
+
+def test_a_wider_coverage_is_a_wider_interval(api: Any):
+    def width(coverage: float) -> float:
+        body = {"days_ahead": 7, "coverage": coverage}
+        total = asked(api, "predict-sales/", method="post", body=body)["summary"]
+        return float(total["total_upper"] - total["total_lower"])
+
+    assert width(0.5) < width(0.8) < width(0.99)
+
+
+def test_predict_for_a_category_and_a_product(api: Any):
+    for level, object_id in (("category", "Dresses"), ("product", a_product())):
+        body = {"days_ahead": 7, "level": level, "id": object_id}
+        assert len(asked(api, "predict-sales/", method="post", body=body)["predictions"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"level": "category"}, 400),
+        ({"level": "total", "id": "1"}, 400),
+        ({"level": "product", "id": "no such"}, 404),
+        ({"coverage": 1}, 400),
+        ({"days_ahead": 0}, 400),
+    ],
+)
+def test_what_cannot_be_predicted(api: Any, body: Any, status: int):
+    assert api.post("/api/ml/predict-sales/", body).status_code == status
+    assert not Prediction.objects.exists()
+
+
+@pytest.mark.parametrize("call", ["product-recommendations", "similar-products", "bought-together"])
+def test_recommendations_beside_a_product(api: Any, call: str):
+    product = a_product()
+    body = asked(api, f"{call}/{product}/?top_n=3")
+    assert body["source_product_id"] == product
+    assert len(body["recommendations"]) <= 3
+    for rank, item in enumerate(body["recommendations"], start=1):
+        assert item["rank"] == rank
+        assert 0 <= item["similarity_score"] <= 1
+        assert item["product_id"] != product
+        assert item["reason"]
+
+
+def test_the_hybrid_always_has_something_to_show(api: Any):
+    assert len(asked(api, f"product-recommendations/{a_product()}/")["recommendations"]) == 10
+
+
+@pytest.mark.parametrize("mode", ["all", "novel", "repeat"])
+def test_recommendations_for_a_customer(api: Any, mode: str):
+    customer = CustomerSegment.objects.first().customer_id
+    body = asked(api, f"customer-recommendations/{customer}/?mode={mode}")
+    assert body["customer_id"] == customer
+    assert all(item["reason"] for item in body["recommendations"])
+
+
+def test_a_customers_segment(api: Any):
+    row = CustomerSegment.objects.first()
+    body = asked(api, f"customer-segment/{row.customer_id}/")
+    assert (body["customer_id"], body["segment_type"]) == (row.customer_id, row.segment)
+    assert set(body["rfm_scores"]) == {"recency", "frequency", "monetary"}
+    assert all(isinstance(sentence, str) for sentence in (*body["recommendations"], *body["explanation"]))
+
+
+def test_inventory_analysis_pages_filters_and_sums_up(api: Any):
+    whole = asked(api, "inventory-analysis/")
+    assert whole["total_products_analyzed"] == 24
+    assert whole["count"] == len(whole["alerts"]) == whole["summary"]["total_alerts"] > 2
+    money = [alert["money_at_stake"] for alert in whole["alerts"]]
+    assert money == sorted(money, reverse=True)
+    second = asked(api, "inventory-analysis/?page=2&page_size=1")
+    assert second["alerts"] == [whole["alerts"][1]]
+    assert second["summary"] == whole["summary"]
+    kind = whole["alerts"][0]["alert_type"]
+    some = asked(api, f"inventory-analysis/?alert_type={kind}")
+    assert some["count"] == whole["summary"]["by_type"][kind]
+    assert {alert["alert_type"] for alert in some["alerts"]} == {kind}
+    sku = whole["alerts"][0]["sku"]
+    found = asked(api, f"inventory-analysis/?search={sku.lower()}")["alerts"]
+    assert [alert["sku"] for alert in found] == [sku]
+    names = [a["product_name"] for a in asked(api, "inventory-analysis/?ordering=product_name")["alerts"]]
+    assert names == sorted(names)
+    assert asked(api, "inventory-analysis/?min_urgency=5")["count"] == whole["summary"]["by_urgency"]["5"]
+
+
+def test_reorder_within_a_budget(api: Any):
+    whole = asked(api, "reorder-recommendations/")
+    assert whole["total_recommendations"] == len(whole["recommendations"]) > 0
+    half = whole["estimated_total_cost"] / 2
+    some = asked(api, f"reorder-recommendations/?budget={half}")
+    assert some["estimated_total_cost"] <= half
+    assert some["left_out"]["count"] > 0
+    assert api.get("/api/ml/reorder-recommendations/?budget=-1").status_code == 400
+    assert api.get("/api/ml/reorder-recommendations/?supplier=nobody").status_code == 404
+
+
+def test_inventory_health_adds_up(api: Any):
+    body = asked(api, "inventory-health/")
+    counts = body["metrics"]
+    parts = sum(counts[name] for name in ("low_stock", "overstock", "slow_moving", "optimal"))
+    assert parts == counts["total_products"] == 24
+    assert 0 <= body["health_score"] <= 100
+    assert set(body["components"]) == {"availability", "cover", "movement", "return", "data_quality"}
+
+
+def last_30_days() -> float:
+    """Revenue of the last 30 whole days, straight from the order lines."""
+    from ml_predictions.sources import get_source
+
+    until = get_source().data_until()
+    assert until is not None
+    lines = get_source().order_lines(since=until.as_of - timedelta(days=29))
+    return float(lines.filter(pl.col("day") <= until.as_of)["amount"].sum())
+
+
+def test_dashboard_is_one_screen_of_real_figures(api: Any):
+    asked(api, "predict-sales/", method="post", body={})
+    body = asked(api, "dashboard-summary/", most=15)
+    assert body["summary"]["total_active_models"] == 4
+    assert body["summary"]["total_predictions"] == body["summary"]["predictions_last_7days"] == 1
+    assert body["inventory"]["health_score"] == asked(api, "inventory-health/")["health_score"]
+    assert body["summary"]["active_inventory_alerts"] == asked(api, "inventory-analysis/")["summary"]["total_alerts"]
+    month = asked(api, "predict-sales/", method="post", body={"days_ahead": 30})["summary"]["total_predicted_sales"]
+    assert math.isclose(body["sales_forecast"]["next_30_days"], month, rel_tol=1e-3)
+    sales = body["sales_forecast"]
+    assert sales["trend"] in ("up", "stable", "down")
+    assert math.isclose(sales["change"], month / last_30_days() - 1, abs_tol=1e-3)
+    assert body["customers"]["total_segments"] > 1
+    assert body["recommendations"]["total_products"] == 12
+    health = body["business_health"]
+    assert health["left_out"] == []
+    assert sum(health["weights"].values()) == 100
+    weighted = sum(health["weights"][name] * value for name, value in health["components"].items()) / 100
+    assert math.isclose(health["score"], weighted, abs_tol=0.1)
+    assert (len(body["recent_models"]), len(body["recent_trainings"])) == (4, 4)
+    assert body["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("product-recommendations/987654321/", "unknown_id"),
+        ("similar-products/no-such/", "unknown_id"),
+        ("bought-together/987654321/", "unknown_id"),
+        ("customer-recommendations/987654321/", "unknown_id"),
+        ("customer-segment/987654321/", "unknown_customer"),
+    ],
+)
+def test_unknown_ids_are_404(api: Any, path: str, code: str):
+    answer = api.get(f"/api/ml/{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, code)
+
+
+def test_the_versions_show_their_evidence(api: Any):
+    for model in MLModel.objects.all():
+        body = api.get(f"/api/ml/models/{model.pk}/").json()
+        assert body["metrics"]
+        assert '"params"' not in json.dumps(body)
