@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from functools import cache
 
@@ -199,6 +200,33 @@ def test_the_replay_does_not_see_what_comes_after_a_decision():
     )
     assert np.array_equal(here[0], there[0])
     assert np.array_equal(here[1], there[1])
+
+
+def test_a_decision_is_given_the_days_before_it_and_no_more():
+    """What a policy sees on a day does not change with what is sold from that day on."""
+    p = made()
+    days = replay.window(p.history.days)
+    turn = days.scored + 70
+
+    def seen(after: float) -> list[tuple[int, float]]:
+        daily = np.diff(p.history.units, axis=1)
+        daily[:, turn:] *= after
+        units = np.concatenate([np.zeros((len(daily), 1)), np.cumsum(daily, axis=1)], axis=1)
+        h = dataclasses.replace(p.history, units=units)
+        world, _ = replay._world(h, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+        found = []
+
+        def decide(known):
+            found.append((known.days, round(float(known.units.sum()), 6)))
+            return replay._levels(world, known)
+
+        replay._simulate(world, decide)
+        return found
+
+    base, other = seen(1.0), seen(5.0)
+    assert [day for day, _ in base] == list(range(days.start, days.end, 7))
+    assert [x for x in base if x[0] <= turn] == [x for x in other if x[0] <= turn]
+    assert base[-1] != other[-1]
 
 
 def test_a_shop_that_could_foresee_would_lose_nothing():
