@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 from django.db import connection, models
@@ -48,7 +48,7 @@ def insert(model: type[models.Model], frame: pl.DataFrame) -> None:
                 copy.write(rows.write_csv(include_header=False))
             return
         marks = ", ".join(["%s"] * rows.width)
-        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(rows.iter_rows()))
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", cast(Any, rows.iter_rows()))
 
 
 def update(model: type[models.Model], frame: pl.DataFrame, *, add: bool = False) -> None:
@@ -60,7 +60,7 @@ def update(model: type[models.Model], frame: pl.DataFrame, *, add: bool = False)
     sets = ", ".join(f"{_name(c)} = {_name(c)} + %s" if add else f"{_name(c)} = %s" for c in names)
     with connection.cursor() as cursor:
         table = _name(model._meta.db_table)
-        cursor.executemany(f"UPDATE {table} SET {sets} WHERE {_name('id')} = %s", list(rows.iter_rows()))
+        cursor.executemany(f"UPDATE {table} SET {sets} WHERE {_name('id')} = %s", cast(Any, rows.iter_rows()))
 
 
 def table(model: type[models.Model]) -> str:

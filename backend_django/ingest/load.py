@@ -25,7 +25,7 @@ __all__ = [
     "Counts", "Written", "catalogue", "customers", "movements", "orders", "purchases", "returns", "suppliers",
 ]  # fmt: skip
 
-BATCH_ORDERS = 5_000
+BATCH_ORDERS = 2_000
 Progress = Callable[[int], None]
 """Called with the number of rows (orders, returns) that were just written."""
 

@@ -154,13 +154,15 @@ def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[st
     yield f"  shipping {r.shipping_rows:>15,}   into their orders"
     yield f"  returns {r.return_rows:>16,}   matched to their sales, as {r.return_pieces:,} rows"
     for group in r.left_out:
-        yield f"  left out {group.rows:>15,}   {group.reason}: {REASONS[group.reason]} ({money(group.cents)} {currency})"
+        why = f"{group.reason}: {REASONS[group.reason]}"
+        yield f"  left out {group.rows:>15,}   {why} ({money(group.cents)} {currency})"
         for example in group.examples:
             yield f"{'':27} · {example}"
     if r.repeats:
-        yield f"Lines that stand in their order more than once, wholly alike: {r.repeats:,}, kept (--repeats drop leaves them)"
+        yield f"Lines that their order holds more than once, wholly alike: {r.repeats:,}; kept (or: --repeats drop)"
     if r.return_units_left:
-        yield f"Of matched returns {r.return_units_left:,} units ({money(r.left_out_of_returns)}) found no sale: left out"
+        lost = money(r.left_out_of_returns)
+        yield f"Of these returns {r.return_units_left:,} units ({lost}) found no sale and are left out"
     if r.unknown_money_rows:
         yield f"Rows whose money cannot be read: {r.unknown_money_rows:,}; they are in no sum"
     yield ""

@@ -65,7 +65,7 @@ def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
             frames.append(_parsed(part, preset, options).with_columns(part=pl.lit(len(labels), pl.Int16)))
             labels.append(part.label)
             del part  # the cells as text are large, and the next file comes before the name is taken again
-    frame = pl.concat(frames).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    frame = pl.concat(frames, how="vertical_relaxed").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     frames.clear()
     if frame.is_empty():
         raise BadFile(f"{', '.join(labels)}: a header, but no rows")
@@ -123,7 +123,7 @@ def _parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFram
 def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series]) -> pl.DataFrame:
     """Add `detail`: which cell of the row is empty or cannot be read, and what stands in it."""
     raw = pl.DataFrame({f"raw_{name}": series for name, series in given.items()})
-    both = pl.concat([typed, raw], how="horizontal").with_row_index("at_row")
+    both = pl.concat([typed, raw], how="horizontal").with_row_index("row")
     held = {"unit_price": "exact_price"}
     bad: dict[str, pl.Expr] = {}
     for name in given:
@@ -148,18 +148,15 @@ def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series]) -> pl.Data
         if name in REQUIRED:
             faults.append(pl.when(cell.is_null()).then(pl.lit(f"{name} is empty")))
         faults.append(pl.when(test & cell.is_not_null()).then(pl.format('{} is "{}"', pl.lit(name), cell)))
-    found = cells.select("at_row", detail=pl.coalesce(faults))
-    rows = both.select("at_row", *typed.columns)
-    return rows.join(found, on="at_row", how="left", maintain_order="left").drop("at_row")
+    found = cells.select("row", detail=pl.coalesce(faults))
+    return typed.with_columns(beside(both, found, "detail"))
 
 
 def _complete(frame: pl.DataFrame, part: readers.Part) -> pl.DataFrame:
     """The same columns for every part, with the money of each row as the file has it and as it will be stored."""
-    optional: dict[str, pl.DataType | type[pl.DataType]] = {
-        **dict.fromkeys((*TEXTS, "customer_id", "email", "status", "currency"), pl.String),
-        **dict.fromkeys(("discount", "shipping", "tax"), parse.EXACT),
-    }
-    frame = frame.with_columns(pl.lit(None, dtype).alias(c) for c, dtype in optional.items() if c not in frame.columns)
+    optional = (*TEXTS, "customer_id", "email", "status", "currency", "discount", "shipping", "tax")
+    # A field without a column is all null, of the dtype that takes no room.
+    frame = frame.with_columns(pl.lit(None).alias(c) for c in optional if c not in frame.columns)
     if part.ragged:
         lost = pl.DataFrame(
             [(number, text) for number, text in part.ragged],
@@ -167,11 +164,15 @@ def _complete(frame: pl.DataFrame, part: readers.Part) -> pl.DataFrame:
             orient="row",
         )
         frame = pl.concat([frame, lost], how="diagonal").sort("line")
-    discount = pl.col("discount").fill_null(0).round(2, "half_to_even") * pl.col("units").sign()
+    discount = pl.col("discount").cast(parse.EXACT).fill_null(0).round(2, "half_to_even") * pl.col("units").sign()
     frame = frame.with_columns(
         unit_price=pl.col("exact_price").round(4, "half_to_even").cast(canonical.UNIT_PRICE, strict=False),
         customer_id=pl.coalesce("customer_id", "email"),
-        **{c: pl.col(c).round(2, "half_to_even").cast(canonical.MONEY) for c in ("shipping", "tax")},
+        **{
+            c: pl.col(c).round(2, "half_to_even").cast(canonical.MONEY)
+            for c in ("shipping", "tax")
+            if frame.schema[c] != pl.Null
+        },
     )
 
     def cents(price: str) -> pl.Expr:
@@ -179,7 +180,9 @@ def _complete(frame: pl.DataFrame, part: readers.Part) -> pl.DataFrame:
         return (exact * 100).cast(pl.Int64)
 
     frame = frame.with_columns(cents_in=cents("exact_price"), cents=cents("unit_price"))
-    frame = frame.with_columns(discount=pl.col("discount").fill_null(0).round(2, "half_to_even").cast(canonical.MONEY))
+    frame = frame.with_columns(
+        discount=pl.col("discount").cast(parse.EXACT).fill_null(0).round(2, "half_to_even").cast(canonical.MONEY)
+    )
     above = (pl.col("units") * pl.col("cents") < 0) & (pl.col("unit_price") >= 0)
     frame = frame.with_columns(
         detail=pl.coalesce("detail", pl.when(above).then(pl.lit("discount is more than the line"))),
@@ -202,7 +205,7 @@ def _with_copies(frame: pl.DataFrame) -> pl.DataFrame:
     alike = alike.select("row", nth=pl.int_range(pl.len(), dtype=pl.Int32).over("part", *SAME)).filter(
         pl.col("nth") > 0
     )
-    counted = frame.join(alike, on="row", how="left", maintain_order="left").with_columns(pl.col("nth").fill_null(0))
+    counted = frame.with_columns(beside(frame, alike, "nth").fill_null(0))
     readable = counted.filter(pl.col("reason").is_null())
     shared = readable.group_by("order_number").agg(n=pl.col("part").n_unique()).filter(pl.col("n") > 1)
     if shared.is_empty():
@@ -210,8 +213,12 @@ def _with_copies(frame: pl.DataFrame) -> pl.DataFrame:
     twice = readable.join(shared, on="order_number", how="semi").select("row", "nth", *SAME)
     first = twice.select(pl.struct("nth", *SAME).is_first_distinct()).to_series()
     rows = twice.filter(~first).select("row", copy=pl.lit("copy"))
-    joined = counted.join(rows, on="row", how="left", maintain_order="left")
-    return joined.with_columns(reason=pl.coalesce("reason", "copy")).drop("copy")
+    return counted.with_columns(reason=pl.coalesce("reason", beside(counted, rows, "copy")))
+
+
+def beside(frame: pl.DataFrame, some: pl.DataFrame, name: str) -> pl.Series:
+    """Column `name` of `some` in the order of `frame`, by `row`: a join that copies one column and not all."""
+    return frame.select("row").join(some, on="row", how="left", maintain_order="left")[name]
 
 
 def _classified(frame: pl.DataFrame, preset: Preset) -> pl.DataFrame:

@@ -9,10 +9,11 @@ import polars as pl
 
 from authentication.models import User
 from ingest import bulk, canonical, load, stored
+from ingest.assume import Assumptions, fill
 from ingest.counts import Counts
 from ingest.matching import match_returns
 from ingest.presets import Preset
-from ingest.rows import Options, Rows
+from ingest.rows import Options, Rows, beside
 from orders.models import OrderReturn
 from products.models import ProductVariant
 
@@ -46,9 +47,8 @@ class Result:
 def build(rows: Rows, preset: Preset, options: Options, *, source: str) -> Sales:
     """The canonical tables: orders from the sale rows, returns matched to their sales."""
     frame = rows.frame
-    sales = frame.filter(pl.col("kind") == "sale").with_columns(
-        line_of=pl.int_range(pl.len(), dtype=pl.Int64).over("order_number", "sku")
-    )
+    sales = frame.filter(pl.col("kind") == "sale").drop("part", "line", "cents_in", "reason", "detail", "kind")
+    sales = sales.with_columns(_line_of(sales))
     pieces, frame = _matched(frame, sales, source=source)
     orders = _orders(frame, sales, preset, options)
     partly = frame.filter(pl.col("kind") == "return").join(
@@ -67,17 +67,34 @@ def build(rows: Rows, preset: Preset, options: Options, *, source: str) -> Sales
     )
 
 
+def _line_of(sales: pl.DataFrame) -> pl.Series:
+    """Which of its order's lines of this SKU a row is: 0, 1, …; most are the only one."""
+    alike = sales.select("row", "order_number", "sku")
+    alike = alike.filter(alike.select("order_number", "sku").is_duplicated())
+    nth = alike.select("row", line_of=pl.int_range(pl.len(), dtype=pl.Int64).over("order_number", "sku"))
+    return beside(sales, nth, "line_of").fill_null(0)
+
+
 def _matched(frame: pl.DataFrame, sales: pl.DataFrame, *, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pieces of the returns with the sale each goes to, and the rows with the unmatched ones left out."""
     back = frame.filter(pl.col("kind") == "return")
-    before, taken = stored.sales_that_may_come_back(back, source=source, in_file=sales["order_number"].unique())
+    before, taken = stored.sales_that_may_come_back(back, source=source, in_file=_orders_of(sales)["order_number"])
     # The customer may stand on the first row of an order only, and not on its return at all.
-    buyers = pl.concat([sales.select("order_number", "customer_id"), before.select("order_number", "customer_id")])
-    buyers = buyers.drop_nulls().group_by("order_number", maintain_order=True).agg(known=pl.col("customer_id").first())
+    buyers = pl.concat([_orders_of(sales), before.select("order_number", "customer_id")])
+    buyers = buyers.drop_nulls().unique("order_number", keep="first", maintain_order=True)
+    buyers = buyers.rename({"customer_id": "known"})
     columns = ["row", "buyer", "sku", "order_number", "line_of", "units", "at"]
-    own = sales.join(back.select("sku").unique(), on="sku", how="semi", maintain_order="left")
-    own, before, back = (_with_buyer(table, buyers) for table in (own.rename({"placed_at": "at"}), before, back))
-    candidates = pl.concat([own.select(columns), before.select(columns)])
+    back = _with_buyer(back, buyers)
+    # Only what its buyer sent back an SKU of is looked at.
+    who = back.select(known=pl.coalesce("customer_id", "known")).drop_nulls().unique()
+    of_interest = pl.concat(
+        [buyers.join(who, on="known", how="semi").select("order_number"), back.select("order_number")]
+    ).unique()
+    own = sales.select("row", "customer_id", "sku", "order_number", "line_of", "units", at="placed_at")
+    own = own.join(back.select("sku").unique(), on="sku", how="semi", maintain_order="left")
+    own = own.join(of_interest, on="order_number", how="semi", maintain_order="left")
+    candidates = pl.concat([_with_buyer(table, buyers).select(columns) for table in (own, before)])
+    candidates = candidates.join(back.select("buyer", "sku").unique(), on=["buyer", "sku"], how="semi")
     candidates = candidates.join(taken, on=["order_number", "sku", "line_of"], how="left", maintain_order="left")
     candidates = candidates.with_columns(units=pl.col("units") - pl.col("taken").fill_null(0))
     pieces = match_returns(
@@ -88,20 +105,27 @@ def _matched(frame: pl.DataFrame, sales: pl.DataFrame, *, source: str) -> tuple[
     pieces = pieces.join(whole, on="sale_row", how="left", maintain_order="left").join(
         back.select("sku", "placed_at", return_row="row", return_number="order_number"), on="return_row", how="left"
     )
-    lost = back.join(pieces, left_on="row", right_on="return_row", how="anti").select("row", lost=pl.lit(value=True))
-    marked = frame.join(lost, on="row", how="left", maintain_order="left")
-    marked = marked.with_columns(
-        reason=pl.when("lost").then(pl.lit("return_unmatched")).otherwise(pl.col("reason")),
-        kind=pl.when(pl.col("lost").is_null()).then(pl.col("kind")),
-    ).drop("lost")
+    lost = back.join(pieces, left_on="row", right_on="return_row", how="anti")["row"]
+    is_lost = pl.col("row").is_in(lost.implode())
+    marked = frame.with_columns(
+        reason=pl.when(is_lost).then(pl.lit("return_unmatched")).otherwise(pl.col("reason")),
+        kind=pl.when(~is_lost).then(pl.col("kind")),
+    )
     return pieces.rename({"cents": "share"}), marked
+
+
+def _orders_of(sales: pl.DataFrame) -> pl.DataFrame:
+    """The distinct `order_number, customer_id`; rows of one order mostly follow each other, which saves most work."""
+    pair = sales.select("order_number", "customer_id")
+    fresh = pl.any_horizontal(pl.all().ne_missing(pl.all().shift())) | (pl.int_range(pl.len()) == 0)
+    return pair.filter(fresh).unique(maintain_order=True)
 
 
 def _with_buyer(table: pl.DataFrame, buyers: pl.DataFrame) -> pl.DataFrame:
     """Add `buyer`: the customer; a guest is nobody but the one who placed this order."""
     joined = table.join(buyers, on="order_number", how="left", maintain_order="left")
-    customer = pl.concat_str(pl.lit("customer "), pl.coalesce("customer_id", "known"))
-    return joined.with_columns(buyer=pl.coalesce(customer, pl.concat_str(pl.lit("order "), "order_number")))
+    customer = pl.concat_str(pl.lit("c "), pl.coalesce("customer_id", "known"))
+    return joined.with_columns(buyer=pl.coalesce(customer, pl.concat_str(pl.lit("o "), "order_number")))
 
 
 def _returns(pieces: pl.DataFrame) -> pl.DataFrame:
@@ -147,7 +171,9 @@ def _most_frequent(sales: pl.DataFrame, name: str) -> pl.DataFrame:
 
 def _catalogue(sales: pl.DataFrame) -> pl.DataFrame:
     """One row per SKU sold: its most frequent name, and the most frequent price of its last 90 days on sale."""
-    recent = sales.filter(pl.col("placed_at") > pl.col("placed_at").max().over("sku") - pl.duration(days=90))
+    last = sales.group_by("sku").agg(last=pl.col("placed_at").max())
+    recent = sales.select("sku", "placed_at", "unit_price").join(last, on="sku")
+    recent = recent.filter(pl.col("placed_at") > pl.col("last") - pl.duration(days=90))
     table = sales.group_by("sku").agg(*_given_first("product_code", "category"), created_at=pl.col("placed_at").min())
     table = table.join(_most_frequent(sales, "product_name"), on="sku", how="left")
     table = table.join(_most_frequent(recent, "unit_price"), on="sku", how="left").sort("sku")
@@ -159,7 +185,8 @@ def _catalogue(sales: pl.DataFrame) -> pl.DataFrame:
 
 
 def _customers(sales: pl.DataFrame) -> pl.DataFrame:
-    known = sales.filter(pl.col("customer_id").is_not_null()).sort("placed_at", "order_number", "row")
+    known = sales.select("customer_id", "country", "email", "placed_at", "order_number", "row")
+    known = known.filter(pl.col("customer_id").is_not_null()).sort("placed_at", "order_number", "row")
     return (
         known.group_by("customer_id")
         .agg(
@@ -184,6 +211,13 @@ def write(sales: Sales, *, source: str, progress: Callable[[str, int], None]) ->
     counts["returns"] = load.returns(sales.returns, progress=lambda rows: progress("returns", rows))
     charges = sales.orders.select(pl.col("shipping") + pl.col("tax")).to_series().sum() or 0
     return Result(counts, written.cents, int(charges * 100), _return_cents(sales.returns["reference"]))
+
+
+def assume(assumptions: Assumptions, sales: Sales) -> dict[str, Counts]:
+    """Fill in what the files do not say, where it is asked for and empty; see `ingest.assume`."""
+    at = sales.orders.select("order_number", at="placed_at")
+    lines = sales.lines.join(at, on="order_number").select("sku", "units", "unit_price", "at")
+    return fill(assumptions, sales.catalogue, lines)
 
 
 def _return_cents(references: pl.Series) -> int:

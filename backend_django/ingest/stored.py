@@ -26,8 +26,8 @@ def sales_that_may_come_back(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Stored sales of the buyers and SKUs of the returns `back`, and the units of them that came back before.
 
-    First table: `row` (negative, so that it is no row of the file), `customer_id, sku, order_number, line_of, units, at`,
-    without the orders that are in the file. Second: `order_number, sku, line_of, taken`, by returns that are not
+    First table: `row` (negative, so that it is no row of the file), `customer_id, sku, order_number, line_of, units,
+    at`, without the orders that are in the file. Second: `order_number, sku, line_of, taken`, by returns that are not
     in the file, for the file's own orders too.
     """
     found = _stored(back, source) if back.height else []

@@ -1,0 +1,201 @@
+"""`manage.py import_sales FILE… --preset …`: past orders from CSV, Parquet or XLSX into the shop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+# Polars' allocator keeps what it freed for a while; a million lines are read in steps whose leavings add up.
+# It looks at this when it is loaded, which is later: everything here imports it where it is used.
+os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+
+
+class Command(BaseCommand):
+    """Import past orders, and account for every row and cent."""
+
+    help = (
+        "Import past orders from CSV, Parquet or XLSX files. Running it again changes nothing. "
+        "Past orders move no stock. Everything that is left out is reported with its reason."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The options, each with its default."""
+        from ingest.presets import PRESETS
+
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        parser.add_argument("--preset", choices=sorted(PRESETS), default="generic", help="the files' layout")
+        parser.add_argument(
+            "--map", action="append", default=[], metavar="FIELD=COLUMN", help="which column is a field, such as "
+            "--map placed_at='Order date'; may be given several times",
+        )  # fmt: skip
+        parser.add_argument("--dry-run", action="store_true", help="read and report, write nothing")
+        parser.add_argument("--errors", type=Path, metavar="FILE", help="write every row left out to this CSV")
+        parser.add_argument("--time-zone", help="of times without a zone (default: the preset's, else the shop's)")
+        parser.add_argument("--currency", help="where the file has none (default: the preset's, else the shop's)")
+        parser.add_argument("--channel", help="where the file has none (default: the preset's)")
+        parser.add_argument("--decimal", choices=("auto", "point", "comma"), default="auto")
+        parser.add_argument("--date-order", choices=("auto", "dmy", "mdy"), default="auto")
+        parser.add_argument(
+            "--repeats", choices=("keep", "drop"), default="keep", help="rows that stand in their order more than once"
+        )
+        parser.add_argument("--source", help="the name under which customers' numbers are known (default: the preset)")
+        extra = parser.add_argument_group("what the files do not say; without the option the field stays empty")
+        extra.add_argument("--cost-share", type=Decimal, metavar="SHARE", help="cost = this share of the median price")
+        extra.add_argument("--supplier", metavar="NAME", help="one supplier for products without any")
+        extra.add_argument("--lead-time-days", type=float, default=14.0, help="of that supplier (default: 14)")
+        extra.add_argument("--lead-time-sd", type=float, default=4.0, help="its spread in days (default: 4)")
+        extra.add_argument(
+            "--category", choices=("none", "common-word"), default="none",
+            help="common-word: the word of the name that most products share",
+        )  # fmt: skip
+        extra.add_argument("--opening-stock-days", type=int, default=0, metavar="N", help="stock for N days of demand")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Read, report, write; errors of the files as one sentence."""
+        from retail_ml.errors import RetailMLError
+
+        try:
+            self._run(options)
+        except RetailMLError as error:
+            raise CommandError(error.message) from error
+
+    def _run(self, options: dict[str, Any]) -> None:
+        from ingest import report, sales
+        from ingest.presets import PRESETS
+        from ingest.rows import read_rows
+
+        preset = PRESETS[options["preset"]]
+        how = _reading(preset, options)
+        assumed = _assumptions(options)
+        errors = options["errors"]
+        if errors and not errors.parent.is_dir():
+            raise CommandError(f"--errors: the folder {errors.parent} does not exist")
+        source = options["source"] or preset.name
+        self._settings(how, assumed, source)
+        rows = read_rows(options["files"], preset, how)
+        built = sales.build(rows, preset, how, source=source)
+        result = None
+        if not options["dry_run"]:
+            result = _with_progress(built, source)
+        account = report.reconcile(rows, built, result)
+        self.stdout.write("")
+        for sentence in report.sentences(account, currency=how.currency, dry_run=options["dry_run"]):
+            self.stdout.write(sentence)
+        if errors:
+            kept = report.write_errors(errors, built.rows, rows.parts)
+            self.stdout.write(f"{kept:,} rows left out are in {errors}")
+        if result:
+            self._written(result, sales.assume(assumed, built))
+        else:
+            self.stdout.write("Dry run: nothing was written.")
+        if not account.balanced:
+            raise CommandError("the reconciliation does not balance; please report this with the figures above")
+
+    def _settings(self, how: Any, assumed: Any, source: str) -> None:
+        self.stdout.write(f"Time zone {how.time_zone}, currency {how.currency}, customers' numbers of {source}")
+        shop = settings.ML_PREDICTIONS["CURRENCY"]
+        if shop and how.currency != shop:
+            self.stdout.write(
+                self.style.WARNING(
+                    f"The shop's currency is {shop}: orders in {how.currency} are left out of every analysis. "
+                    f"Set CURRENCY={how.currency} where the shop runs."
+                )
+            )
+        if how.time_zone != settings.TIME_ZONE:
+            self.stdout.write(
+                f"The shop's own days are those of {settings.TIME_ZONE}; set TIME_ZONE={how.time_zone} to count "
+                "days as these files do."
+            )
+        self.stdout.write("What the files do not say:")
+        for sentence in assumed.sentences():
+            self.stdout.write(f"  {sentence}")
+
+    def _written(self, result: Any, filled: dict[str, Any]) -> None:
+        self.stdout.write("")
+        for name, counts in (result.counts | filled).items():
+            kept = f", {counts.kept:,} kept as they were" if counts.kept else ""
+            same = f"{counts.created:>9,} new {counts.unchanged:>9,} unchanged {counts.updated:>9,} changed"
+            self.stdout.write(f"{name:10} {same}{kept}")
+
+
+def _reading(preset: Any, options: dict[str, Any]) -> Any:
+    from ingest.rows import Options
+
+    zone = options["time_zone"] or preset.time_zone or settings.TIME_ZONE
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise CommandError(f"--time-zone {zone} is not known; give one such as Europe/Madrid") from error
+    currency = (options["currency"] or preset.currency or settings.ML_PREDICTIONS["CURRENCY"] or "EUR").upper()
+    if len(currency) != 3 or not currency.isalpha():
+        raise CommandError(f"--currency {currency} is no currency; give three letters such as EUR")
+    return Options(
+        time_zone=zone,
+        currency=currency,
+        channel=options["channel"] or preset.channel,
+        columns=_mapping(options["map"]),
+        decimal=options["decimal"],
+        date_order=options["date_order"],
+        repeats=options["repeats"],
+    )
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    """Field → column from `field=column`; the two may also stand the other way round."""
+    from ingest.presets.base import FIELDS
+
+    chosen = {}
+    for pair in pairs:
+        left, sign, right = pair.partition("=")
+        if left not in FIELDS and right in FIELDS:
+            left, right = right, left
+        if not sign or not right or left not in FIELDS:
+            raise CommandError(f"--map {pair}: give FIELD=COLUMN; the fields are {', '.join(FIELDS)}")
+        chosen[left] = right
+    return chosen
+
+
+def _assumptions(options: dict[str, Any]) -> Any:
+    from ingest.assume import Assumptions
+
+    share = options["cost_share"]
+    if share is not None and not 0 < share <= 1:
+        raise CommandError(f"--cost-share {share}: give a share of the price above 0 and up to 1, such as 0.5")
+    for name in ("opening_stock_days", "lead_time_days", "lead_time_sd"):
+        if options[name] < 0:
+            raise CommandError(f"--{name.replace('_', '-')} {options[name]}: give 0 or more")
+    return Assumptions(
+        cost_share=share,
+        supplier=options["supplier"],
+        lead_time_days=options["lead_time_days"],
+        lead_time_sd=options["lead_time_sd"],
+        category=options["category"],
+        opening_stock_days=options["opening_stock_days"],
+    )
+
+
+def _with_progress(built: Any, source: str) -> Any:
+    """Write, with a bar on the terminal; silent where there is none."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ingest import sales
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        sizes = {
+            "products": built.catalogue.height,
+            "customers": built.customers.height,
+            "orders": built.orders.height,
+            "returns": built.returns.height,
+        }
+        tasks = {name: bar.add_task(f"Writing {name}", total=size) for name, size in sizes.items()}
+        return sales.write(built, source=source, progress=lambda name, rows: bar.advance(tasks[name], rows))
