@@ -15,6 +15,10 @@ TEXTS: dict[str, Any] = {
         "{model} has the smallest error of {candidates} candidates over {folds} origins: {wape} % of sales, the naive "
         "baseline {baseline} %."
     ),
+    "forecast.best_sparse": _(
+        "Most days have no sale, so candidates are compared by the root mean squared error of a day over {folds} "
+        "origins: {model} has {rmse}, the naive baseline {baseline_rmse}."
+    ),
     "forecast.none_beats": _(
         "No candidate is better than the naive baseline ({wape} % of sales over {folds} origins): the baseline serves."
     ),

@@ -210,6 +210,9 @@ def _why_best(name: str, data: shop.ShopData, trial: Trial) -> dict[str, Any]:
     figures = _figures(name, trial)
     if name == BASELINE:
         return message("forecast.none_beats", wape=figures["wape"], folds=figures["folds"])
+    if trial.sparse:
+        errors = {key: round(trial.scores[n].rmse, 2) for key, n in (("rmse", name), ("baseline_rmse", BASELINE))}
+        return message("forecast.best_sparse", model=name, folds=figures["folds"], **errors)
     return message("forecast.best", **figures, candidates=len(trial.scores))
 
 

@@ -72,13 +72,13 @@ def rolling_origins(history: History, cutoffs: tuple[int, ...]) -> Iterator[tupl
         yield history.until(cutoff), history.y[:, cutoff : cutoff + LONG].copy()
 
 
-def replay(history: History, plan_: Plan, make: Callable[[History, int], Forecaster]) -> list[Fold]:
-    """Fit and forecast at every origin of the plan. `make` gives a new model for (past, number of the fold)."""
+def replay(history: History, plan_: Plan, make: Callable[[History], Forecaster]) -> list[Fold]:
+    """Fit and forecast at every origin of the plan. `make` gives a new model for a past."""
     folds = []
-    for number, (past, actual) in enumerate(rolling_origins(history, plan_.cutoffs)):
+    for past, actual in rolling_origins(history, plan_.cutoffs):
         counted = ~history.closed_long[past.days : past.days + actual.shape[1]]
         if counted[: plan_.horizon].sum() < plan_.horizon // 3:
             continue
-        forecast = make(past, number).fit(past).predict(actual.shape[1])
+        forecast = make(past).fit(past).predict(actual.shape[1])
         folds.append(Fold(past.days, past.origin, forecast, actual, counted))
     return folds

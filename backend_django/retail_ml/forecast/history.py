@@ -13,6 +13,7 @@ import polars as pl
 
 from retail_ml import frames
 from retail_ml.forecast import calendar
+from retail_ml.forecast.calendar import BoolArray, Calendar
 
 Array = npt.NDArray[np.float64]
 
@@ -30,7 +31,7 @@ class History:
 
     start: date
     y: Array
-    sold: calendar.BoolArray
+    sold: BoolArray
 
     @property
     def days(self) -> int:
@@ -51,17 +52,17 @@ class History:
         return History(self.start, self.y.sum(axis=0, keepdims=True), self.sold)
 
     @cached_property
-    def calendar(self) -> calendar.Calendar:
+    def calendar(self) -> Calendar:
         """When the shop is closed, as far as these days show it."""
         return calendar.learn(self.start, self.sold)
 
     @cached_property
-    def closed_long(self) -> calendar.BoolArray:
+    def closed_long(self) -> BoolArray:
         """Days inside a long closure of the whole shop, shape (days,)."""
         return calendar.closures(self.start, self.sold, self.calendar)
 
     @cached_property
-    def usable(self) -> calendar.BoolArray:
+    def usable(self) -> BoolArray:
         """Days that say something about demand: open, and not silent in a shop that sells every day. (days,)"""
         mask = self.calendar.is_open(self.start, self.days) & ~self.closed_long
         if calendar.sold_share(self.sold, mask) >= calendar.DENSE:
@@ -77,7 +78,18 @@ class History:
         """How many open days there are in so many ordinary days; at least 1."""
         return max(1, round(days * self.open_per_week / 7))
 
-    def open_ahead(self, horizon: int) -> calendar.BoolArray:
+    def enough_days(self, days: int, *, sale_days: int = 20) -> int:
+        """`days`, or as many as are needed to look back on `sale_days` days with a sale, or all there are.
+
+        >>> sparse = np.arange(200) % 10 == 0
+        >>> History(date(2026, 1, 1), sparse[None, :] * 1.0, sparse).enough_days(56, sale_days=10)
+        100
+        """
+        back = np.cumsum((self.sold & self.usable)[::-1])
+        reached = int(np.searchsorted(back, sale_days)) + 1
+        return min(max(days, reached), self.days)
+
+    def open_ahead(self, horizon: int) -> BoolArray:
         """Is the shop open on each of the next `horizon` days? Shape (horizon,)."""
         return self.calendar.is_open(self.origin + timedelta(days=1), horizon)
 
@@ -90,7 +102,7 @@ class History:
         return winsorise(self.y, self.usable)
 
 
-def winsorise(y: Array, usable: calendar.BoolArray) -> Array:
+def winsorise(y: Array, usable: BoolArray) -> Array:
     """Cut every series (series, days) to [0, cap]; the cap is learned on its positive usable days.
 
     >>> y = np.array([[10.0, 12.0, -3.0, 9.0, 11.0, 1000.0]])

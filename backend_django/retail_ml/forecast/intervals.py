@@ -7,12 +7,12 @@ so adding daily bounds would be too wide, and adding variances too narrow.
 
 A ratio has mean 1 and is never negative: its quantiles are those of a gamma distribution with the variance found.
 Few folds make that variance uncertain: it is shrunk towards a prior (sd .10 for the level) with the weight of two
-folds, and widened by Student's t and 1 + 1/n. Beyond the tested horizon the sd grows with the root of the horizon.
+folds, and widened by Student's t (the mean of 1 is given, so only the variance is uncertain). Beyond the tested horizon the sd grows with the root of the horizon.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -62,8 +62,11 @@ class RatioIntervals:
 
     @classmethod
     def from_spread(cls, history: History, expected: Array) -> Self:
-        """Where no back-test is possible: the spread of the last 8 weeks around `expected` (series, days)."""
-        last = np.flatnonzero(history.usable)[-history.in_open_days(56) :]
+        """For little data: the spread of the last 8 weeks around `expected` (series, days).
+
+        Where sales are rare, of as many days as hold 20 with a sale.
+        """
+        last = np.flatnonzero(history.usable)[-history.in_open_days(history.enough_days(56)) :]
         noise, mean = [], expected[:, last]
         for y, f in zip(history.capped[:, last], mean, strict=True):
             centre = f.mean()
@@ -109,12 +112,12 @@ class RatioIntervals:
         return np.array([np.interp(at, x, row) for row in nodes])
 
     def _quantile(self, variance: Array, p: float) -> Array:
-        widened = variance * (1 + 1 / self.freedom) * (stdtrit(self.freedom, p) / ndtri(p)) ** 2
+        widened = variance * (stdtrit(self.freedom, p) / ndtri(p)) ** 2
         return gamma_quantile(widened, p)
 
     def _day_quantiles(self, series: int, variance: float, tails: list[float]) -> Array:
         student = self.freedom / (self.freedom - 2) if self.freedom > 2.5 else 5.0
-        nodes = gamma_quantile(np.full(len(NODES), variance * (1 + 1 / self.freedom) * student), NODES)
+        nodes = gamma_quantile(np.full(len(NODES), variance * student), NODES)
         return np.quantile(np.outer(nodes, self.noise[series]), tails)
 
 
@@ -141,11 +144,19 @@ class Coverage:
     counted: int
 
 
-def nested_coverage(folds: Sequence[Fold], *, horizon: int, step: int, coverages: Sequence[float]) -> Coverage:
+def nested_coverage(
+    folds: Sequence[Fold],
+    *,
+    horizon: int,
+    step: int,
+    coverages: Sequence[float],
+    widths_at: Callable[[Fold], RatioIntervals] | None = None,
+) -> Coverage:
     """Coverage measured on folds that were not used for calibrating.
 
     The width for fold k comes from earlier folds only, as far as they were known at its origin; folds with fewer
-    than FEWEST_TO_MEASURE such are not counted. Days count where something was forecast or sold.
+    than FEWEST_TO_MEASURE such are not counted. `widths_at` gives the widths instead, from a fold's own past.
+    Days count where something was forecast or sold.
     """
     inside: dict[float, list[Array]] = {c: [] for c in coverages}
     whole: dict[float, list[Array]] = {c: [] for c in coverages}
@@ -153,9 +164,9 @@ def nested_coverage(folds: Sequence[Fold], *, horizon: int, step: int, coverages
     for fold in folds:
         earlier = [f.known_at(fold.cutoff) for f in folds if f.cutoff + horizon <= fold.cutoff]
         counts = fold.counted[:horizon] & ((fold.forecast > 0) | (fold.actual > 0))[:, :horizon]
-        if len(earlier) < FEWEST_TO_MEASURE or not counts.any():
+        if (len(earlier) < FEWEST_TO_MEASURE and widths_at is None) or not counts.any():
             continue
-        widths = RatioIntervals.calibrate(earlier, horizon=horizon, step=step)
+        widths = widths_at(fold) if widths_at else RatioIntervals.calibrate(earlier, horizon=horizon, step=step)
         mean, actual = fold.forecast[:, :horizon], fold.actual[:, :horizon]
         for coverage in coverages:
             lower, upper = widths.daily(mean, coverage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,13 @@ class Trial:
     plan: Plan
     folds: dict[str, list[Fold]] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
+    tiny: bool = False
+    """Too little data for errors of folds to give the widths: the spread of the days seen gives them."""
+
+    @property
+    def sparse(self) -> bool:
+        """Has the shop most of its open days without a sale? Then candidates are compared by squared errors."""
+        return float(self.history.sold[self.history.usable].mean()) < SPARSE
 
     def best(self, among: Sequence[str] | None = None) -> str:
         """The name that serves (see `selection.choose`); the fallback where nothing could be tried."""
@@ -105,15 +113,13 @@ def candidates(history: History, plan: Plan, names: Sequence[str]) -> list[str]:
 
 def try_daily(trial: Trial, names: Sequence[str], *, seed: int, shop: Mapping[int, Array] | None = None) -> Trial:
     """Add `names` to a trial: replay and score each. `shop` has the whole shop's forecast by cutoff, for shares."""
-    mask = trial.history.usable
-    sparse = float(trial.history.sold[mask].mean()) < SPARSE
     for name in names:
         if name in trial.folds or not trial.plan.cutoffs:
             continue
-        folds = replay(trial.history, trial.plan, lambda past, _, name=name: _make(name, past, seed=seed, shop=shop))
+        folds = replay(trial.history, trial.plan, partial(_make, name, seed=seed, shop=shop))
         if folds:
             trial.folds[name] = folds
-            trial.scores[name] = score(name, folds, trial.history, horizon=trial.plan.horizon, sparse=sparse)
+            trial.scores[name] = score(name, folds, trial.history, horizon=trial.plan.horizon, sparse=trial.sparse)
     return trial
 
 
@@ -123,13 +129,16 @@ def finish(trial: Trial, name: str, *, seed: int, shop: Array | None = None) -> 
     model = _make(name, trial.history, seed=seed, shop=by_cutoff).fit(trial.history)
     mean = model.predict(AHEAD)
     folds = trial.folds.get(name, [])
-    coverage = nested_coverage(folds, horizon=trial.plan.horizon, step=trial.plan.step, coverages=COVERAGES)
-    if len(folds) >= 2:
-        widths = RatioIntervals.calibrate(folds, horizon=trial.plan.horizon, step=trial.plan.step)
+    horizon, step = trial.plan.horizon, trial.plan.step
+    if trial.tiny or len(folds) < 2:
+        coverage = nested_coverage(
+            folds, horizon=horizon, step=step, coverages=COVERAGES,
+            widths_at=lambda fold: _spread(trial.history.until(fold.cutoff)),
+        )  # fmt: skip
+        widths = _spread(trial.history)
     else:
-        weekday = (trial.history.start.weekday() + np.arange(trial.history.days)) % 7
-        steady = WeekdayMean().fit(trial.history)
-        widths = RatioIntervals.from_spread(trial.history, steady.level_[:, None] * steady.factors_[:, weekday])
+        coverage = nested_coverage(folds, horizon=horizon, step=step, coverages=COVERAGES)
+        widths = RatioIntervals.calibrate(folds, horizon=horizon, step=step)
     return Trained(name, model, mean, widths, trial, coverage)
 
 
@@ -153,6 +162,11 @@ def train_products(history: History, trial: Trial, shop_name: str, shop: Array) 
     return ProductsTrained(name, mean, VolumeBins.calibrate(folds, history), errors, coverage, len(folds))
 
 
+def _spread(history: History) -> RatioIntervals:
+    """Widths from the days seen alone."""
+    return RatioIntervals.from_spread(history, WeekdayMean().fit(history).expected())
+
+
 def _make(name: str, past: History, *, seed: int, shop: Mapping[int, Array] | None) -> Forecaster:
     """A new model; where it may not be fitted yet, the fallback stands in for it."""
     if name == ShareOfShop.name:
@@ -168,7 +182,7 @@ def _panel_model(name: str, shop: Array) -> Forecaster:
 
 
 def _replay_panel(history: History, plan: Plan, name: str, shop: Mapping[int, Array]) -> list[Fold]:
-    return replay(history, plan, lambda past, _: _panel_model(name, shop[past.days]))
+    return replay(history, plan, lambda past: _panel_model(name, shop[past.days]))
 
 
 def _product_errors(folds: Sequence[Fold], windows: Sequence[int]) -> dict[str, float | None]:

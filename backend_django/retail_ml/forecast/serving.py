@@ -94,8 +94,8 @@ class Forecasts:
     def widths(self, key: str, rows: slice | None = None) -> RatioIntervals:
         """The widths of a daily level, for some of its rows."""
         rows = rows or slice(None)
-        parts = (self.arrays[f"{key}_{name}"][rows] for name in ("noise", "level", "sums"))
-        return RatioIntervals(*parts, self.meta["freedom"][key])
+        noise, level, sums = (self.arrays[f"{key}_{name}"][rows] for name in ("noise", "level", "sums"))
+        return RatioIntervals(noise, level, sums, self.meta["freedom"][key])
 
     def bins(self) -> VolumeBins:
         """The widths of the products."""
@@ -125,7 +125,8 @@ class Forecasts:
         low, high = bins.total(np.array([total]), days, coverage)
         units = Ahead(ahead, lower, upper, total, float(low[0]), float(high[0]))
         price = float(self.arrays["product_price"][row])
-        sales = Ahead(ahead * price, lower * price, upper * price, total * price, low[0] * price, high[0] * price)
+        bounds = (total * price, units.total_lower * price, units.total_upper * price)
+        sales = Ahead(ahead * price, lower * price, upper * price, *bounds)
         return {"sales": sales, "units": units}
 
 

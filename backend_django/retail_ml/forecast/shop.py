@@ -89,7 +89,7 @@ def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable
     names = [BASELINE, levels.FALLBACK] if data.tiny else [n for n in DAILY if n in simple or n in asked]
     plan = backtest.plan(data.total["sales"].days)
     names = levels.candidates(data.total["sales"], plan, names)
-    trials = {target: Trial(data.total[target], plan) for target in TARGETS}
+    trials = {target: Trial(data.total[target], plan, tiny=data.tiny) for target in TARGETS}
     for done, name in enumerate(names):
         levels.try_daily(trials["sales"], [name], seed=seed)
         step((done + 1) / (len(names) + 1))
@@ -142,10 +142,10 @@ def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArra
             meta["freedom"][key] = one.widths.freedom
             if hasattr(one.model, "estimator_"):
                 estimators[key] = one.model.estimator_
-                arrays[f"{key}_features"] = one.model.ahead(90).X  # type: ignore[attr-defined]
+                arrays[f"{key}_features"] = one.model.design_ahead(90)  # type: ignore[attr-defined]
             elif hasattr(one.model, "coefficients_"):
                 arrays[f"{key}_coefficients"] = one.model.coefficients_
-                arrays[f"{key}_features"] = one.model.ahead(90).X  # type: ignore[attr-defined]
+                arrays[f"{key}_features"] = one.model.design_ahead(90)  # type: ignore[attr-defined]
     return meta, arrays, estimators
 
 
@@ -175,7 +175,7 @@ def _categories(
     panels = dict(zip(TARGETS, history.panel(named, "category", ids, until=data.as_of), strict=True))
     for target, shop in total.items():
         by_cutoff = {fold.cutoff: fold.forecast[0] for fold in shop.trial.folds.get(shop.name, [])}
-        trial = Trial(panels[target], shop.trial.plan)
+        trial = Trial(panels[target], shop.trial.plan, tiny=data.tiny)
         names = (BASELINE, levels.FALLBACK) if data.tiny else levels.CATEGORY
         levels.try_daily(trial, names, seed=seed, shop=by_cutoff)
         out[target] = levels.finish(trial, trial.best(), seed=seed, shop=shop.mean[0])

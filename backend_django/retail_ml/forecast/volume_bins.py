@@ -14,6 +14,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from scipy.special import ndtri, stdtrit
+
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.history import History
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE, gamma_quantile
@@ -54,11 +56,13 @@ class VolumeBins:
         sd = np.zeros(z.shape[:2])
         for w, days in enumerate(WINDOWS):
             found, at = _errors(folds, days, edges)
+            common, count = _common(folds, days)
             for b in range(z.shape[1]):
                 sample = found[at == b]
                 if len(sample) >= FEWEST // 2:
                     stretched = np.clip(0.5 + (PROBABILITIES - 0.5) * (1 + 2 / len(sample)), 0, 1)
-                    z[w, b], sd[w, b] = np.quantile(sample, stretched), np.sqrt(np.square(sample - 1).mean())
+                    sd[w, b] = np.sqrt(np.square(sample - 1).mean())
+                    z[w, b] = _few_folds(np.quantile(sample, stretched), common, sd[w, b], count)
                 elif w:  # not tested: the window before it, grown by the root of the days
                     growth = np.sqrt(days / WINDOWS[w - 1])
                     z[w, b] = np.maximum(1 + (z[w - 1, b] - 1) * growth, 0.0)
@@ -102,7 +106,7 @@ class VolumeBins:
         """The table of a window of `days` days, between the calibrated ones in log(days), and its growth."""
         x = np.log(np.array(WINDOWS, dtype=float))
         at = float(np.clip(np.log(days), x[0], x[-1]))
-        i = int(min(np.searchsorted(x, at, side="right") - 1, len(x) - 2))
+        i = min(int(np.searchsorted(x, at, side="right")) - 1, len(x) - 2)
         share = (at - x[i]) / (x[i + 1] - x[i])
         return (1 - share) * table[i] + share * table[i + 1], max(1.0, float(np.sqrt(days / WINDOWS[-1])))
 
@@ -137,6 +141,27 @@ def _small(days: int) -> float:
 
 def _at(table: Array, p: float) -> Array:
     return np.array([np.interp(p, PROBABILITIES, row) for row in table])
+
+
+def _common(folds: Sequence[Fold], days: int) -> tuple[float, int]:
+    """Variance of actual / forecast of all products together over the window, and the folds that show it."""
+    ratios = [
+        float(fold.actual[:, :days].sum() / fold.forecast[:, :days].sum())
+        for fold in folds
+        if fold.actual.shape[1] >= days and fold.forecast[:, :days].sum() > 0
+    ]
+    return (float(np.square(np.array(ratios) - 1).mean()), len(ratios)) if ratios else (0.0, 0)
+
+
+def _few_folds(z: Array, common: float, sd: float, count: int) -> Array:
+    """Quantiles widened for a level error that all products of a fold share: of it there are as many as folds.
+
+    That part of the variance gets Student's t with `count` degrees of freedom; the rest has many observations.
+    """
+    student = np.square(stdtrit(max(count, 1), PROBABILITIES) / np.where(PROBABILITIES == 0.5, 1, ndtri(PROBABILITIES)))
+    student = np.where(PROBABILITIES == 0.5, 1.0, student)
+    share = min(common / sd**2, 1.0) if sd > 0 else 0.0
+    return np.maximum(1 + (z - 1) * np.sqrt(1 + share * (student - 1)), 0.0)
 
 
 def _rate(fold: Fold) -> Array:

@@ -15,7 +15,8 @@ from retail_ml.forecast.models.simple import (
 
 SIMPLE: tuple[type[Forecaster], ...] = (SeasonalNaive, WindowAverage, WeekdayMean, LastYear)
 LEARNED: tuple[type[LearnedForecaster], ...] = (LinearRegression, GradientBoosting, RandomForest)
-DAILY: dict[str, type[Forecaster]] = {m.name: m for m in (*SIMPLE, SeasonalProfile, *LEARNED)}
+_DAILY: tuple[type[Forecaster], ...] = (*SIMPLE, SeasonalProfile, *LEARNED)
+DAILY: dict[str, type[Forecaster]] = {m.name: m for m in _DAILY}
 PANEL: dict[str, type[Forecaster]] = {m.name: m for m in (MovingAverage, BaseRate, TeunterSyntetosBabai, ShareOfShop)}
 BASELINE = SeasonalNaive.name
 """The naive baseline: every model is measured beside it, and none that loses to it is served."""

@@ -63,7 +63,7 @@ def level(history: History, days: int, *, ending: int | None = None) -> Array:
 def weekday_factors(history: History, days: int) -> Array:
     """Ratio of each weekday to the mean of all, over the last `days` days, shape (series, 7).
 
-    Shrunk to 1 with the weight of two weeks, so that a weekday seen once does not count for much.
+    Shrunk to 1 with the weight of two weeks with sales, so that a weekday seen once does not count for much.
     """
     first = max(0, history.days - days)
     y, usable = history.capped[:, first:], history.usable[first:]
@@ -72,7 +72,8 @@ def weekday_factors(history: History, days: int) -> Array:
     seen = indicator.sum(axis=0)
     mean = y[:, usable].mean(axis=1, keepdims=True) if usable.any() else np.zeros((len(y), 1))
     sums = y @ indicator.astype(float)
-    shrunk = (sums + 2 * mean) / (seen + 2)
+    weight = 2 / np.maximum((y[:, usable] > 0).mean(axis=1, keepdims=True), 0.02) if usable.any() else 2.0
+    shrunk = (sums + weight * mean) / (seen + weight)
     return np.where(mean > 0, shrunk / np.where(mean > 0, mean, 1), 1.0)
 
 

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from retail_ml.forecast.features import NAMES, FeatureBuilder, Rows
 from retail_ml.forecast.history import History
@@ -52,8 +53,16 @@ class LearnedForecaster(Forecaster):
         return forecast
 
     def ahead(self, horizon: int) -> Rows:
-        """The rows of the days ahead: with them the stored estimator gives the same forecast again."""
+        """The rows of the days ahead."""
         return self.builder_.ahead(horizon)
+
+    def design_ahead(self, horizon: int) -> Array:
+        """The matrix of the days ahead as the regression takes it: with it a stored estimator answers again."""
+        return self._design(self.ahead(horizon).X)
+
+    @abstractmethod
+    def _design(self, X: Array) -> Array:
+        """The columns of `features` as this regression takes them."""
 
     def ratios(self, rows: Rows) -> Array:
         """The learned ratio to the level of each row, within [0, RATIO_CAP]."""
@@ -114,8 +123,7 @@ class LinearRegression(LearnedForecaster):
         weight[1] += weight[len(NAMES) :].sum()
         return weight[: len(NAMES)]
 
-    @staticmethod
-    def _design(X: Array) -> Array:
+    def _design(self, X: Array) -> Array:
         """Unknown values at 0 (the log of an unchanged level), weekdays as dummies."""
         day = X[:, [1]] == np.arange(7)
         filled = np.where(np.isfinite(X), X, 0.0)
@@ -129,19 +137,20 @@ class TreeForecaster(LearnedForecaster):
     estimator_: Any
 
     def _learn(self, X: Array, ratio: Array) -> None:
-        from threadpoolctl import threadpool_limits
-
         self.estimator_ = self._estimator()
+        self.unknown_ = ~np.isfinite(X).any(axis=0)
         with threadpool_limits(1):  # more threads than cores make boosting tens of times slower
-            self.estimator_.fit(X, ratio)
+            self.estimator_.fit(self._design(X), ratio)
         self.X_, self.y_ = X, ratio
 
     def _ratios(self, X: Array) -> Array:
-        from threadpoolctl import threadpool_limits
-
         with threadpool_limits(1):
-            found: Array = self.estimator_.predict(X)
+            found: Array = self.estimator_.predict(self._design(X))
         return found
+
+    def _design(self, X: Array) -> Array:
+        """A column that was never known in training says nothing: 0 throughout. Other gaps stay NaN."""
+        return np.where(self.unknown_, 0.0, X)
 
     @abstractmethod
     def _estimator(self) -> Any:
@@ -153,7 +162,7 @@ class RandomForest(TreeForecaster):
 
     name: ClassVar[str] = "random_forest"
 
-    def __init__(self, seed: int = 0, max_rows: int = 5_000, trees: int = 80) -> None:
+    def __init__(self, seed: int = 0, max_rows: int = 5_000, trees: int = 60) -> None:
         super().__init__(seed, max_rows)
         self.trees = trees
 

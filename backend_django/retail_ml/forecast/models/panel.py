@@ -103,6 +103,8 @@ class ShareOfShop(RateForecaster):
 def recent_rate(history: History, days: int) -> Array:
     """Units per open day over the last `days` days, or since the first sale when that is later, (series,).
 
+    In a shop that seldom sells the window holds at least 20 days with a sale.
+
     >>> from datetime import date
     >>> y = np.zeros((2, 40)); y[0] = 2.0; y[1, 30:] = 3.0
     >>> recent_rate(History(date(2026, 1, 1), y, np.ones(40, dtype=bool)), 28).tolist()
@@ -112,7 +114,7 @@ def recent_rate(history: History, days: int) -> Array:
     y = history.y
     first = np.where((y > 0).any(axis=1), (y > 0).argmax(axis=1), history.days)
     age = np.maximum(len(index) - np.searchsorted(index, first), history.in_open_days(YOUNGEST))
-    window = min(history.in_open_days(days), len(index))
+    window = min(history.in_open_days(history.enough_days(days)), len(index))
     return np.asarray(y[:, index[-window:]].sum(axis=1) / np.minimum(window, age))
 
 

@@ -24,9 +24,8 @@ class SeasonalNaive(Forecaster):
     name: ClassVar[str] = "seasonal_naive"
 
     def _fit(self, history: History) -> None:
-        week = history.y[:, -7:]
-        self.week_ = np.pad(week, ((0, 0), (7 - week.shape[1], 0)), constant_values=0.0)
-        self.top_ = np.full(len(week), np.inf)
+        self.week_ = last_weeks(history, history.y, 1)
+        self.top_ = np.full(len(history.y), np.inf)
 
     def _forecast(self, horizon: int) -> Array:
         return self.week_[:, np.arange(horizon) % 7]
@@ -41,10 +40,7 @@ class WindowAverage(Forecaster):
         self.weeks = weeks
 
     def _fit(self, history: History) -> None:
-        count = max(1, min(self.weeks, history.days // 7))
-        recent = history.capped[:, -7 * count :]
-        recent = np.pad(recent, ((0, 0), (7 * count - recent.shape[1], 0)), constant_values=0.0)
-        self.week_ = recent.reshape(len(recent), count, 7).mean(axis=1)
+        self.week_ = last_weeks(history, history.capped, self.weeks)
 
     def _forecast(self, horizon: int) -> Array:
         return self.week_[:, np.arange(horizon) % 7]
@@ -53,7 +49,8 @@ class WindowAverage(Forecaster):
 class WeekdayMean(Forecaster):
     """Level of the last `days` days × weekday factor of the last half year: no season, no trend.
 
-    With few days it is the mean per open weekday, shrunk to the mean of all.
+    Where sales are rare the window grows until it holds 20 days with a sale. With few days it is the mean per open
+    weekday, shrunk to the mean of all.
     """
 
     name: ClassVar[str] = "weekday_mean"
@@ -62,11 +59,16 @@ class WeekdayMean(Forecaster):
         self.days = days
 
     def _fit(self, history: History) -> None:
-        self.level_ = level(history, self.days)
-        self.factors_ = weekday_factors(history, 182)
+        self.level_ = level(history, history.enough_days(self.days))
+        self.factors_ = weekday_factors(history, history.enough_days(182))
 
     def _forecast(self, horizon: int) -> Array:
         return self.level_[:, None] * self.factors_[:, ahead_weekdays(self.history_, horizon)]
+
+    def expected(self) -> Array:
+        """What it would have forecast for every day of its own history, (series, days)."""
+        day = (self.history_.start.weekday() + np.arange(self.history_.days)) % 7
+        return self.level_[:, None] * self.factors_[:, day]
 
 
 class LastYear(Forecaster):
@@ -104,6 +106,20 @@ class SeasonalProfile(Forecaster):
     def _forecast(self, horizon: int) -> Array:
         shape = self.shape_[:, np.minimum(np.arange(horizon), YEAR - 1)]
         return self.level_[:, None] * self.factors_[:, ahead_weekdays(self.history_, horizon)] * shape
+
+
+def last_weeks(history: History, y: Array, weeks: int) -> Array:
+    """Mean of the last `weeks` days of the weekday of each of the next 7 days, (series, 7).
+
+    Days inside a long closure of the whole shop are stepped over; a weekday never seen counts as 0.
+    """
+    out = np.zeros((len(y), 7))
+    open_days = np.flatnonzero(~history.closed_long)
+    for ahead in range(7):
+        same = open_days[(open_days - history.days - ahead) % 7 == 0][-weeks:]
+        if len(same):
+            out[:, ahead] = y[:, same].mean(axis=1)
+    return out
 
 
 def yearly_shape(history: History, days: int, *, exponent: float, smooth: int = 7) -> Array:
