@@ -43,7 +43,7 @@ TEXTS: dict[str, Any] = {
     "recommend.similar": _("Alike in name, category, description and price ({similarity} %)."),
     "recommend.popular": _("One of the best sellers of the last weeks."),
     "recommend.rest": _("Nothing closer is known that is in stock."),
-    "recommend.again": _("Bought before, in {orders} orders, last on {day}."),
+    "recommend.again": _("Bought before ({orders} ×), last on {day}."),
     "recommend.because_bought": _("Found in the same orders as “{product}”, which the customer bought."),
     "recommend.because_basket": _("Found in the same orders as “{product}”, which is in the basket."),
     "recommend.rising": _("Sells {times} times its usual share lately."),

@@ -24,7 +24,7 @@ from retail_ml.recommend.base import MODES, Mode, Query, Recommender
 from retail_ml.recommend.content import product_texts
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.models import BoughtTogether, PersonalBlend, SimilarContent, Trending
-from retail_ml.recommend.selection import RUNGS, choose
+from retail_ml.recommend.selection import BASELINE, RUNGS, choose
 from retail_ml.recommend.tables import Tables
 
 FEWEST_SALES = 10
@@ -143,13 +143,17 @@ class ProductRecommendationService(Service):
     ) -> dict[str, Any]:
         """What goes with the products of a basket in progress; for a known customer also with what he bought."""
         basket, top_n = tuple(dict.fromkeys(str(p) for p in product_ids)), _checked(top_n)
-        served, tables = self._served(self.active(), "basket")
+        model = self.active()
+        served, tables = self._served(model, "basket")
         rows = tables.rows(basket)
         rows = np.unique(rows[rows >= 0])
         cause = tables.cosine.cause(rows, np.ones(len(rows)))
         why = answers.cause_reasons(tables, cause, "recommend.because_basket")
         history = None if customer_id is None else self._history(str(customer_id))
-        ranked = rank(served, Query(products=basket, history=history), why)
+        if self.content(model).meta["served"]["customer"] == BASELINE:  # his own purchases were no help in the test
+            ranked = rank(served, Query(products=basket), why)
+        else:
+            ranked = rank(served, Query(products=basket, history=history), why)
         items = serve(ranked, Shelf(self.source), top_n=top_n, subjects=basket, again=history is None)
         note = None
         if not basket:
@@ -191,8 +195,12 @@ class ProductRecommendationService(Service):
             likeness = tables.similar.dense(row)
             if not tables.orders_with[row]:
                 note = message("recommend.no_history")
-        ranked = rank(served, query, answers.page_reasons(tables, row, likeness))
+        alike = isinstance(served, SimilarContent)
+        why = answers.content_reasons(likeness) if alike else answers.page_reasons(tables, row, likeness)
+        ranked = rank(served, query, why)
         items = serve(ranked, shelf, top_n=top_n, subjects=[product_id], again=row >= 0)
+        if alike:  # content is what was asked for
+            note = None
         return _answer(items, note if items else message("recommend.nothing_else"))
 
     @staticmethod

@@ -141,6 +141,15 @@ def page_reasons(tables: Tables, row: int, likeness: np.ndarray) -> Callable[[in
     return why
 
 
+def content_reasons(likeness: np.ndarray) -> Callable[[int, dict[str, str]], Why]:
+    """Reasons of what is alike: how much."""
+
+    def why(other: int, _names: dict[str, str]) -> Why:
+        return Why(message("recommend.similar", similarity=round(100 * float(likeness[other]))))
+
+    return why
+
+
 def pair_reason(tables: Tables, support: Support | None, other: int, likeness: float) -> Why:
     """The strongest thing that can be said for showing `other`."""
     if support is not None and support.worth_saying:

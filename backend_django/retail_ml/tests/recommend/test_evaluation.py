@@ -74,6 +74,17 @@ def test_cases_come_from_the_window_alone():
         assert all(not set(c.query.products) & c.bought for c in cases)
 
 
+def test_a_sample_of_cases_is_fixed_and_has_no_case_twice():
+    sales = Sales.of(checkerboard(), catalogue("abcdefgh"), as_of=AS_OF)
+    start, end = AS_OF - timedelta(days=60), AS_OF
+    every = evaluation.page_cases(sales, start, end)
+    some = evaluation.page_cases(sales, start, end, limit=8)
+    assert len(some) == 8 < len(every)
+    assert all(case in every for case in some)
+    assert len({id(case) for case in some}) == 8
+    assert some == evaluation.page_cases(sales, start, end, limit=8)
+
+
 @pytest.mark.parametrize(("days", "window"), [(400, 28), (112, 28), (111, 27), (40, 10), (4, 1), (3, None), (1, None)])
 def test_short_histories_get_a_shorter_window(days, window):
     first = AS_OF - timedelta(days=days - 1)

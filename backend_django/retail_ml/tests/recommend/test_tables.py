@@ -85,6 +85,14 @@ def test_confidence_and_lift_by_hand():
     assert tables.support("a", "unknown") is None
 
 
+@pytest.mark.parametrize(
+    ("counts", "said"), [((3, 10, 30, 100), True), ((2, 10, 10, 100), False), ((3, 10, 31, 100), False)]
+)
+def test_what_is_worth_saying(counts, said):
+    """At least three orders together, and lift of at least 1: 3 · 100 / (10 · 30) is 1 exactly."""
+    assert copurchase.Support(*counts).worth_saying is said
+
+
 def test_shares_far_in_the_past_do_not_vanish():
     sales = Sales.of(order_lines({"1": "a", "2": "ab"}), catalogue("ab"), as_of=date(2126, 6, 30))
     np.testing.assert_allclose(shares(sales.matrix, sales.age, 7), [2 / 3, 1 / 3], rtol=1e-12)
