@@ -159,6 +159,7 @@ def test_a_missing_slash_is_mended_for_reads_and_told_for_writes():
         ("/api/ml/inventory-analysis/?min_urgency=9", 400),
     ],
 )
+@pytest.mark.postgres
 def test_strange_addresses_and_queries_are_never_500(client: Client, path: str, status: int):
     answer = client.get(path)
     assert answer.status_code == status, answer.content

@@ -109,9 +109,9 @@ class AlertRecord(serializers.ModelSerializer[InventoryAlert]):
 class TrainingRecord(serializers.ModelSerializer[MLTrainingLog]):
     """One training: how far it is, what came of it."""
 
-    step = Sentence(read_only=True)
+    step = Sentence(read_only=True, allow_null=True)
     error = Sentence(read_only=True, allow_null=True)
-    result = Stored(read_only=True)
+    result = Stored(read_only=True, allow_null=True)
     parameters = Stored(read_only=True)
     duration_seconds = serializers.FloatField(read_only=True, allow_null=True)
 

@@ -89,7 +89,7 @@ def test_lists_and_rows_open_and_cost_the_same_for_many(ben: Client, make_model:
 def test_json_is_pretty_and_messages_are_sentences(ben: Client, make_model: Any, make_alert: Any):
     fill(make_model, make_alert)
     text = ben.get(page(MLModel, "change", MLModel.objects.get().pk)).content.decode()
-    assert "&quot;mase&quot;: 0.8,\n" in text
+    assert "\n  &quot;mase&quot;: 0.8" in text
     assert "Cancelled by Zoe." in text
 
 

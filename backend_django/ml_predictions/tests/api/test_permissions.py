@@ -71,6 +71,14 @@ def test_admin_and_superuser_come_in_everywhere(cast: dict[str, Any], name: str,
     assert not {call: status for call, status in found.items() if status in (401, 403, 500)}, found
 
 
+@pytest.mark.parametrize("method", ["head", "options"])
+def test_head_and_options_are_guarded_too_and_never_fail(cast: dict[str, Any], method: str):
+    stranger, ben = client_of(None), client_of(cast["ben"])
+    for _, path in CALLS:
+        assert getattr(stranger, method)(path).status_code == 401
+        assert getattr(ben, method)(path).status_code < 500
+
+
 def test_the_setting_decides_and_not_the_app(cast: dict[str, Any], settings: Any):
     settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "PERMISSION": "rest_framework.permissions.IsAuthenticated"}
     assert client_of(cast["cleo"]).get("/api/ml/models/").status_code == 200

@@ -16,6 +16,8 @@ from django.utils import timezone
 from ml_predictions import artifacts
 from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction
 
+pytestmark = pytest.mark.postgres
+
 LISTS = ["models", "predictions", "inventory-alerts", "training-logs"]
 
 
