@@ -53,10 +53,11 @@ class Shelf:
     short_risk: Floats  # … over 14 days
 
 
-def is_dead(on_hand: Floats, idle_days: Ints, interval: Floats, range_days: Ints) -> Bools:
+def is_dead(on_hand: Floats, idle_days: Ints, *, interval: Floats, range_days: Ints) -> Bools:
     """Stock, and no sale for the longer of 180 days and three of its usual intervals; idle -1: never sold at all.
 
-    >>> is_dead(np.array([1.0, 1.0]), np.array([200, 200]), np.array([10.0, 90.0]), np.array([400, 400])).tolist()
+    >>> days = np.array([400, 400])
+    >>> is_dead(np.ones(2), np.array([200, 200]), interval=np.array([10.0, 90.0]), range_days=days).tolist()
     [True, False]
     """
     limit = np.maximum(DEAD_DAYS, 3 * np.nan_to_num(interval))

@@ -145,7 +145,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         out_before_receipt=policy.probability_above(t.free, daily, ratio, days=np.maximum(t.lead_days, 1)),
         excess=np.where(young, 0.0, np.maximum(coming - bound, 0.0)),
         young=young,
-        dead=alerts.is_dead(t.on_hand, idle, t["interval"], t["range_days"] + t.days_since) & t.known,
+        dead=alerts.is_dead(t.on_hand, idle, interval=t["interval"], range_days=t["range_days"] + t.days_since)
+        & t.known,
         spike=t["spike"].astype(bool),
         lead_days=t.lead_days,
         review_days=rules.review_days,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from retail_ml.inventory import demand as dm
+from retail_ml.inventory import history as hs
 from retail_ml.inventory import policy
 from retail_ml.inventory.policy import Rules, Terms
 
@@ -35,7 +36,7 @@ class Plan:
     """Levels and what is behind them: `arrays` with one entry per variant, sorted by `variant_id`."""
 
     arrays: Arrays
-    history: dm.History
+    history: hs.History
     terms: Terms
     pack: Floats
     minimum: Floats
@@ -60,8 +61,8 @@ def make(
     about = products.select("product_id", "category", "created")
     variants = stock.unique("variant_id").sort("variant_id").join(about, on="product_id", how="left")
     variants = variants.sort("variant_id")
-    h = dm.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
-    known = dm.facts(h)
+    h = hs.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
+    known = hs.facts(h)
     terms = _terms(lines, variants, known, rules)
     protection = policy.protection_days(terms.lead_days, rules)
     shared = _from_products(variants, known, product_demand)
@@ -163,11 +164,12 @@ def _confidence(known: dict[str, Any], origins: npt.NDArray[np.int64]) -> npt.ND
     return np.where(low, 0, np.where(high, 2, 1)).astype(np.int64)
 
 
-def _spikes(h: dm.History, expected: dm.Demand, known: dict[str, Any]) -> npt.NDArray[np.bool_]:
+def _spikes(h: hs.History, expected: dm.Demand, known: dict[str, Any]) -> npt.NDArray[np.bool_]:
     """Did the last 7 days sell more than the 99.5 % quantile of what was expected before them?"""
     if h.days < 35 or not len(h.start):
         return np.zeros(len(h.start), dtype=bool)
-    before = dm.daily_mean(h, np.array([h.days - 7]), np.full(len(h.start), 7), dm.prior(h.until(h.days - 7)))[:, 0]
+    week_ago, week = h.days - 7, np.full(len(h.start), 7)
+    before = dm.daily_mean(h, np.array([week_ago]), protection=week, gamma=dm.prior(h.until(week_ago)))[:, 0]
     bound = policy.demand_quantile(SPIKE_QUANTILE, before, expected.ratio, days=7.0)
     return np.asarray((known["sold_7"] > np.maximum(bound, 2.0)) & (before > 0))
 

@@ -17,11 +17,12 @@ import numpy.typing as npt
 
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import policy
+from retail_ml.inventory.history import History
 from retail_ml.inventory.policy import Rules, Terms
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Decide = Callable[[dm.History], tuple[Floats, Floats]]
+Decide = Callable[[History], tuple[Floats, Floats]]
 
 MOST_WEEKS, FEWEST_WEEKS = 26, 4
 TRAIN_WEEKS = 8
@@ -44,7 +45,7 @@ class Window:
 class World:
     """What both policies meet: daily demand (N, T), the history before, terms, packs, and drawn lead times."""
 
-    h: dm.History
+    h: History
     daily: Floats
     terms: Terms
     pack: Floats
@@ -72,7 +73,7 @@ def window(days: int) -> Window | None:
 
 
 def replay(
-    h: dm.History, terms: Terms, rules: Rules, *, pack: Floats, minimum: Floats, seed: int
+    h: History, terms: Terms, rules: Rules, *, pack: Floats, minimum: Floats, seed: int
 ) -> dict[str, Any] | None:
     """Fill rate, average stock and cost of the policy over the last weeks, and of the rule of thumb beside it.
 
@@ -106,7 +107,7 @@ def replay(
 
 
 def _world(
-    h: dm.History, terms: Terms, rules: Rules, *, days: Window, goods: tuple[Floats, Floats], seed: int
+    h: History, terms: Terms, rules: Rules, *, days: Window, goods: tuple[Floats, Floats], seed: int
 ) -> tuple[World, dict[str, int]]:
     rng = np.random.default_rng(seed)
     priced = np.isfinite(terms.price) & (terms.price > 0)
@@ -209,14 +210,14 @@ def _figures(sums: dict[str, float], world: World) -> dict[str, Any]:
     }
 
 
-def _levels(world: World, known: dm.History) -> tuple[Floats, Floats]:
+def _levels(world: World, known: History) -> tuple[Floats, Floats]:
     protection = policy.protection_days(world.terms.lead_days, world.rules)
     expected = dm.estimate(known, protection=protection, lead_sd=world.terms.lead_sd)
     found = policy.levels(expected, world.terms, world.rules)
     return found.reorder_point, found.order_up_to
 
 
-def _thumb(known: dm.History, cover_days: int) -> tuple[Floats, Floats]:
+def _thumb(known: History, cover_days: int) -> tuple[Floats, Floats]:
     """The rule of thumb: below k days of the last 90 days' average, order up to 30 days more."""
     now = known.days
     average = (known.units[:, now] - known.units[:, max(now - 90, 0)]) / min(90, now)

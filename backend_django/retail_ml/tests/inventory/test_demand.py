@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from retail_ml.inventory import demand as dm
+from retail_ml.inventory import history as hs
 from retail_ml.tests.inventory.tables import AS_OF, demand, lines
 
 
@@ -20,11 +21,11 @@ def variants(*ids: str, created=None, category: str = "") -> pl.DataFrame:
     )
 
 
-def history(units: dict[str, np.ndarray], *extra: str, created=None) -> dm.History:
-    return dm.history(lines(units), variants(*units, *extra, created=created), until=AS_OF)
+def history(units: dict[str, np.ndarray], *extra: str, created=None) -> hs.History:
+    return hs.history(lines(units), variants(*units, *extra, created=created), until=AS_OF)
 
 
-def estimate(h: dm.History, protection: int = 14) -> dm.Demand:
+def estimate(h: hs.History, protection: int = 14) -> dm.Demand:
     n = len(h.start)
     return dm.estimate(h, protection=np.full(n, protection), lead_sd=np.zeros(n))
 
@@ -51,15 +52,15 @@ def test_same_day_reversals_are_no_demand_and_returns_are_not_subtracted():
     big = table.with_columns(units=pl.lit(80_995.0), order_id=pl.lit("big"), day=pl.col("day") + timedelta(days=3))
     back = big.with_columns(units=-pl.col("units"), is_return=pl.lit(True))
     later = table.with_columns(units=pl.lit(-2.0), is_return=pl.lit(True), day=pl.col("day") + timedelta(days=5))
-    h = dm.history(pl.concat([table, big, back, later]), variants("v"), until=AS_OF)
+    h = hs.history(pl.concat([table, big, back, later]), variants("v"), until=AS_OF)
     assert h.units[0, -1] == 5.0
 
 
 def test_row_order_does_not_matter():
     units = {f"v{i}": demand(300, 0.3 * i + 0.1, seed=i) for i in range(8)}
     table = lines(units)
-    one = dm.history(table, variants(*units), until=AS_OF)
-    other = dm.history(table.sample(fraction=1, shuffle=True, seed=3), variants(*reversed(list(units))), until=AS_OF)
+    one = hs.history(table, variants(*units), until=AS_OF)
+    other = hs.history(table.sample(fraction=1, shuffle=True, seed=3), variants(*reversed(list(units))), until=AS_OF)
     assert np.array_equal(one.units, other.units)
     assert np.array_equal(estimate(one).variance, estimate(other).variance)
 
@@ -68,8 +69,8 @@ def test_the_future_changes_nothing():
     units = {f"v{i}": demand(400, 1.0, seed=i) for i in range(5)}
     whole = lines(units)
     cut = AS_OF - timedelta(days=50)
-    early = dm.history(whole.filter(pl.col("day") <= cut), variants(*units), until=cut)
-    late = dm.history(whole, variants(*units), until=AS_OF).until(early.days)
+    early = hs.history(whole.filter(pl.col("day") <= cut), variants(*units), until=cut)
+    late = hs.history(whole, variants(*units), until=AS_OF).until(early.days)
     protection, none = np.full(5, 21), np.zeros(5)
     for name in ("daily", "variance"):
         one, other = (getattr(dm.estimate(h, protection=protection, lead_sd=none), name) for h in (early, late))
@@ -80,7 +81,7 @@ def test_a_new_item_has_the_rate_of_its_category_and_wide_errors():
     units = {f"v{i}": demand(200, 1.0, seed=i) for i in range(10)}
     table = lines(units)
     made = pl.concat([variants(*units), variants("new", created=AS_OF)])
-    found = estimate(dm.history(table, made, until=AS_OF))
+    found = estimate(hs.history(table, made, until=AS_OF))
     new = found_index(made, "new")
     others = np.delete(found.daily, new)
     assert found.daily[new] == pytest.approx(others.mean(), rel=0.35)
@@ -141,7 +142,7 @@ def test_days_sold_out_do_not_count_as_days_without_demand():
 
 
 def test_an_empty_shop_has_no_demand():
-    found = estimate(dm.history(lines({}), variants("a", "b"), until=AS_OF))
+    found = estimate(hs.history(lines({}), variants("a", "b"), until=AS_OF))
     assert found.daily.tolist() == [0, 0]
     assert np.isfinite(found.variance).all()
 
@@ -160,6 +161,6 @@ def test_kinds_of_demand():
         "lumpy": np.where(np.arange(300) % 20 == 0, np.where(np.arange(300) % 40 == 0, 40.0, 1.0), 0.0),
         "steady_seldom": np.where(np.arange(300) % 10 == 0, 2.0, 0.0),
     }
-    found = dm.facts(history(daily))
+    found = hs.facts(history(daily))
     assert found["kind"].tolist() == [3, 0, 2]  # in the order of the ids: lumpy, smooth, steady_seldom
     assert found["idle_days"].tolist() == [19, 0, 9]

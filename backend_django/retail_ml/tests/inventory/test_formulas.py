@@ -41,7 +41,7 @@ def test_negative_binomial_agrees_with_scipy_and_with_sums(mean, ratio, q):
     level = float(formulas.nb_quantile(q, r, p))
     assert nbinom.cdf(level, r, p) >= q - 1e-9
     assert level == 0 or nbinom.cdf(level - 1, r, p) < q + 1e-9
-    k = np.arange(int(mean + 60 * np.sqrt(ratio * mean)) + 500)
+    k = np.arange(int(mean + 60 * np.sqrt(ratio * mean) + 60 * ratio) + 500)  # the tail falls by e each `ratio` units
     mass = nbinom.pmf(k, r, p)
     for x in (0, 1, int(level)):
         direct = float((np.maximum(k - x, 0) * mass).sum())

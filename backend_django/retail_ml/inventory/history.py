@@ -1,0 +1,165 @@
+"""What each variant sold day by day, as running totals, and the plain facts of its past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from retail_ml import frames
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+KEEP_DAYS = 1_000
+"""Days of history kept: the oldest origin's year-ago window lies within them."""
+CLOSED_SHARE, REGULAR_SHARE = 0.05, 0.8
+"""Share of a weekday's dates with a sale: up to the first it is a closed weekday, from the second a regular one."""
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Units of each variant and the shop's open days, as running totals over days 0…T.
+
+    `units[i, t]` is what variant i sold before day t; `shop_open[t]` how many open days there were before t;
+    `open_days` the same for the days on which a variant was there to be bought, one row for all or one for each.
+    `start` is the day on which a variant came into the range (T when it has not yet).
+    """
+
+    variant_ids: npt.NDArray[np.str_]
+    first_day: date
+    units: Floats
+    shop_open: Floats
+    open_days: Floats
+    start: Ints
+    group: Ints
+
+    @property
+    def days(self) -> int:
+        """T, the number of days covered."""
+        return self.units.shape[1] - 1
+
+    def open_between(self, low: Ints, high: Ints) -> Floats:
+        """Open days from `low` up to before `high`, both (N, K)."""
+        if self.open_days.shape[0] == 1:
+            return self.open_days[0][high] - self.open_days[0][low]
+        return np.take_along_axis(self.open_days, high, 1) - np.take_along_axis(self.open_days, low, 1)
+
+    def until(self, at: int) -> History:
+        """The same history as it stood before day `at`."""
+        cut = slice(0, at + 1)
+        return History(
+            self.variant_ids,
+            self.first_day,
+            self.units[:, cut],
+            self.shop_open[cut],
+            self.open_days[:, cut],
+            np.minimum(self.start, at),
+            self.group,
+        )
+
+
+def history(lines: pl.DataFrame, variants: pl.DataFrame, *, until: date) -> History:
+    """Running totals of `lines` (`frames.ORDER_LINES`) for `variants` (`variant_id, category, created`), to `until`.
+
+    Variants come out sorted by id. A variant counts as in the range from its first sale, or from `created` where
+    that is earlier; one that was never sold and whose `created` is unknown, or later than a week after `until`
+    (records written by an import), counts from the shop's first day.
+
+    >>> lines = pl.DataFrame({"customer_id": ["7"], "variant_id": ["v"], "day": [date(2026, 1, 1)], "units": [3.0],
+    ...                       "is_return": [False]})
+    >>> variants = pl.DataFrame({"variant_id": ["v"], "category": [""], "created": pl.Series([None], dtype=pl.Date)})
+    >>> history(lines, variants, until=date(2026, 1, 3)).units.tolist()
+    [[0.0, 3.0, 3.0, 3.0]]
+    """
+    sold = (
+        frames.net_same_day(lines)
+        .filter((pl.col("units") > 0) & ~pl.col("is_return") & (pl.col("day") <= until))
+        .group_by("variant_id", "day")
+        .agg(pl.col("units").sum())
+    )
+    variants = variants.unique("variant_id").sort("variant_id")
+    first = sold["day"].min()
+    first_day = max(first, until - timedelta(days=KEEP_DAYS - 1)) if isinstance(first, date) else until
+    days = (until - first_day).days + 1
+    shop_days = np.zeros(days)
+    in_time = sold.with_columns(t=(pl.col("day") - first_day).dt.total_days()).filter(pl.col("t") >= 0)
+    shop_days[in_time["t"].unique().to_numpy()] = 1.0
+    cells = in_time.join(variants.select("variant_id").with_row_index("i"), on="variant_id").sort("i", "t")
+    daily = np.zeros((len(variants), days))
+    daily[cells["i"].to_numpy(), cells["t"].to_numpy()] = cells["units"].to_numpy()
+    shop_open = _running(_open(shop_days, first_day.weekday())[None, :])
+    category = variants["category"].fill_null("")
+    return History(
+        variants["variant_id"].to_numpy().astype(str) if len(variants) else np.empty(0, "<U1"),
+        first_day,
+        _running(daily),
+        shop_open[0],
+        shop_open,
+        _starts(sold, variants, first_day=first_day, until=until),
+        category.rank("dense").fill_null(1).cast(pl.Int64).to_numpy() - 1,
+    )
+
+
+def _running(daily: Floats) -> Floats:
+    return np.concatenate([np.zeros((daily.shape[0], 1)), np.cumsum(daily, axis=1)], axis=1)
+
+
+def _open(shop_days: Floats, first_weekday: int) -> Floats:
+    """Which days the shop was open: on weekdays it regularly sells, the empty days are closed days."""
+    weekday = (first_weekday + np.arange(len(shop_days))) % 7
+    seen = np.bincount(weekday, minlength=7)
+    share = np.bincount(weekday, weights=shop_days, minlength=7) / np.maximum(seen, 1)
+    regular = (share >= REGULAR_SHARE) & (seen >= 4)
+    never = (share <= CLOSED_SHARE) & (seen >= 4) & bool(regular.any())
+    return np.where((regular | never)[weekday], shop_days, 1.0)
+
+
+def _starts(sold: pl.DataFrame, variants: pl.DataFrame, *, first_day: date, until: date) -> Ints:
+    days = (until - first_day).days + 1
+    firsts = sold.group_by("variant_id").agg(first=pl.col("day").min())
+    start = (
+        variants.join(firsts, on="variant_id", how="left", maintain_order="left")
+        .with_columns(
+            known=pl.when(pl.col("created") <= until + timedelta(days=7)).then(pl.col("created")).otherwise(None)
+        )
+        .select(start=(pl.min_horizontal("first", "known").fill_null(first_day) - first_day).dt.total_days())
+    )
+    return np.clip(start["start"].to_numpy().astype(np.int64), 0, days)
+
+
+def facts(h: History) -> dict[str, npt.NDArray[Any]]:
+    """What is known of each variant's past: units sold, selling days, last sale, interval, class of demand.
+
+    `sold_365` and `sold_91` units; `selling_days` in the last year; `days_known` open days since it came into the
+    range; `idle_days` since the last sale (-1: none in the history); `interval` days between selling days (NaN
+    below two); `kind` 0 smooth, 1 erratic, 2 intermittent, 3 lumpy (Syntetos, Boylan & Croston 2005), -1 unknown.
+    """
+    now, low = h.days, max(h.days - 365, 0)
+    daily = np.diff(h.units[:, low:], axis=1)
+    selling = daily > 0
+    count = selling.sum(axis=1)
+    start = np.minimum(np.maximum(h.start, low), now)
+    open_ = h.shop_open[now] - h.shop_open[start]
+    interval = np.divide(now - start, count, out=np.full(len(count), np.nan), where=count >= 2)
+    mean = np.divide(daily.sum(axis=1), count, out=np.zeros(len(count)), where=count > 0)
+    square = np.divide((daily**2).sum(axis=1), count, out=np.zeros(len(count)), where=count > 0)
+    cv2 = np.divide(square - mean**2, mean**2, out=np.zeros(len(count)), where=mean > 0)
+    adi = np.divide(open_, count, out=np.full(len(count), np.inf), where=count > 0)
+    everything = np.diff(h.units, axis=1) > 0
+    idle = np.where(everything.any(axis=1), np.argmax(everything[:, ::-1], axis=1) if now else -1, -1)
+    return {
+        "sold_365": daily.sum(axis=1),
+        "sold_91": h.units[:, now] - h.units[:, max(now - 91, 0)],
+        "sold_7": h.units[:, now] - h.units[:, max(now - 7, 0)],
+        "selling_days": count.astype(np.int64),
+        "days_known": open_,
+        "range_days": (now - np.minimum(h.start, now)).astype(np.int64),
+        "idle_days": idle.astype(np.int64),
+        "interval": interval,
+        "kind": np.where(count < 2, -1, 2 * (adi >= 1.32) + (cv2 >= 0.49)).astype(np.int64),
+    }
