@@ -7,7 +7,8 @@ so adding daily bounds would be too wide, and adding variances too narrow.
 
 A ratio has mean 1 and is never negative: its quantiles are those of a gamma distribution with the variance found.
 Few folds make that variance uncertain: it is shrunk towards a prior (sd .10 for the level) with the weight of two
-folds, and widened by Student's t (the mean of 1 is given, so only the variance is uncertain). Beyond the tested horizon the sd grows with the root of the horizon.
+folds, and widened by Student's t (the mean of 1 is given, so only the variance is uncertain). Beyond the tested
+horizon the sd grows with the root of the horizon.
 """
 
 from __future__ import annotations

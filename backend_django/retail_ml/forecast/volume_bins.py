@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-
 from scipy.special import ndtri, stdtrit
 
 from retail_ml.forecast.backtest import Fold
@@ -161,6 +160,7 @@ def _few_folds(z: Array, common: float, sd: float, count: int) -> Array:
     student = np.square(stdtrit(max(count, 1), PROBABILITIES) / np.where(PROBABILITIES == 0.5, 1, ndtri(PROBABILITIES)))
     student = np.where(PROBABILITIES == 0.5, 1.0, student)
     share = min(common / sd**2, 1.0) if sd > 0 else 0.0
+    student *= 1 + 1 / max(count, 1)  # the centre is found from the same folds
     return np.maximum(1 + (z - 1) * np.sqrt(1 + share * (student - 1)), 0.0)
 
 

@@ -74,7 +74,8 @@ def test_width_grows_with_coverage_and_horizon_and_stays_in_bounds():
     width = (upper - lower)[0]
     assert width[364] > width[100] > width[10]
     relative = [np.subtract(*widths.total(mean[:, :n], 0.9)[::-1])[0] / n for n in (91, 180, 365)]
-    assert relative == sorted(relative)
+    assert relative[0] * 1.2 < relative[1]
+    assert relative[1] * 1.2 < relative[2]
 
 
 def test_few_folds_are_wider_than_many():
@@ -97,7 +98,7 @@ def product_folds(rng, n, count):
     rate = 0.2 + rng.gamma(1.0, 3.0, n)  # not so few that whole units alone decide the coverage
     out = []
     for k in range(count):
-        actual = rng.poisson(rate[:, None] * np.ones(28) * rng.gamma(25, 1 / 25)).astype(float)
+        actual = rng.poisson(rate[:, None] * np.ones(28) * rng.gamma(100, 1 / 100)).astype(float)
         forecast = np.repeat(rate[:, None], 28, axis=1)
         out.append(Fold(200 + 28 * k, START, forecast, actual, np.ones(28, dtype=bool)))
     return out
@@ -106,9 +107,9 @@ def product_folds(rng, n, count):
 def test_products_are_covered_by_volume():
     rng = np.random.default_rng(6)
     past = history(np.ones((100, 500)))
-    found = [product_coverage(product_folds(rng, 100, 8), past, windows=(28,)) for _ in range(25)]
-    assert np.mean([f["coverage_80_28"] for f in found]) == pytest.approx(0.80, abs=0.05)
-    assert np.mean([f["coverage_95_28"] for f in found]) == pytest.approx(0.95, abs=0.03)
+    found = [product_coverage(product_folds(rng, 100, 8), past, windows=(28,)) for _ in range(40)]
+    assert np.mean([f["coverage_80_28"] for f in found]) == pytest.approx(0.80, abs=0.04)
+    assert np.mean([f["coverage_95_28"] for f in found]) == pytest.approx(0.95, abs=0.025)
     some = product_folds(rng, 400, 8)
     widths = VolumeBins.calibrate(some[:-1], past)
     rate = some[-1].forecast.sum(axis=1)

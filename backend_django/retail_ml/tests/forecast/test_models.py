@@ -10,6 +10,7 @@ from retail_ml.forecast import backtest
 from retail_ml.forecast.features import NAMES, FeatureBuilder
 from retail_ml.forecast.models import BASELINE, DAILY, PANEL, Forecaster, SeasonalNaive, WeekdayMean, WindowAverage
 from retail_ml.forecast.models.learned import LearnedForecaster
+from retail_ml.forecast.models.simple import yearly_shape
 from retail_ml.tests.forecast.shops import START, days, history
 
 
@@ -100,17 +101,18 @@ class TestContract:
 
 
 def test_features_read_nothing_after_their_origin():
-    y = days(450, np.random.default_rng(5), season=0.4)
-    builder = FeatureBuilder(history(y, sold=np.ones(450, dtype=bool)))
-    origin, horizon = np.full(60, 380), np.arange(1, 61)
+    y = days(480, np.random.default_rng(5), season=0.4)
+    builder = FeatureBuilder(history(y, sold=np.ones(480, dtype=bool)))
+    origin, horizon = np.full(60, 419), np.arange(1, 61)
     before = builder.rows(np.zeros(60, dtype=int), origin, horizon)
     later = y.copy()
-    later[381:] *= np.random.default_rng(6).uniform(0.8, 1.2, 69)  # within the cap, so that it stays as it is
-    after = FeatureBuilder(history(later, sold=np.ones(450, dtype=bool))).rows(np.zeros(60, dtype=int), origin, horizon)
+    later[420:] *= np.random.default_rng(6).uniform(0.8, 1.2, 60)  # within the cap, so that it stays as it is
+    after = FeatureBuilder(history(later, sold=np.ones(480, dtype=bool))).rows(np.zeros(60, dtype=int), origin, horizon)
     np.testing.assert_array_equal(before.X, after.X)
     np.testing.assert_array_equal(before.level, after.level)
     assert not np.array_equal(before.ratio, after.ratio)  # the target did change
     assert before.X.shape == (60, len(NAMES))
+    assert np.isfinite(before.X).all()  # last year is known here
 
 
 def test_baselines_by_hand():
@@ -138,3 +140,15 @@ def test_plan_has_four_origins_where_the_data_allow():
     past.y[:] = -1  # a copy: the future cannot be changed or seen through it
     assert after[0, 0] == 51
     assert past.origin == date.fromordinal(START.toordinal() + 49)
+
+
+def test_last_year_counts_less_when_it_was_growth():
+    t = np.arange(728)
+    wave = np.where(t % 364 < 182, 10.0, 30.0)
+    steady, grown = (
+        yearly_shape(history(np.where(t < 364, wave, wave * factor)), 28, exponent=0.85)
+        for factor in (1.0, np.exp(0.5))
+    )
+    # a year ago it fell to a third: ^.85 when last year is to be believed, ^.425 after growth of e^.5 (g = .5)
+    assert steady[0, 90] == pytest.approx((1 / 3) ** 0.85, rel=0.02)
+    assert grown[0, 90] == pytest.approx((1 / 3) ** 0.425, rel=0.02)
