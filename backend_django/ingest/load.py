@@ -17,7 +17,7 @@ from django.db import transaction
 from authentication.models import User
 from ingest import bulk, canonical
 from ingest.counts import Counts
-from ingest.load_catalogue import BATCH, catalogue, movements, must_be_distinct, purchases, sku_ids, suppliers
+from ingest.load_catalogue import BATCH, CHANGES, catalogue, movements, must_be_distinct, purchases, sku_ids, suppliers
 from orders.models import Order, OrderItem, OrderReturn
 from retail_ml.errors import BadFrame
 
@@ -73,7 +73,7 @@ def customers(frame: pl.DataFrame, *, source: str) -> Counts:
             same += 1
     User.objects.bulk_create_customers(new, batch_size=BATCH)
     fields = ["first_name", "last_name", "country", "email", "date_joined"]
-    User.objects.bulk_update(changed, fields, batch_size=BATCH)
+    User.objects.bulk_update(changed, fields, batch_size=CHANGES)
     return Counts(len(new), same, len(changed), kept)
 
 

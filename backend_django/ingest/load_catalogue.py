@@ -18,6 +18,8 @@ from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, Suppli
 from retail_ml.errors import BadFrame
 
 BATCH = 2_000
+CHANGES = 200
+"""Rows changed in one statement: its CASE has a branch per row, which is slow in long ones."""
 
 Row = dict[str, Any]
 
@@ -76,7 +78,7 @@ def suppliers(frame: pl.DataFrame) -> Counts:
             same += 1
     Supplier.objects.bulk_create(new, batch_size=BATCH)
     fields = ["email", "lead_time_days", "lead_time_sd", "minimum_order_value"]
-    Supplier.objects.bulk_update(changed, fields, batch_size=BATCH)
+    Supplier.objects.bulk_update(changed, fields, batch_size=CHANGES)
     return Counts(len(new), same, len(changed))
 
 
@@ -108,7 +110,7 @@ def catalogue(frame: pl.DataFrame) -> Counts:
             known = stored.get(row["sku"])
             row["product_code"] = (known.product.code or f"#{known.product_id}") if known else row["sku"]
     products, touched = _products(rows, stored)
-    new, changed, same = [], [], 0
+    new, changed = [], []
     own_price = _own_prices(rows, products)
     for row in rows:
         values = _given(row, VARIANT_FIELDS)
@@ -124,14 +126,12 @@ def catalogue(frame: pl.DataFrame) -> Counts:
             continue
         if _apply(variant, {"product_id": product.pk, **values}):
             changed.append(variant)
-        elif product.pk not in touched:
-            same += 1
     ProductVariant.objects.bulk_create(new, batch_size=BATCH)
     fields = [*VARIANT_FIELDS, "options", "price", "product"]
-    ProductVariant.objects.bulk_update(changed, fields, batch_size=BATCH)
-    items = _supplier_items(rows)
-    updated = len(rows) - len(new) - same
-    return Counts(len(new), same, max(updated, min(items, len(rows) - len(new))))
+    ProductVariant.objects.bulk_update(changed, fields, batch_size=CHANGES)
+    moved = _supplier_items(rows)
+    updated = {v.sku for v in changed} | {sku for sku, v in stored.items() if sku in moved or v.product_id in touched}
+    return Counts(len(new), len(stored) - len(updated), len(updated))
 
 
 def _in(series: pl.Series) -> list[str]:
@@ -172,7 +172,7 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
             changed.append(product)
         products[code] = product
     Product.objects.bulk_create(new, batch_size=BATCH)
-    Product.objects.bulk_update(changed, [*PRODUCT_FIELDS, "name", "category", "price"], batch_size=BATCH)
+    Product.objects.bulk_update(changed, [*PRODUCT_FIELDS, "name", "category", "price"], batch_size=CHANGES)
     return products, {p.pk for p in changed}
 
 
@@ -187,11 +187,11 @@ def _own_prices(rows: list[Row], products: dict[str, Product]) -> dict[str, Deci
     return {row["sku"]: None if row["price"] == products[row["product_code"]].price else row["price"] for row in rows}
 
 
-def _supplier_items(rows: list[Row]) -> int:
-    """Write which supplier each variant comes from; how many stored ones changed."""
+def _supplier_items(rows: list[Row]) -> set[str]:
+    """Write which supplier each variant comes from; the SKUs for which that is new."""
     named = {row["sku"]: row["supplier"] for row in rows if row["supplier"]}
     if not named:
-        return 0
+        return set()
     by_name = _named(Supplier, named.values())
     ids = dict(ProductVariant.objects.filter(sku__in=sorted(named)).values_list("sku", "pk"))
     stored = {item.variant_id: item for item in SupplierItem.objects.filter(variant__in=ids.values())}
@@ -204,8 +204,9 @@ def _supplier_items(rows: list[Row]) -> int:
             item.supplier = supplier
             changed.append(item)
     SupplierItem.objects.bulk_create(new, batch_size=BATCH)
-    SupplierItem.objects.bulk_update(changed, ["supplier"], batch_size=BATCH)
-    return len(new) + len(changed)
+    SupplierItem.objects.bulk_update(changed, ["supplier"], batch_size=CHANGES)
+    skus = {pk: sku for sku, pk in ids.items()}
+    return {skus[item.variant_id] for item in [*new, *changed]}
 
 
 def movements(frame: pl.DataFrame, *, batch: int = 50_000) -> Counts:
@@ -260,7 +261,7 @@ def purchases(frame: pl.DataFrame) -> Counts:
             changed.add(order.pk)
     PurchaseOrder.objects.bulk_create(new, batch_size=BATCH)
     head_fields = ["supplier", "status", "ordered_at", "expected_on", "received_at"]
-    PurchaseOrder.objects.bulk_update([p for p in stored.values() if p.pk in changed], head_fields, batch_size=BATCH)
+    PurchaseOrder.objects.bulk_update([p for p in stored.values() if p.pk in changed], head_fields, batch_size=CHANGES)
     orders = stored | {p.number: p for p in new}
     changed |= _purchase_lines(lines, orders, variants) & {p.pk for p in stored.values()}
     return Counts(len(new), len(stored) - len(changed), len(changed))
@@ -292,5 +293,5 @@ def _purchase_lines(lines: list[Row], orders: dict[str, PurchaseOrder], variants
         elif _apply(line, values):
             changed.append(line)
     PurchaseOrderLine.objects.bulk_create(new, batch_size=BATCH)
-    PurchaseOrderLine.objects.bulk_update(changed, ["units", "received_units", "unit_cost"], batch_size=BATCH)
+    PurchaseOrderLine.objects.bulk_update(changed, ["units", "received_units", "unit_cost"], batch_size=CHANGES)
     return {line.purchase_order_id for line in [*new, *changed]}

@@ -29,6 +29,8 @@ REASONS = {
 
 STATUSES = ("pending", "confirmed", "processing", "shipped", "delivered", "completed", "cancelled", "refunded")
 MOST_UNITS, MOST_MONEY = 2_147_483_647, 99_999_999
+LONGEST = {"order_number": 60, "sku": 50, "customer_id": 120}
+"""Characters: a return's reference holds both numbers and has room for 120."""
 TEXTS = ("product_name", "product_code", "category", "country", "channel")
 
 
@@ -135,8 +137,8 @@ def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series]) -> pl.Data
             bad[name] |= ~column.is_in(STATUSES)
         elif name == "currency":
             bad[name] |= ~column.str.contains(r"^[A-Z]{3}$")
-        elif name in ("order_number", "sku"):
-            bad[name] |= column.str.len_chars() > 80
+        elif name in LONGEST:
+            bad[name] |= column.str.len_chars() > LONGEST[name]
         elif name == "units":
             bad[name] |= column == 0
     # Few rows are suspect; only theirs are turned into text.
@@ -167,7 +169,7 @@ def _complete(frame: pl.DataFrame, part: readers.Part) -> pl.DataFrame:
     discount = pl.col("discount").cast(parse.EXACT).fill_null(0).round(2, "half_to_even") * pl.col("units").sign()
     frame = frame.with_columns(
         unit_price=pl.col("exact_price").round(4, "half_to_even").cast(canonical.UNIT_PRICE, strict=False),
-        customer_id=pl.coalesce("customer_id", "email"),
+        customer_id=pl.coalesce("customer_id", "email").cast(pl.String),
         **{
             c: pl.col(c).round(2, "half_to_even").cast(canonical.MONEY)
             for c in ("shipping", "tax")

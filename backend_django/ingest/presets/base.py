@@ -59,19 +59,19 @@ class Preset:
 
         Raises BadFile naming the field, what was found, and the --map to use.
         """
-        plain = {_plain(h): h for h in reversed(headers)}
+        by_header = {plain(h): h for h in reversed(headers)}
         chosen: dict[str, str] = {}
         missing = []
         for name in (*REQUIRED, *self.optional):
             if name in given:
-                if (header := plain.get(_plain(given[name]))) is None:
+                if (header := by_header.get(plain(given[name]))) is None:
                     raise BadFile(
                         f"{label} has no column {given[name]!r}, which --map {name}={given[name]} names; "
                         f"it has: {', '.join(headers)}"
                     )
                 chosen[name] = header
                 continue
-            header = next((plain[_plain(h)] for h in self.columns.get(name, ()) if _plain(h) in plain), None)
+            header = next((by_header[plain(h)] for h in self.columns.get(name, ()) if plain(h) in by_header), None)
             if header is not None:
                 chosen[name] = header
             elif name in REQUIRED:
@@ -86,6 +86,6 @@ class Preset:
         return chosen
 
 
-def _plain(header: str) -> str:
+def plain(header: str) -> str:
     """A header without case, blanks and signs: `Customer ID` and `customer_id` are the same."""
     return re.sub(r"[\W_]+", "", header).lower()

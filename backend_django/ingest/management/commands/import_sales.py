@@ -8,7 +8,6 @@ from argparse import ArgumentParser
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -127,40 +126,23 @@ class Command(BaseCommand):
 
 
 def _reading(preset: Any, options: dict[str, Any]) -> Any:
+    from ingest.management.mapping import mapping, zone
+    from ingest.presets.base import FIELDS
     from ingest.rows import Options
 
-    zone = options["time_zone"] or preset.time_zone or settings.TIME_ZONE
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError) as error:
-        raise CommandError(f"--time-zone {zone} is not known; give one such as Europe/Madrid") from error
+    at = zone(options["time_zone"] or preset.time_zone or settings.TIME_ZONE)
     currency = (options["currency"] or preset.currency or settings.ML_PREDICTIONS["CURRENCY"] or "EUR").upper()
     if len(currency) != 3 or not currency.isalpha():
         raise CommandError(f"--currency {currency} is no currency; give three letters such as EUR")
     return Options(
-        time_zone=zone,
+        time_zone=at,
         currency=currency,
         channel=options["channel"] or preset.channel,
-        columns=_mapping(options["map"]),
+        columns=mapping(options["map"], FIELDS),
         decimal=options["decimal"],
         date_order=options["date_order"],
         repeats=options["repeats"],
     )
-
-
-def _mapping(pairs: list[str]) -> dict[str, str]:
-    """Field → column from `field=column`; the two may also stand the other way round."""
-    from ingest.presets.base import FIELDS
-
-    chosen = {}
-    for pair in pairs:
-        left, sign, right = pair.partition("=")
-        if left not in FIELDS and right in FIELDS:
-            left, right = right, left
-        if not sign or not right or left not in FIELDS:
-            raise CommandError(f"--map {pair}: give FIELD=COLUMN; the fields are {', '.join(FIELDS)}")
-        chosen[left] = right
-    return chosen
 
 
 def _assumptions(options: dict[str, Any]) -> Any:

@@ -1,0 +1,87 @@
+"""`import_products` and `import_stock`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from products.models import Product, ProductVariant, StockMovement
+from purchasing.models import Supplier
+
+pytestmark = pytest.mark.django_db
+PRODUCTS = """sku;product_code;product_name;category;price;cost;supplier;supplier_lead_time_days;pack_size;size
+A-S;A;Camisa;Camisas;29,90;12,4050;Norte;9;6;S
+A-M;A;Camisa;Camisas;29,90;12,4050;Norte;9;6;M
+B;;Bolso;Bolsos;49;;;;0;
+C;;;Bolsos;49;;;;;
+A-S;A;Camisa;;1;;;;;
+D;;Gorra;;-3;;;;;
+"""
+
+
+def run(command: str, path: Path, text: str, **options) -> str:
+    path.write_text(text)
+    out = StringIO()
+    call_command(command, str(path), stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.mark.postgres
+def test_products_with_costs_and_suppliers(tmp_path):
+    out = run("import_products", tmp_path / "p.csv", PRODUCTS)
+    assert "products   2 new, 0 unchanged, 0 changed" in out
+    for line in (
+        'line 4: pack_size is "0"', "line 5: the shop has no SKU C; give product_name",
+        "line 6: the SKU A-S stands in an earlier row", 'line 7: price is "-3"',
+    ):  # fmt: skip
+        assert line in out
+    product = Product.objects.get()
+    assert (product.name, product.category.name, product.price) == ("Camisa", "Camisas", Decimal("29.90"))
+    small = product.variants.get(sku="A-S")
+    assert (small.cost, small.pack_size, small.options) == (Decimal("12.4050"), 6, {"size": "S"})
+    assert (small.supplier_item.supplier.name, Supplier.objects.get().lead_time_days) == ("Norte", 9)
+    assert "products   0 new, 2 unchanged, 0 changed" in run("import_products", tmp_path / "p.csv", PRODUCTS)
+    changed = run("import_products", tmp_path / "q.csv", "sku,cost\nA-M,11\n")
+    assert "products   0 new, 0 unchanged, 1 changed" in changed
+    assert ProductVariant.objects.get(sku="A-M").cost == 11
+    assert Product.objects.get().category.name == "Camisas"
+
+
+@pytest.mark.postgres
+def test_a_count_sets_the_stock_once(tmp_path):
+    run("import_products", tmp_path / "p.csv", "sku,product_name\nA,Shirt\nB,Hat\n")
+    counts = "sku,counted\nA,12\nB,0\nZ,5\n"
+    out = run("import_stock", tmp_path / "s.csv", counts, errors=tmp_path / "e.csv")
+    assert "counts     1 new, 1 unchanged" in out
+    assert "line 4: the shop has no SKU Z" in (tmp_path / "e.csv").read_text().replace(",4,", ", line 4: ")
+    assert "counts     0 new, 2 unchanged" in run("import_stock", tmp_path / "s.csv", counts)
+    run("import_stock", tmp_path / "s.csv", "sku,counted\nA,9\n")
+    run("import_stock", tmp_path / "s.csv", "sku,counted\nA,12\n")
+    assert ProductVariant.objects.get(sku="A").stock == 12
+    assert list(StockMovement.objects.order_by("pk").values_list("kind", "units")) == [
+        ("adjustment", 12), ("adjustment", -3), ("adjustment", 3),
+    ]  # fmt: skip
+
+
+def test_a_count_in_the_past_leaves_what_was_sold_since(tmp_path):
+    run("import_products", tmp_path / "p.csv", "sku,product_name\nA,Shirt\n")
+    variant = ProductVariant.objects.get()
+    StockMovement.objects.create(variant=variant, kind="sale", units=-2, at=timezone.now(), reference="x")
+    ProductVariant.objects.update(stock=-2)
+    run("import_stock", tmp_path / "s.csv", "sku,counted,counted_at\nA,10,2026-01-05 20:00\n")
+    assert ProductVariant.objects.get().stock == 8
+    out = run("import_stock", tmp_path / "s.csv", "sku,counted,counted_at\nA,10,2026-01-05 20:00\n")
+    assert "counts     0 new, 1 unchanged" in out
+
+
+def test_a_dry_run_and_a_missing_column(tmp_path):
+    out = run("import_products", tmp_path / "p.csv", PRODUCTS, dry_run=True)
+    assert "2 new" in out
+    assert Product.objects.count() == 0
+    with pytest.raises(CommandError, match=r"lacks the column\(s\) counted; it has: sku, units.*--map counted"):
+        run("import_stock", tmp_path / "s.csv", "sku,units\nA,1\n")
