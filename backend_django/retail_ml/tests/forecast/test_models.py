@@ -146,7 +146,7 @@ def test_last_year_counts_less_when_it_was_growth():
     t = np.arange(728)
     wave = np.where(t % 364 < 182, 10.0, 30.0)
     steady, grown = (
-        yearly_shape(history(np.where(t < 364, wave, wave * factor)), 28, exponent=0.85)
+        yearly_shape(history(np.where(t < 628, wave, wave * factor)), 28, exponent=0.85)
         for factor in (1.0, np.exp(0.5))
     )
     # a year ago it fell to a third: ^.85 when last year is to be believed, ^.425 after growth of e^.5 (g = .5)
