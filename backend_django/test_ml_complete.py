@@ -273,6 +273,8 @@ def show_inventory(console: Console) -> None:
         rows.append([r["sku"], r["product_name"], *units, r["estimated_cost"], sold_out, render(r["reason"])])
     columns = ["SKU", "product", "stock", "reorder at", "order", "cost", "sold out on", "why"]
     table(console, f"To reorder: {answer['total_recommendations']:,} in all", columns, rows)
+    if note := answer.get("note"):
+        console.print(render(note))
     health = service.health()
     parts = ", ".join(f"{name} {figure(value)}" for name, value in health["components"].items())
     console.print(f"Inventory health {figure(health['health_score'])} of 100 ({health['status']}): {parts}\n")

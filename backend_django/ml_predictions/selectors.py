@@ -105,6 +105,7 @@ def inventory_analysis(service: Any, wanted: dict[str, Any]) -> dict[str, Any]:
         "page_size": wanted["page_size"],
         "alerts": analysis.alert_rows(rows.slice(first, wanted["page_size"])),
         "summary": analysis.summary(),
+        **analysis.note,
     }
 
 

@@ -7,6 +7,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 TEXTS: dict[str, Any] = {
+    "inventory.not_counted": _(
+        "The shop has never counted its stock, so nobody knows what is on the shelves: every shelf is taken as empty, "
+        "and quantities are those of a full one; subtract what you have. Count it once, with import_stock."
+    ),
     # what it is doing
     "inventory.step_reading": _("Reading sales, stock and products"),
     "inventory.step_levels": _("Computing demand and reorder points"),

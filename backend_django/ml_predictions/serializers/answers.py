@@ -236,6 +236,7 @@ ANALYSIS = shape(
         by_urgency=s.DictField(child=s.IntegerField()),
         total_stock_value_at_risk=number(),
     ),
+    note=s.CharField(required=False, help_text="When the shop has never counted its stock."),
 )
 REORDER = shape(
     "ReorderRecommendations",
@@ -262,6 +263,7 @@ REORDER = shape(
     total_recommendations=s.IntegerField(),
     estimated_total_cost=number(),
     left_out=part("ReorderLeftOut", count=s.IntegerField(), expected_margin_lost=number()),
+    note=s.CharField(required=False, help_text="When the shop has never counted its stock."),
 )
 HEALTH = shape(
     "InventoryHealth",
@@ -276,7 +278,8 @@ HEALTH = shape(
     cash_in_excess=number(),
     metrics=part(
         "HealthCounts",
-        **{n: s.IntegerField() for n in ("total_products", "low_stock", "overstock", "slow_moving", "optimal")},
+        total_products=s.IntegerField(),
+        **{n: s.IntegerField(allow_null=True) for n in ("low_stock", "overstock", "slow_moving", "optimal")},
     ),
     recommendations=texts(),
 )

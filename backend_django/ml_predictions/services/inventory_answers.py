@@ -41,6 +41,8 @@ class Analysis:
     currency: str
     forecast: bool
     """True when the demand of the next days comes from the sales forecast, False: from each variant's own rates."""
+    counted: bool = True
+    """False in a shop that has never counted its stock: shelves are taken as empty, and nothing is called an alert."""
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -53,17 +55,25 @@ class Analysis:
         return len(self.frame)
 
     @property
+    def note(self) -> dict[str, Any]:
+        """What to know beside the figures: `note` with a message, or nothing."""
+        return {} if self.counted else {"note": message("inventory.not_counted")}
+
+    @property
+    def _found(self) -> pl.DataFrame:
+        return self.frame.filter(pl.col("code").is_not_null() & pl.lit(self.counted))
+
+    @property
     def alerts(self) -> pl.DataFrame:
         """The variants with an alert, the most money at stake first; ties by urgency and SKU."""
-        found = self.frame.filter(pl.col("code").is_not_null())
-        return found.sort(["money_at_stake", "urgency_level", "sku"], descending=[True, True, False])
+        return self._found.sort(["money_at_stake", "urgency_level", "sku"], descending=[True, True, False])
 
     def summary(self) -> dict[str, Any]:
         """`total_alerts, by_type, by_urgency, total_stock_value_at_risk` over all alerts.
 
         The value at risk is the cost of what lies there too much or too long (overstock and slow moving).
         """
-        found = self.frame.filter(pl.col("code").is_not_null())
+        found = self._found
         by_type = dict(found.group_by("alert_type").len().iter_rows())
         by_urgency = dict(found.group_by("urgency_level").len().iter_rows())
         idle = found.filter(pl.col("alert_type").is_in(["overstock", "slow_moving"]))
@@ -83,9 +93,8 @@ class Analysis:
 
     def reorder_rows(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
         """Rows to order as they are answered; `priority` is the urgency, 5 the most; `reason` is a message."""
-        chosen = frame.with_columns(
-            stockout_date_without_order=pl.col("estimated_stockout_date"), lead_time_days=pl.col("lead_days")
-        )
+        sold_out = pl.when(pl.lit(self.counted)).then("estimated_stockout_date")
+        chosen = frame.with_columns(stockout_date_without_order=sold_out, lead_time_days=pl.col("lead_days"))
         rows = chosen.select(REORDER_COLUMNS).to_dicts()
         return [
             finite(row) | {"priority": full["urgency_level"], "reason": reorder_reason(full)}
@@ -178,22 +187,23 @@ def health_answer(analysis: Analysis) -> dict[str, Any]:
     by_type = dict(counted.group_by("alert_type").len().iter_rows())
     low = by_type.get("reorder_now", 0) + by_type.get("low_stock", 0)
     over, slow = by_type.get("overstock", 0), by_type.get("slow_moving", 0)
-    known = len(counted) > 0
+    known = len(counted) > 0 and analysis.counted
+    metrics = {
+        "total_products": len(counted),
+        "low_stock": low,
+        "overstock": over,
+        "slow_moving": slow,
+        "optimal": len(counted) - low - over - slow,
+    }
     return {
         "health_score": round(score, 1) if known else None,
         "status": health.status(round(score, 1)) if known else None,
         "components": {name: round(100 * value, 1) if known else None for name, value in parts.items()},
-        "margin_at_risk": round(float(counted["margin_at_risk"].sum()), 2),
-        "cash_in_excess": round(float(counted["cash_in_excess"].sum()), 2),
-        "metrics": {
-            "total_products": len(counted),
-            "low_stock": low,
-            "overstock": over,
-            "slow_moving": slow,
-            "optimal": len(counted) - low - over - slow,
-        },
+        "margin_at_risk": round(float(counted["margin_at_risk"].sum()), 2) if analysis.counted else None,
+        "cash_in_excess": round(float(counted["cash_in_excess"].sum()), 2) if analysis.counted else None,
+        "metrics": metrics if analysis.counted else dict.fromkeys(metrics) | {"total_products": len(counted)},
         "counted": "variants",
-        "recommendations": _advice(counted, analysis.currency),
+        "recommendations": _advice(counted, analysis.currency) if analysis.counted else list(analysis.note.values()),
     }
 
 

@@ -124,6 +124,7 @@ class InventoryOptimizationService(Service):
             parameters={name: value for name, value in vars(rules).items() if name != "fill_floors"}
             | {"fill_floors": list(rules.fill_floors)},
             beats_baseline=beats,
+            why=_receipt(replay, reason).get("sentence") or reason,
         )
 
     @staticmethod
@@ -151,7 +152,15 @@ class InventoryOptimizationService(Service):
             rules=rules,
         )
         currency = str(getattr(self.source, "currency", "") or conf.get("CURRENCY"))
-        return Analysis(model, as_of, rules, found, currency=currency, forecast=bool(content.meta["forecast"]))
+        return Analysis(
+            model,
+            as_of,
+            rules,
+            found,
+            currency=currency,
+            forecast=bool(content.meta["forecast"]),
+            counted=self.source.counts_stock(),
+        )
 
     def reorder(self, *, budget: float | None = None, supplier: str | None = None) -> dict[str, Any]:
         """What to order now, the most urgent first, within `budget` and from `supplier` (id or name) when given.
@@ -175,6 +184,7 @@ class InventoryOptimizationService(Service):
             "estimated_total_cost": round(float(frame["estimated_cost"].sum()), 2),
             "without_cost": int(frame["estimated_cost"].null_count()),
             "left_out": left,
+            **analysis.note,
         }
 
     def health(self) -> dict[str, Any]:

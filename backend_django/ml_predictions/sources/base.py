@@ -54,10 +54,13 @@ class Source(Protocol):
     def stock(self, *, product_ids: Sequence[str] | None = None) -> pl.DataFrame:
         """`frames.STOCK`, live; with `product_ids` only the variants of those."""
 
+    def counts_stock(self) -> bool:
+        """Has the shop ever counted its stock? Until then a stock of 0 means that nobody knows."""
+
     def available(self, *, product_ids: Sequence[str]) -> dict[str, float]:
         """Units on hand and not promised of each product's best stocked active variant, live: one query.
 
-        A product without an active variant is absent.
+        A product without an active variant is absent; in a shop that has never counted its stock each has one unit.
         """
 
     def purchases(self, *, customer_id: str) -> pl.DataFrame:

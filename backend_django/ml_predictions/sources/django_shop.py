@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 from django.conf import settings
-from django.db.models import Count, F, FloatField, Func, IntegerField, Max, Q, QuerySet, Sum
+from django.db.models import Case, Count, Exists, F, FloatField, Func, IntegerField, Max, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
@@ -250,10 +250,15 @@ class DjangoShop:
         )
         return frames.check(table, frames.STOCK, name="stock")
 
+    def counts_stock(self) -> bool:
+        """Is there any stock movement?"""
+        return StockMovement.objects.exists()
+
     def available(self, *, product_ids: Sequence[str]) -> dict[str, float]:
-        """Units on hand and not promised of each product's best stocked active variant, live."""
+        """Units free of each product's best stocked active variant, live; 1 in a shop that has never counted."""
         variants = ProductVariant.objects.filter(product_id__in=_keys(product_ids), is_active=True).order_by()
-        units = variants.values("product_id").annotate(units=Max(F("stock") - F("reserved")))
+        known = When(Exists(StockMovement.objects.all()), then=F("stock") - F("reserved"))
+        units = variants.values("product_id").annotate(units=Max(Case(known, default=Value(1))))
         return {str(product): float(most) for product, most in units.values_list("product_id", "units")}
 
     def purchases(self, *, customer_id: str) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from ml_predictions.services import inventory_alerts
 from ml_predictions.services.base import NotTrained
 from ml_predictions.services.inventory_answers import ALERT_COLUMNS
 from ml_predictions.services.inventory_optimization import InventoryOptimizationService
-from products.models import Product, ProductVariant
+from products.models import Product, ProductVariant, StockMovement
 from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier
 from retail_ml.errors import NotEnoughHistory, UnknownId
 
@@ -154,6 +154,24 @@ def test_empty_shelves_are_worse_than_full_ones(service: InventoryOptimizationSe
     before = again().health()["health_score"]
     empty_shelves()
     assert again().health()["health_score"] < before - 20
+
+
+def test_stock_that_was_never_counted_is_not_called_sold_out(service: InventoryOptimizationService) -> None:
+    StockMovement.objects.all().delete()
+    empty_shelves()
+    analysis = again().analysis()
+    assert not analysis.counted
+    assert (analysis.total_analyzed, len(analysis.alerts), analysis.summary()["total_alerts"]) == (48, 0, 0)
+    answer, health = again().reorder(), again().health()
+    assert {row["stockout_date_without_order"] for row in answer["recommendations"]} == {None}
+    assert answer["total_recommendations"] > 0
+    assert "never counted" in render(answer["note"])
+    assert health["health_score"] is None
+    assert health["metrics"] == {
+        "total_products": 48, "low_stock": None, "overstock": None, "slow_moving": None, "optimal": None,
+    }  # fmt: skip
+    assert ["never counted" in render(m) for m in health["recommendations"]] == [True]
+    as_json(answer), as_json(health)
 
 
 def test_ordering_twice_adds_nothing(service: InventoryOptimizationService) -> None:

@@ -11,7 +11,7 @@ import pytest
 from authentication.models import User
 from ml_predictions.sources.django_shop import DjangoShop
 from orders.models import Order, OrderItem, OrderReturn
-from products.models import Product, ProductVariant
+from products.models import Product, ProductVariant, StockMovement
 from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem
 from retail_ml import frames
 
@@ -123,6 +123,18 @@ def test_a_variants_own_lead_time_and_price_win_and_an_inactive_product_makes_it
     row = DjangoShop().stock(product_ids=[str(variant.product_id)]).to_dicts()[0]
     assert (row["lead_time_days"], row["price"], row["active"]) == (3, 7.25, False)
     assert DjangoShop().stock(product_ids=["0"]).is_empty()
+
+
+def test_what_is_available_is_on_hand_and_not_promised_or_unknown(variant):
+    shop, product = DjangoShop(), str(variant.product_id)
+    assert not shop.counts_stock()
+    assert shop.available(product_ids=[product, "999"]) == {product: 1.0}
+    StockMovement.objects.create(variant=variant, kind="opening", units=5)
+    ProductVariant.objects.update(stock=5, reserved=5)
+    assert shop.counts_stock()
+    assert shop.available(product_ids=[product]) == {product: 0.0}
+    ProductVariant.objects.update(is_active=False)
+    assert shop.available(product_ids=[product]) == {}
 
 
 def test_an_order_of_the_last_days_makes_the_shop_live(variant, settings):
