@@ -54,7 +54,7 @@ def cast(db: None) -> dict[str, Any]:
     """Ada, Ben, Cleo, Eve and Max, by first name in lower case; each one's password is `pass-word-1`."""
     from authentication.models import User
 
-    people = {
+    people: dict[str, dict[str, Any]] = {
         "ada": {"role": "admin", "is_superuser": True},
         "ben": {"role": "admin"},
         "cleo": {"role": "customer"},
@@ -108,7 +108,7 @@ def fill_shop(*, orders: int = 300, products: int = 24, customers: int = 60, day
     end = datetime(2026, 6, 30, 18, tzinfo=UTC)
     popularity = 1 / np.arange(1, len(variants) + 1)
     loyal = 1 / np.arange(1, customers + 1) ** 0.7 if customers else np.empty(0)
-    placed = np.sort(rng.integers(0, max(days * 24 - 9, 1), orders))[::-1] if orders else []
+    placed: Any = np.sort(rng.integers(0, max(days * 24 - 9, 1), orders))[::-1] if orders else []
     rows = [
         Order(
             order_number=f"A{i:05}",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
+from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
 from core import api, health
 from core.docs import RedocPage, SwaggerPage
+
+admin.site.site_header = admin.site.site_title = "Trastienda"
+admin.site.index_title = _("The back room of the shop")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -20,6 +26,8 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SwaggerPage.as_view(), name="docs"),
     path("api/redoc/", RedocPage.as_view(), name="redoc"),
+    # Pictures uploaded in the admin; Pillow has seen that they are pictures.
+    re_path(r"^media/(?P<path>.*)$", serve, {"document_root": settings.MEDIA_ROOT}),
     re_path(r"^api/(?P<rest>.*)$", api.unknown_address),
 ]
 

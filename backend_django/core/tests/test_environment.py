@@ -53,7 +53,13 @@ def test_development_makes_a_private_key_and_keeps_it(tmp_path):
 
 def test_production_settings_pass_djangos_own_deployment_check(tmp_path):
     answer = manage(
-        "check", "--deploy", "--fail-level", "WARNING", folder=tmp_path, PRODUCTION="1", DJANGO_SECRET_KEY="kq3$mZ8-xW5!" * 5
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        folder=tmp_path,
+        PRODUCTION="1",
+        DJANGO_SECRET_KEY="kq3$mZ8-xW5!" * 5,
     )
     assert answer.returncode == 0, answer.stderr
 
