@@ -21,7 +21,6 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.LANGUAGE_CODE = "en"
-    settings.WHITENOISE_AUTOREFRESH = True  # no look at a folder of static files that nobody has collected
 
 
 class RecordingRun:

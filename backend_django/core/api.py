@@ -23,7 +23,6 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import JSONParser as DRFJSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from ml_predictions.messages import spoken
 from retail_ml.errors import BadFrame, BadParameter, NotEnoughHistory, RetailMLError, UnknownId
@@ -150,6 +149,8 @@ def whole_number(field: str, text: str, *, most: int, least: int = 1) -> int:
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """Every error of a view in the one shape. What nobody foresaw is logged and answered with 500."""
     request = context.get("request")
+    from rest_framework.views import set_rollback  # it reads the settings, which name this module
+
     set_rollback()
     if isinstance(error, Http404):
         error = exceptions.NotFound()

@@ -92,7 +92,6 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR / 'trastienda.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    VAR.mkdir(parents=True, exist_ok=True)
     # IMMEDIATE: two writers queue at the start of a transaction instead of failing in its middle.
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -143,6 +142,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="Europe/Madrid")
 """The shop's own time zone: it decides where a business day begins and ends."""
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns at every start when it is not there
 WHITENOISE_USE_FINDERS = not PRODUCTION  # no collectstatic needed to look at it
 MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR / "media"

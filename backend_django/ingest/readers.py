@@ -84,8 +84,7 @@ def _workbook(path: Path, pick: Pick) -> Iterator[Part]:
             if not headers:
                 continue
             chosen = pick(headers, label)
-            sheet = book.load_sheet(name, use_columns=list(chosen.values()), dtypes="string")
-            frame = sheet.to_polars()
+            frame = book.load_sheet(name, use_columns=list(chosen.values()), dtypes="string").to_polars()
         except BadFile as error:
             problems.append(error)
             continue
@@ -93,7 +92,10 @@ def _workbook(path: Path, pick: Pick) -> Iterator[Part]:
             raise BadFile(f"{label} cannot be read: {str(error).splitlines()[0]}") from error
         found += 1
         columns = [pl.col(header).cast(pl.String).alias(field) for field, header in chosen.items()]
-        yield Part(label, frame.select(columns).with_columns(line=pl.int_range(2, pl.len() + 2, dtype=pl.Int64)))
+        part = Part(label, frame.select(columns).with_columns(line=pl.int_range(2, pl.len() + 2, dtype=pl.Int64)))
+        del frame, head  # half a gigabyte that must not wait beside the next sheet
+        yield part
+        del part
     # A sheet of notes beside the data is no error; a workbook without any data is.
     if not found:
         raise problems[0] if problems else BadFile(f"{path} holds no sheet with data")

@@ -82,11 +82,11 @@ def compare(weeks: int) -> list[tuple[str, str, str]]:
         open_days = (middle > 0) | (actual != 0)
         held = (low <= actual) & (actual <= high)
         promised = receipt[f"coverage_{round(100 * coverage)}"]
-        rows.append(
-            (f"{coverage:.0%} interval, open days", f"{coverage:.0%} (back-test {promised:.1%})", f"{held[open_days].mean():.1%}")
-        )
+        before = f"{coverage:.0%} (back-test {promised:.1%})"
+        rows.append((f"{coverage:.0%} interval, open days", before, f"{held[open_days].mean():.1%}"))
         s = answer["summary"]
-        rows.append((f"sum, {coverage:.0%} interval", f"{s['total_lower']:,.0f} to {s['total_upper']:,.0f}", f"{actual.sum():,.0f}"))
+        bounds = f"{s['total_lower']:,.0f} to {s['total_upper']:,.0f}"
+        rows.append((f"sum, {coverage:.0%} interval", bounds, f"{actual.sum():,.0f}"))
     rows.append(("WAPE", f"{receipt['wape']:.1%}", f"{np.abs(actual - middle).sum() / np.abs(actual).sum():.1%}"))
     rows.append(("WAPE, naive baseline", f"{receipt['baseline_wape']:.1%}", f"{naive_wape(source, actual, weeks):.1%}"))
     rows.append(("bias", "0 %", f"{(middle.sum() - actual.sum()) / actual.sum():+.1%}"))

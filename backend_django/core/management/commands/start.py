@@ -40,7 +40,6 @@ class Command(BaseCommand):
         console = Console()
         if not options["no_serve"]:
             _require_free_port()
-        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
         password, remark = ensure_admin()
         if remark:
