@@ -8,13 +8,14 @@ from pathlib import Path
 
 import polars as pl
 
-from ingest import canonical, parse, readers
+from ingest import canonical, copies, parse, readers
+from ingest.copies import beside
 from ingest.errors import BadFile
 from ingest.presets.base import REQUIRED, Preset
 
 REASONS = {
     "unreadable": "a cell cannot be read, or a needed one is empty",
-    "copy": "the same row stands in another file or sheet as well",
+    "copy": "the same row stands in another file or sheet, or its whole order further up",
     "repeat": "the same row stands in its order again (--repeats drop)",
     "not_a_sale": "bookkeeping under an order's number, such as bad debt",
     "not_a_product": "an SKU that is no goods (fees, samples, vouchers, tests)",
@@ -71,7 +72,7 @@ def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
     frames.clear()
     if frame.is_empty():
         raise BadFile(f"{', '.join(labels)}: a header, but no rows")
-    frame = _with_copies(frame)
+    frame = copies.mark(frame)
     repeated = (pl.col("nth") > 0) & pl.col("reason").is_null()
     repeats = int(frame.select(repeated.sum()).item())
     if options.repeats == "drop":
@@ -192,35 +193,6 @@ def _complete(frame: pl.DataFrame, part: readers.Part) -> pl.DataFrame:
     reason = pl.when(pl.col("detail").is_not_null()).then(pl.lit("unreadable"))
     columns = ["line", *REQUIRED, *optional, "cents_in", "cents", "detail"]
     return frame.select(columns).with_columns(reason=reason)
-
-
-SAME = ["order_number", "sku", "units", "placed_at", "unit_price", "discount", "customer_id", "country", "product_name"]
-
-
-def _with_copies(frame: pl.DataFrame) -> pl.DataFrame:
-    """Mark what stands in two parts. A row that an order holds twice in one part is twice in the order, not a copy.
-
-    `nth` numbers the alike rows of a part 0, 1, …: the nth of one part is a copy of the nth of an earlier one.
-    """
-    # Few rows share order and SKU: only they can be alike, and only they are compared in full.
-    alike = frame.filter(frame.select("part", "order_number", "sku").is_duplicated()).select("row", "part", *SAME)
-    alike = alike.select("row", nth=pl.int_range(pl.len(), dtype=pl.Int32).over("part", *SAME)).filter(
-        pl.col("nth") > 0
-    )
-    counted = frame.with_columns(beside(frame, alike, "nth").fill_null(0))
-    readable = counted.filter(pl.col("reason").is_null())
-    shared = readable.group_by("order_number").agg(n=pl.col("part").n_unique()).filter(pl.col("n") > 1)
-    if shared.is_empty():
-        return counted
-    twice = readable.join(shared, on="order_number", how="semi").select("row", "nth", *SAME)
-    first = twice.select(pl.struct("nth", *SAME).is_first_distinct()).to_series()
-    rows = twice.filter(~first).select("row", copy=pl.lit("copy"))
-    return counted.with_columns(reason=pl.coalesce("reason", beside(counted, rows, "copy")))
-
-
-def beside(frame: pl.DataFrame, some: pl.DataFrame, name: str) -> pl.Series:
-    """Column `name` of `some` in the order of `frame`, by `row`: a join that copies one column and not all."""
-    return frame.select("row").join(some, on="row", how="left", maintain_order="left")[name]
 
 
 def _classified(frame: pl.DataFrame, preset: Preset) -> pl.DataFrame:

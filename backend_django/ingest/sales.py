@@ -10,10 +10,11 @@ import polars as pl
 from authentication.models import User
 from ingest import bulk, canonical, load, stored
 from ingest.assume import Assumptions, fill
+from ingest.copies import beside
 from ingest.counts import Counts
 from ingest.matching import match_returns
 from ingest.presets import Preset
-from ingest.rows import Options, Rows, beside
+from ingest.rows import Options, Rows
 from orders.models import OrderReturn
 from products.models import ProductVariant
 

@@ -159,6 +159,27 @@ def test_sheets_that_overlap_and_parquet_names(tmp_path):
     assert OrderItem.objects.count() == 5
 
 
+def test_two_exports_joined_in_one_file(tmp_path):
+    """The published CSV: both sheets one after the other, and invoices of the overlap stand in two places."""
+    text = run(csv_file(tmp_path / "a.csv", [*INVOICES[:7], *INVOICES[:4], *INVOICES[7:]]))
+    assert "left out               4   copy" in text
+    assert Order.objects.get(order_number="489434").items.count() == 3
+    Order.objects.all().delete()
+    # The order goes on further down with other rows: no copy.
+    more = ["489434", "85048", "GLASS BALL", 12, "2010-07-01 07:45", "6.95", "13085", UK]
+    text = run(csv_file(tmp_path / "b.csv", [*INVOICES[:7], more, *INVOICES[7:]]))
+    assert "   copy: " not in text
+    assert Order.objects.get(order_number="489434").items.count() == 4
+
+
+def test_a_file_sorted_by_article_keeps_lines_that_are_alike(tmp_path):
+    lines = [["1", "2026-01-02", sku, "1", "10", "", "", "", ""] for sku in "AABB"]
+    lines += [["2", "2026-01-03", sku, "1", "10", "", "", "", ""] for sku in "AB"]
+    text = run(csv_file(tmp_path / "a.csv", sorted(lines, key=lambda x: x[2]), header=GENERIC), preset="generic")
+    assert "   copy: " not in text
+    assert OrderItem.objects.count() == 6
+
+
 GENERIC = ["order", "date", "sku", "quantity", "price", "customer", "status", "shipping", "discount"]
 
 
