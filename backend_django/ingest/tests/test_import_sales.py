@@ -172,6 +172,31 @@ def test_two_exports_joined_in_one_file(tmp_path):
     assert Order.objects.get(order_number="489434").items.count() == 4
 
 
+def test_an_order_that_goes_on_elsewhere_is_no_copy_unless_all_of_it_is(tmp_path):
+    other = [["3", "2026-01-04", "C", "1", "10", "", "", "", ""]]
+    first = [["1", "2026-01-02", sku, "1", "10", "", "", "", ""] for sku in "AB"]
+    again = [["1", "2026-01-02", sku, "1", "10", "", "", "", ""] for sku in "AC"]
+    text = run(csv_file(tmp_path / "a.csv", first + other + again, header=GENERIC), preset="generic")
+    assert "   copy: " not in text
+    assert OrderItem.objects.count() == 5
+
+
+def test_lines_of_two_orders_in_turn_are_no_copies(tmp_path):
+    lines = [[number, "2026-01-02", "A", "1", "10", "", "", "", ""] for number in "1212"]
+    run(csv_file(tmp_path / "a.csv", lines, header=GENERIC), preset="generic")
+    assert OrderItem.objects.count() == 4
+
+
+def test_returns_of_later_files_share_what_is_left(tmp_path):
+    lines = [["1", "2026-01-02", "A", "5", "10", "7"], ["2", "2026-01-05", "A", "-3", "10", "7"],
+             ["3", "2026-01-09", "A", "-4", "10", "7"]]  # fmt: skip
+    for number, line in enumerate(lines):
+        text = run(csv_file(tmp_path / f"{number}.csv", [line], header=GENERIC[:6]), preset="generic")
+    assert "Of these returns 2 units (-20.00) found no sale" in text
+    run(tmp_path / "1.csv", preset="generic")
+    assert list(OrderReturn.objects.order_by("returned_at").values_list("units", "amount")) == [(3, 30), (2, 20)]
+
+
 def test_a_file_sorted_by_article_keeps_lines_that_are_alike(tmp_path):
     lines = [["1", "2026-01-02", sku, "1", "10", "", "", "", ""] for sku in "AABB"]
     lines += [["2", "2026-01-03", sku, "1", "10", "", "", "", ""] for sku in "AB"]

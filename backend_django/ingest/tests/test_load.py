@@ -217,3 +217,24 @@ def test_the_number_of_queries_does_not_grow_with_the_rows():
         return len(seen)
 
     assert queries(0, 5) == queries(100, 200)
+
+
+@pytest.mark.postgres
+def test_moments_are_written_as_django_writes_them():
+    small_shop()
+    exact = NOON.replace(microsecond=120_000)
+    heads = table("orders", head("1"), head("2", placed_at=exact))
+    load.orders(heads, table("lines", line("1", "A"), line("2", "A")), source="t")
+    assert Order.objects.get(placed_at=NOON).order_number == "1"
+    assert Order.objects.get(placed_at=exact).order_number == "2"
+    assert Order.objects.filter(placed_at__gt=NOON).count() == 1
+
+
+@pytest.mark.postgres
+def test_money_that_does_not_come_back_from_the_database_is_not_written(monkeypatch):
+    small_shop()
+    true = load._cents
+    monkeypatch.setattr(load, "_cents", lambda ids: true(ids) + 1)
+    with pytest.raises(BadFrame, match=r"2.55 was to be stored, 2.56 came back"):
+        load.orders(table("orders", head("1")), table("lines", line("1", "A")), source="t")
+    assert Order.objects.count() == 0
