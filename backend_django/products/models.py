@@ -108,21 +108,15 @@ class ProductVariant(models.Model):
         opening movement.
         """
         if self._state.adding:
-            opening, self.stock = self.stock, 0
             with transaction.atomic():
                 super().save(*args, **kwargs)
-                if opening:
-                    self._open(opening)
+                if self.stock:
+                    reference = f"opening:{self.sku}"[:120]
+                    self.movements.create(kind=StockMovement.Kind.OPENING, units=self.stock, reference=reference)
             return
         if kwargs.get("update_fields") is None and not kwargs.get("force_insert"):
             kwargs["update_fields"] = [f.name for f in self._meta.concrete_fields if f.name not in ("id", "stock")]
         super().save(*args, **kwargs)
-
-    def _open(self, units: int) -> None:
-        from products.services import move_stock  # the services know the models, not the other way round
-
-        move_stock(self, StockMovement.Kind.OPENING, units, reference=f"opening:{self.sku}"[:120])
-        self.stock = units
 
     @property
     def sale_price(self) -> Decimal:
