@@ -140,7 +140,8 @@ def show_forecast_test(console: Console, model: MLModel) -> None:
         [c["name"], percent(c["wape"]), c["mase"], c["rmse"], percent(c["bias"]), c["r2"], c["r2_week"]]
         for c in sorted(receipt.get("candidates", []), key=lambda c: c["wape"])
     ]
-    tested = f"{receipt['origins']} origins, {receipt['horizon_days']} days ahead"
+    origins = receipt.get("candidate_origins", receipt["origins"])
+    tested = f"{origins} origins, {receipt['horizon_days']} days ahead"
     title = f"Out of sample: {tested}; the baseline is {receipt['baseline']}"
     table(console, title, ["candidate", "WAPE", "MASE", "RMSE", "bias", "R² days", "R² weeks"], rows)
     console.print(

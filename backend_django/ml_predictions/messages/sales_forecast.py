@@ -24,6 +24,15 @@ TEXTS: dict[str, Any] = {
     ),
     "forecast.asked_serves": _(
         "{model} was asked for and beats the naive baseline: error {wape} % of sales against {baseline} % over "
+    "forecast.best_replayed": _(
+        "{model} has the smallest error of {candidates} candidates over {folds} origins: {wape} % of sales, the naive "
+        "baseline {baseline} %. Chosen anew at each origin from the earlier ones alone, as it had to be done then, the "
+        "error was {choice} %, the baseline's {choice_baseline} %: count on that."
+    ),
+    "forecast.choice_loses": _(
+        "Choosing a model at each of {folds} origins from the earlier ones alone was not better than the naive "
+        "baseline ({choice} % of sales against {choice_baseline} %): the baseline serves."
+    ),
         "{folds} origins."
     ),
     "forecast.asked_loses": _(

@@ -213,7 +213,8 @@ def _why_best(name: str, data: shop.ShopData, trial: Trial) -> dict[str, Any]:
     if trial.sparse:
         errors = {key: round(trial.scores[n].rmse, 2) for key, n in (("rmse", name), ("baseline_rmse", BASELINE))}
         return message("forecast.best_sparse", model=name, folds=figures["folds"], **errors)
-    return message("forecast.best", **figures, candidates=len(trial.scores))
+    code = "forecast.best_replayed" if choice else "forecast.best"
+    return message(code, **figures, candidates=len(trial.scores), **replayed)
 
 
 def _receipt_of(model: MLModel, level: str, days_ahead: int, coverage: float) -> dict[str, Any]:

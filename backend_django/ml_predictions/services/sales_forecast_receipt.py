@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from ml_predictions.messages import message
+from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE
-from retail_ml.forecast.levels import Trained
+from retail_ml.forecast.levels import ProductsTrained, Trained
 from retail_ml.forecast.models import BASELINE, DAILY, SIMPLE, LearnedForecaster
 from retail_ml.forecast.selection import Score
 from retail_ml.forecast.shop import ENOUGH_DAYS, ENOUGH_ORDERS, ShopData, ShopForecast
@@ -26,24 +27,15 @@ def percent(value: float | None) -> float | None:
 def metrics(forecast: ShopForecast) -> dict[str, Any]:
     """Out-of-sample figures of the whole shop's revenue, as the API documents them; `reasons` for what is null."""
     one = forecast.total["sales"]
-    found, naive = one.trial.scores.get(one.name), one.trial.scores.get(BASELINE)
+    found = one.measured
     learned = one.model if isinstance(one.model, LearnedForecaster) else None
     out: dict[str, Any] = {
-        "test_r2": rounded(found.r2) if found else None,
-        "test_r2_week": rounded(found.r2_week) if found else None,
-        "test_rmse": rounded(found.rmse) if found else None,
-        "test_mae": rounded(found.mae) if found else None,
-        "wape": rounded(found.wape) if found else None,
-        "mase": rounded(found.mase) if found else None,
-        "bias": rounded(found.bias) if found else None,
+        **_errors(found),
         "coverage_80": rounded(one.coverage.days[0.80]),
         "coverage_95": rounded(one.coverage.days[0.95]),
-        "baseline": {
-            "name": BASELINE,
-            "wape": rounded(naive.wape) if naive else None,
-            "mase": rounded(naive.mase) if naive else None,
-        },
-        "folds": len(one.trial.folds.get(one.name, [])),
+        "baseline": {"name": BASELINE, **_errors(one.baseline)},
+        "measured": _measured(one),
+        "folds": len(_measured_folds(one)),
         "horizon_days": one.trial.plan.horizon if found else None,
         "training_samples": learned.training_samples_ if learned else int(one.trial.history.usable.sum()),
         "test_samples": found.days if found else 0,
@@ -60,6 +52,26 @@ def metrics(forecast: ShopForecast) -> dict[str, Any]:
     return out
 
 
+ERRORS = {
+    "test_r2": "r2", "test_r2_week": "r2_week", "test_rmse": "rmse", "test_mae": "mae", "wape": "wape", "mase": "mase",
+    "bias": "bias",
+}  # fmt: skip
+
+
+def _errors(score: Score | None) -> dict[str, float | None]:
+    """The errors that stand side by side for the model and the baseline."""
+    return {key: rounded(getattr(score, name)) if score else None for key, name in ERRORS.items()}
+
+
+def _measured(one: Trained) -> str:
+    """Whose errors are given: of the choice among candidates, made anew at each origin, or of the one model."""
+    return "choice" if one.procedure else "model"
+
+
+def _measured_folds(one: Trained) -> list[Fold]:
+    return one.procedure.folds if one.procedure else one.trial.folds.get(one.name, [])
+
+
 def _last_month(forecast: ShopForecast) -> float | None:
     """Revenue of the 30 days up to the version's day; None for a shop younger than that."""
     days = forecast.data.total["sales"].y.sum(axis=0)
@@ -69,7 +81,6 @@ def _last_month(forecast: ShopForecast) -> float | None:
 def receipt(forecast: ShopForecast) -> dict[str, Any]:
     """Everything that stands behind the numbers: origins, candidates, baseline, coverage, for every level."""
     data, one = forecast.data, forecast.total["sales"]
-    error, counted = one.trial.selection_error()
     return {
         **level_receipt(one),
         "days_of_history": one.trial.history.days,
@@ -78,12 +89,14 @@ def receipt(forecast: ShopForecast) -> dict[str, Any]:
         "as_of": data.as_of.isoformat(),
         "closed_weekdays": sorted(one.trial.history.calendar.closed_weekdays),
         "folds": _folds(one),
-        "selection": {"wape": rounded(error), "folds": counted},
+        "selection": _selection(one),
         "quantity": level_receipt(forecast.total["units"]),
         "category": {target: level_receipt(trained) for target, trained in forecast.category.items()},
         "product": {
             "method": forecast.product.name,
             "baseline": BASELINE,
+            "of": "units",
+            **_product_errors(forecast.product),
             "products": len(forecast.product_ids),
             "folds": forecast.product.folds,
             "candidates": [
@@ -100,8 +113,8 @@ def receipt(forecast: ShopForecast) -> dict[str, Any]:
 def level_receipt(one: Trained) -> dict[str, Any]:
     """Method, baseline, error and coverage of one target of one level."""
     trial = one.trial
-    folds = trial.folds.get(one.name, [])
-    found, naive = trial.scores.get(one.name), trial.scores.get(BASELINE)
+    folds = _measured_folds(one)
+    found, naive = one.measured, one.baseline
     simple = [trial.scores[m.name] for m in SIMPLE if m.name in trial.scores]
     best = min(simple, key=lambda s: s.error) if simple else None
     period = None
@@ -111,6 +124,7 @@ def level_receipt(one: Trained) -> dict[str, Any]:
     return {
         "method": one.name,
         "baseline": BASELINE,
+        "measured": _measured(one),
         "wape": rounded(found.wape) if found else None,
         "baseline_wape": rounded(naive.wape) if naive else None,
         "best_simple": {"name": best.name, "wape": rounded(best.wape)} if best else None,
@@ -121,6 +135,7 @@ def level_receipt(one: Trained) -> dict[str, Any]:
         "compared_by": "rmse" if trial.sparse else "mae",
         "coverage_days": one.coverage.counted,
         "origins": len(folds),
+        "candidate_origins": len(trial.folds.get(one.name, [])),
         "horizon_days": trial.plan.horizon if folds else None,
         "step_days": trial.plan.step if folds else None,
         "period": period,
@@ -138,9 +153,10 @@ def notes(data: ShopData) -> list[dict[str, Any]]:
 
 
 def _quantity(one: Trained) -> dict[str, Any]:
-    found, naive = one.trial.scores.get(one.name), one.trial.scores.get(BASELINE)
+    found, naive = one.measured, one.baseline
     return {
         "model_type": one.name,
+        "measured": _measured(one),
         "wape": rounded(found.wape) if found else None,
         "test_r2": rounded(found.r2) if found else None,
         "coverage_80": rounded(one.coverage.days[0.80]),
@@ -175,25 +191,45 @@ def _candidate(score: Score) -> dict[str, Any]:
     }
 
 
+def _selection(one: Trained) -> dict[str, Any]:
+    """What the model was chosen by: its errors over all origins, which flatter the best of several."""
+    own, naive = one.trial.scores.get(one.name), one.trial.scores.get(BASELINE)
+    return {
+        "candidates": len(one.trial.scores),
+        "origins": len(one.trial.folds.get(one.name, [])),
+        "wape": rounded(own.wape) if own else None,
+        "baseline_wape": rounded(naive.wape) if naive else None,
+    }
+
+
+def _product_errors(product: ProductsTrained) -> dict[str, float | None]:
+    """Errors of the sums over the windows, pooled over products, beside the baseline's."""
+    own, naive = product.errors.get(product.name, {}), product.errors.get(BASELINE, {})
+    out = {key: rounded(value) for key, value in own.items()}
+    return out | {f"baseline_{key}": rounded(value) for key, value in naive.items()}
+
+
 def _folds(one: Trained) -> list[dict[str, Any]]:
-    """One line per origin: what was promised there and what came."""
-    trial = one.trial
-    if one.name not in trial.scores:
+    """One line per origin: what was promised there, by which model, and what came."""
+    found, naive = one.measured, one.baseline
+    if found is None or naive is None:
         return []
-    mine, naive = trial.scores[one.name].fold_wapes, trial.scores[BASELINE].fold_wapes
+    folds, horizon = _measured_folds(one), one.trial.plan.horizon
+    names = one.procedure.names if one.procedure else [one.name] * len(folds)
     out = []
-    for fold, error, base in zip(trial.folds[one.name], mine, naive, strict=True):
+    for name, fold, error, base in zip(names, folds, found.fold_wapes, naive.fold_wapes, strict=True):
         coverage = one.coverage.by_fold.get(fold.cutoff, {})
         out.append(
             {
                 "cutoff": fold.origin.isoformat(),
-                "horizon_days": trial.plan.horizon,
+                "model": name,
+                "horizon_days": horizon,
                 "wape": rounded(error),
                 "baseline_wape": rounded(base),
                 "coverage_80": rounded(coverage.get(0.80)),
                 "coverage_95": rounded(coverage.get(0.95)),
-                "forecast": rounded(float(fold.forecast[:, : trial.plan.horizon].sum()), 2),
-                "actual": rounded(float(fold.actual[:, : trial.plan.horizon].sum()), 2),
+                "forecast": rounded(float(fold.forecast[:, :horizon].sum()), 2),
+                "actual": rounded(float(fold.actual[:, :horizon].sum()), 2),
             }
         )
     return out

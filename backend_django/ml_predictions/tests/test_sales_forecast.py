@@ -16,12 +16,14 @@ from django.test.utils import CaptureQueriesContext
 from ml_predictions import artifacts
 from ml_predictions.messages import render
 from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import NotTrained
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.sources.base import DataUntil, LeftOut
 from ml_predictions.sources.django_shop import DjangoShop
 from orders.models import OrderItem
 from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
+from retail_ml.forecast import shop as forecast_shop
 from retail_ml.forecast.models import BASELINE, GradientBoosting, RandomForest
 from retail_ml.tests.forecast import shops
 
@@ -66,6 +68,12 @@ def random_walk() -> FakeShop:
     return daily_shop(1_000 * np.exp(np.cumsum(np.random.default_rng(4).normal(0, 0.12, 420))))
 
 
+def products_of(model: MLModel) -> list[str]:
+    """The products that a version has stored rows of."""
+    rows = SalesForecast.objects.filter(model=model, level="product").order_by("-quantity", "id")
+    return list(rows.values_list("object_id", flat=True))
+
+
 def finite(value: Any) -> bool:
     if isinstance(value, dict):
         return all(map(finite, value.values()))
@@ -97,6 +105,36 @@ class TestTraining:
         assert [p for p, _ in run.steps] == sorted(p for p, _ in run.steps)
         assert all(render(step) for _, step in run.steps)
         assert "linear" in render(run.result["served"]["why"])
+
+    def test_every_error_stands_beside_the_baselines(self, trained: MLModel) -> None:
+        names = ("test_r2", "test_r2_week", "test_rmse", "test_mae", "wape", "mase", "bias")
+        baseline = trained.metrics["baseline"]
+        naive = next(c for c in trained.receipt["candidates"] if c["name"] == BASELINE)
+        assert trained.metrics["measured"] == "model"  # it was asked for, not chosen
+        assert [baseline[n] for n in names] == [naive[n.removeprefix("test_")] for n in names]
+        product = SalesForecastService().predict(level="product", object_id=products_of(trained)[0])["receipt"]
+        assert product["of"] == "units"
+        assert product["wape_28"] < product["baseline_wape_28"]
+
+    def test_a_chosen_model_shows_the_error_of_choosing(self, shop: None) -> None:
+        source = DjangoShop()
+        until = source.data_until()
+        assert until is not None
+        data = forecast_shop.read(source.order_lines(), as_of=until.as_of)
+        trials = forecast_shop.try_total(data, ["linear", "seasonal_profile"], seed=0, step=lambda done: None)
+        best = {target: trial.best() for target, trial in trials.items()}
+        forecast = forecast_shop.assemble(data, trials, best, products=source.products(), seed=0)
+        metrics, receipt = receipts.metrics(forecast), receipts.receipt(forecast)
+        procedure = trials["sales"].procedure()
+        assert procedure is not None
+        assert metrics["measured"] == receipt["measured"] == "choice"
+        assert metrics["wape"] == receipt["wape"] == pytest.approx(procedure.score.wape, abs=1e-4)
+        assert metrics["baseline"]["wape"] == pytest.approx(procedure.baseline.wape, abs=1e-4)
+        assert metrics["folds"] == len(receipt["folds"]) == receipt["origins"] == len(procedure.folds)
+        assert [f["model"] for f in receipt["folds"]] == procedure.names
+        own = trials["sales"].scores[best["sales"]]
+        assert receipt["selection"]["wape"] == pytest.approx(own.wape, abs=1e-4)
+        assert receipt["candidate_origins"] == receipt["selection"]["origins"] == len(own.fold_errors)
 
     def test_linear_regression_is_linear(self, trained: MLModel) -> None:
         assert trained.model_type == "linear"

@@ -151,19 +151,21 @@ def nested_coverage(
     horizon: int,
     step: int,
     coverages: Sequence[float],
+    pasts: Sequence[Sequence[Fold]] | None = None,
     widths_at: Callable[[Fold], RatioIntervals] | None = None,
 ) -> Coverage:
     """Coverage measured on folds that were not used for calibrating.
 
     The width for fold k comes from earlier folds only, as far as they were known at its origin; folds with fewer
-    than FEWEST_TO_MEASURE such are not counted. `widths_at` gives the widths instead, from a fold's own past.
-    Days count where something was forecast or sold.
+    than FEWEST_TO_MEASURE such are not counted. `pasts` has for each fold the folds of the model that made it, where
+    that is not the same one throughout. `widths_at` gives the widths instead, from a fold's own past. Days count
+    where something was forecast or sold.
     """
     inside: dict[float, list[Array]] = {c: [] for c in coverages}
     whole: dict[float, list[Array]] = {c: [] for c in coverages}
     by_fold: dict[int, dict[float, float]] = {}
-    for fold in folds:
-        earlier = [f.known_at(fold.cutoff) for f in folds if f.cutoff + horizon <= fold.cutoff]
+    for fold, past in zip(folds, pasts or [folds] * len(folds), strict=True):
+        earlier = [f.known_at(fold.cutoff) for f in past if f.cutoff + horizon <= fold.cutoff]
         counts = fold.counted[:horizon] & ((fold.forecast > 0) | (fold.actual > 0))[:, :horizon]
         if (len(earlier) < FEWEST_TO_MEASURE and widths_at is None) or not counts.any():
             continue

@@ -24,7 +24,7 @@ from retail_ml.forecast.models import (
     WeekdayMean,
     WindowAverage,
 )
-from retail_ml.forecast.selection import Score, choose, procedure_error, score
+from retail_ml.forecast.selection import Score, choices, choose, score
 from retail_ml.forecast.volume_bins import VolumeBins
 from retail_ml.forecast.volume_bins import nested_coverage as product_coverage
 
@@ -40,6 +40,25 @@ PRODUCT = (SeasonalNaive.name, *PANEL)
 PRODUCT_FOLDS = 8
 
 
+@dataclass(frozen=True)
+class Procedure:
+    """The choice of a model, replayed: at each origin the model that the earlier origins would have chosen.
+
+    `names`, `folds`, and `pasts` (all folds of that model) per origin; `score`, and the `baseline`'s over the same.
+    """
+
+    names: list[str]
+    folds: list[Fold]
+    pasts: list[list[Fold]]
+    score: Score
+    baseline: Score
+
+    @property
+    def pays(self) -> bool:
+        """Is choosing better than the baseline?"""
+        return self.score.error < self.baseline.error
+
+
 @dataclass
 class Trial:
     """Candidates over the same origins: `folds` and `scores` by name; both empty when the history is too short."""
@@ -48,6 +67,8 @@ class Trial:
     plan: Plan
     folds: dict[str, list[Fold]] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
+    asked: str | None = None
+    """The one model that somebody asked for: there is no choice in its figures."""
     tiny: bool = False
     """Too little data for errors of folds to give the widths: the spread of the days seen gives them."""
 
@@ -56,12 +77,17 @@ class Trial:
         """Has the shop most of its open days without a sale? Then candidates are compared by squared errors."""
         return float(self.history.sold[self.history.usable].mean()) < SPARSE
 
-    def best(self, among: Sequence[str] | None = None) -> str:
-        """The name that serves (see `selection.choose`); the fallback where nothing could be tried."""
+    def best(self) -> str:
+        """The name that serves (see `selection.choose`); the fallback where nothing could be tried.
+
+        The baseline also serves where choosing, replayed, was no better than it.
+        """
         if not self.scores:
             return FALLBACK
-        errors = {name: s.error for name, s in self.scores.items() if among is None or name in {*among, BASELINE}}
-        return choose(errors, list(self.scores), BASELINE)
+        procedure = self.procedure()
+        if procedure is not None and not procedure.pays:
+            return BASELINE
+        return choose({name: s.error for name, s in self.scores.items()}, list(self.scores), BASELINE)
 
     def beats_baseline(self, name: str) -> bool | None:
         """Is its error below the naive baseline's? None for the baseline itself, and where nothing was tried."""
@@ -69,9 +95,24 @@ class Trial:
             return None
         return self.scores[name].error < self.scores[BASELINE].error
 
-    def selection_error(self) -> tuple[float | None, int]:
-        """WAPE of the whole procedure, choice included (see `selection.procedure_error`)."""
-        return procedure_error(self.scores, list(self.scores), BASELINE) if self.scores else (None, 0)
+    def procedure(self) -> Procedure | None:
+        """The choice among the candidates, replayed; None where fewer than FEWEST_FOLDS origins could have one.
+
+        None with tiny data too: there is one candidate beside the baseline, and too little to choose by.
+        """
+        if BASELINE not in self.scores or self.tiny:
+            return None
+        horizon, cutoffs = self.plan.horizon, [fold.cutoff for fold in self.folds[BASELINE]]
+        named = choices(self.scores, list(self.scores), BASELINE, cutoffs=cutoffs, horizon=horizon)
+        at = [k for k, name in enumerate(named) if name is not None]
+        if len(at) < FEWEST_FOLDS:
+            return None
+        names = [named[k] or BASELINE for k in at]
+        pasts = [self.folds[name] for name in names]
+        folds = [past[k] for past, k in zip(pasts, at, strict=True)]
+        measure = partial(score, history=self.history, horizon=horizon, sparse=self.sparse)
+        naive = measure(BASELINE, [self.folds[BASELINE][k] for k in at])
+        return Procedure(names, folds, pasts, measure("procedure", folds), naive)
 
 
 @dataclass(frozen=True)
@@ -84,6 +125,18 @@ class Trained:
     widths: RatioIntervals
     trial: Trial
     coverage: Coverage
+    procedure: Procedure | None = None
+    """Where the model was chosen among several: the figures that stand for it."""
+
+    @property
+    def measured(self) -> Score | None:
+        """What may be promised: errors of the choice, replayed, where there was one, else of the model itself."""
+        return self.procedure.score if self.procedure else self.trial.scores.get(self.name)
+
+    @property
+    def baseline(self) -> Score | None:
+        """The naive baseline over the same origins."""
+        return self.procedure.baseline if self.procedure else self.trial.scores.get(BASELINE)
 
 
 @dataclass(frozen=True)
@@ -129,17 +182,16 @@ def finish(trial: Trial, name: str, *, seed: int, shop: Array | None = None) -> 
     model = _make(name, trial.history, seed=seed, shop=by_cutoff).fit(trial.history)
     mean = model.predict(AHEAD)
     folds = trial.folds.get(name, [])
-    horizon, step = trial.plan.horizon, trial.plan.step
+    procedure = None if name in (trial.asked, BASELINE) else trial.procedure()
+    replayed, pasts = (procedure.folds, procedure.pasts) if procedure else (folds, None)
+    measure = partial(nested_coverage, replayed, horizon=trial.plan.horizon, step=trial.plan.step, coverages=COVERAGES)
     if trial.tiny or len(folds) < 2:
-        coverage = nested_coverage(
-            folds, horizon=horizon, step=step, coverages=COVERAGES,
-            widths_at=lambda fold: _spread(trial.history.until(fold.cutoff)),
-        )  # fmt: skip
+        coverage = measure(widths_at=lambda fold: _spread(trial.history.until(fold.cutoff)))
         widths = _spread(trial.history)
     else:
-        coverage = nested_coverage(folds, horizon=horizon, step=step, coverages=COVERAGES)
-        widths = RatioIntervals.calibrate(folds, horizon=horizon, step=step)
-    return Trained(name, model, mean, widths, trial, coverage)
+        coverage = measure(pasts=pasts)
+        widths = RatioIntervals.calibrate(folds, horizon=trial.plan.horizon, step=trial.plan.step)
+    return Trained(name, model, mean, widths, trial, coverage, procedure)
 
 
 def train_products(history: History, trial: Trial, shop_name: str, shop: Array) -> ProductsTrained:

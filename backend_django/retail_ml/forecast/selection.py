@@ -14,6 +14,8 @@ from retail_ml.forecast.history import History
 
 Array = npt.NDArray[np.float64]
 
+FEWEST_TO_CHOOSE = 3
+"""Origins that a choice needs to stand on."""
 TIE = 0.02
 """A model must be better than a simpler one by this share of its error; less is a tie, and the simpler serves."""
 
@@ -85,19 +87,20 @@ def choose(errors: Mapping[str, float], order: Sequence[str], baseline: str) -> 
     return best
 
 
-def procedure_error(scores: Mapping[str, Score], order: Sequence[str], baseline: str) -> tuple[float | None, int]:
-    """WAPE of choosing anew at each fold from the earlier folds alone, and the folds it is measured on.
+def choices(
+    scores: Mapping[str, Score], order: Sequence[str], baseline: str, *, cutoffs: Sequence[int], horizon: int
+) -> list[str | None]:
+    """The name that would have been chosen at each origin, from the origins whose days were over by then.
 
-    The choice itself is then out of sample too; the first three folds only choose.
+    None where fewer than FEWEST_TO_CHOOSE of them were. With the error of what is named here the choice itself is
+    out of sample; the smallest of several errors over the same origins is not.
     """
-    count = len(scores[baseline].fold_errors)
-    found: list[float] = []
-    for k in range(3, count):
-        before = {name: float(np.mean(s.fold_errors[:k])) for name, s in scores.items()}
-        share = scores[choose(before, order, baseline)].fold_wapes[k]
-        if share is not None:
-            found.append(share)
-    return (float(np.mean(found)), len(found)) if found else (None, 0)
+    out: list[str | None] = []
+    for cutoff in cutoffs:
+        over = [k for k, earlier in enumerate(cutoffs) if earlier + horizon <= cutoff]
+        before = {name: float(np.mean([s.fold_errors[k] for k in over])) for name, s in scores.items() if over}
+        out.append(choose(before, order, baseline) if len(over) >= FEWEST_TO_CHOOSE else None)
+    return out
 
 
 def _mase(folds: Sequence[Fold], pairs: Sequence[tuple[Array, Array]], history: History) -> float | None:

@@ -89,7 +89,8 @@ def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable
     names = [BASELINE, levels.FALLBACK] if data.tiny else [n for n in DAILY if n in simple or n in asked]
     plan = backtest.plan(data.total["sales"].days)
     names = levels.candidates(data.total["sales"], plan, names)
-    trials = {target: Trial(data.total[target], plan, tiny=data.tiny) for target in TARGETS}
+    one = asked[0] if len(asked) == 1 else None
+    trials = {target: Trial(data.total[target], plan, asked=one, tiny=data.tiny) for target in TARGETS}
     for done, name in enumerate(names):
         levels.try_daily(trials["sales"], [name], seed=seed)
         step((done + 1) / (len(names) + 1))
