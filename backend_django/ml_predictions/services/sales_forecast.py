@@ -207,7 +207,14 @@ def _figures(name: str, trial: Trial) -> dict[str, Any]:
 def _why_best(name: str, data: shop.ShopData, trial: Trial) -> dict[str, Any]:
     if name not in trial.scores:
         return message("forecast.untested", days=data.total["sales"].days, model=name)
-    figures = _figures(name, trial)
+    figures, choice = _figures(name, trial), trial.procedure()
+    replayed = (
+        {"choice": receipts.percent(choice.score.wape), "choice_baseline": receipts.percent(choice.baseline.wape)}
+        if choice
+        else {}
+    )
+    if name == BASELINE and choice and not choice.pays:
+        return message("forecast.choice_loses", folds=len(choice.folds), **replayed)
     if name == BASELINE:
         return message("forecast.none_beats", wape=figures["wape"], folds=figures["folds"])
     if trial.sparse:
