@@ -51,16 +51,12 @@ TEXTS: dict[str, Any] = {
     ),
     # what serves
     "segment.value_simple": _(
-        "Lifetime value is the simple first model: in the held-out period no naive prediction had lower errors in both "
-        "absolute and squared terms."
-    ),
-    "segment.value_tie": _(
-        "Lifetime value is the simple first model. In the held-out period the naive prediction {method} had lower "
-        "errors, but by no more than chance: see the receipt."
+        "Lifetime value is the simple first model: in the held-out period its root mean squared error was lower than "
+        "that of every naive prediction."
     ),
     "segment.value_naive": _(
-        "Lifetime value is a naive prediction ({method}): in the held-out period its errors were lower than the simple "
-        "model's, beyond chance."
+        "Lifetime value is a naive prediction ({method}): in the held-out period the simple model was no better by its "
+        "root mean squared error."
     ),
     "segment.value_none": _("No lifetime value is given: there is too little history to test one."),
     # why a customer is where it is

@@ -107,10 +107,8 @@ class CustomerSegmentationService(Service):
         metrics, clv = result.metrics, result.metrics["clv"]
         if clv["model"] is None:
             why = message("segment.value_none")
-        elif result.beats_baseline:
-            why = message("segment.value_simple")
         elif clv["model"] == SIMPLE:
-            why = message("segment.value_tie", method=clv["holdout"]["baseline"]["name"])
+            why = message("segment.value_simple")
         else:
             why = message("segment.value_naive", method=clv["model"])
         return Version(
@@ -140,4 +138,5 @@ def _receipt(metrics: dict[str, Any]) -> dict[str, Any]:
         "coverage_promised": tested.get("coverage_promised"),
         "probability": clv["probability"],
         "silhouette": metrics["silhouette_score"],
+        "coverage_same_days": tested.get("coverage_same_days"),
     }

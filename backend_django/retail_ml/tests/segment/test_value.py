@@ -80,7 +80,8 @@ def test_the_holdout_beside_naive_methods(shop):
     simple, mean = (table["methods"][name] for name in (SIMPLE, "mean_rate"))
     assert simple["revenue"]["rmse"] < mean["revenue"]["rmse"]
     assert simple["top_decile_share"] > mean["top_decile_share"]
-    assert 0.7 <= table["coverage"] <= 1
+    assert 0.7 <= table["coverage_same_days"] <= 1
+    assert table["coverage"] is None  # a window and its own past before the one before: longer than the history
     assert proof.method == SIMPLE
 
 
@@ -93,17 +94,36 @@ def test_a_naive_method_that_is_clearly_better_serves():
         sales += [(f"c{i:02}", 570 + early * j, 10.0 + i) for j in range(400 // early)]
     proof = holdout.validate(visits(lines(sales), AS_OF), AS_OF)
     assert proof.method in METHODS[1:]
-    assert proof.beats_baseline is False
+    assert proof.beats_baseline is None
 
 
-def test_choose_weighs_both_errors_and_chance():
-    def table(absolute: float, squared: float) -> dict:
-        rest = {name: {"lead": {"absolute": -5.0, "squared": -5.0}, "revenue": {"rmse": 9.0}} for name in METHODS[2:]}
-        return {METHODS[1]: {"lead": {"absolute": absolute, "squared": squared}, "revenue": {"rmse": 1.0}}, **rest}
+def test_what_loses_to_a_naive_method_does_not_serve():
+    def table(**rmse: float) -> dict:
+        return {name: {"revenue": {"mae": 1.0, "rmse": rmse.get(name, 9.0)}} for name in METHODS}
 
-    assert holdout.choose(table(9.0, -0.1)) == (SIMPLE, True)  # expecting nothing wins MAE alone
-    assert holdout.choose(table(9.0, 0.2)) == (SIMPLE, False)  # beaten, within chance
-    assert holdout.choose(table(2.0, 2.0)) == (METHODS[1], False)
+    assert holdout.choose(table(simple_rate=5.0)) == SIMPLE
+    assert holdout.choose(table(simple_rate=5.0, previous_window_repeats=4.99)) == "previous_window_repeats"
+    assert holdout.choose(table(simple_rate=5.0, mean_rate=5.0)) == "mean_rate"  # as good is not better
+
+
+def test_a_band_of_yesterday_covers_today_where_nothing_turns():
+    long = visits(lines(busy(800, days=900)), AS_OF)
+    table = holdout.validate(long, AS_OF).table
+    assert 0.75 <= table["coverage"] <= 1
+
+
+def test_coverage_is_that_of_a_band_made_before():
+    """Everybody spends in each window of 100 days what was spent in the one before, but ten times that in the last."""
+    steady = [(f"c{i:02}", 50 + 100 * j, 10.0 + i) for i in range(60) for j in range(6)]
+    boom = [(c, ago, 10 * amount if ago < 100 else amount) for c, ago, amount in steady]
+    cutoff = AS_OF - timedelta(days=100)
+    kept, lost = (
+        holdout.coverage("previous_window", visits(lines(sales), AS_OF), cutoff, days=100) for sales in (steady, boom)
+    )
+    assert kept == 1
+    assert lost == 0
+    few = visits(lines(steady[: 6 * (holdout.GROUP - 1)]), AS_OF)
+    assert holdout.coverage("previous_window", few, cutoff, days=100) is None
 
 
 def test_a_band_holds_its_expectation_and_covers():
