@@ -28,14 +28,16 @@ TEXTS: dict[str, Any] = {
         "A replay needs {needed} units sold in its weeks, of variants that had sold before; there were fewer."
     ),
     "inventory.beats_thumb": _(
-        "Replayed over {weeks} weeks, the policy costs {cost} against {thumb} by the best rule of thumb."
+        "Replayed over {weeks} weeks, the policy costs {cost} and serves {fill} % of the demand from the shelf; a rule "
+        "of thumb of {days} days, the cheapest of nine in hindsight, would have cost {thumb} and served {thumb_fill} %."
     ),
     "inventory.loses_to_thumb": _(
-        "Replayed over {weeks} weeks, the policy costs {cost}; a rule of thumb of {days} days, the best of nine in "
-        "hindsight, would have cost {thumb}."
+        "Replayed over {weeks} weeks, the policy costs more: {cost}, serving {fill} % of the demand from the shelf. A "
+        "rule of thumb of {days} days, the cheapest of nine in hindsight, would have cost {thumb} and served "
+        "{thumb_fill} %."
     ),
     "inventory.demand_forecast": _("Demand is taken half from the sales forecast, half from each variant's own rates."),
-    "inventory.demand_own": _("Demand is taken from each variant's own rates: no sales forecast is in service."),
+    "inventory.demand_own": _("Demand is taken from each variant's own rates: no recent sales forecast is in service."),
     # alerts
     "inventory.out_of_stock": _(
         "Sold out, while about {daily} units a day are asked for: {money} {currency} of margin in {risk_days} days."

@@ -64,7 +64,7 @@ class InventoryOptimizationService(Service):
                 code="inventory.no_variants",
             )
         lines, products = self.source.order_lines(), self.source.products()
-        demand = self._product_demand(stock, rules)
+        demand = self._product_demand(stock, rules, as_of)
         run.progress(35, message("inventory.step_levels"))
         plan = make(lines, stock, products, as_of=as_of, rules=rules, product_demand=demand)
         del lines
@@ -81,17 +81,17 @@ class InventoryOptimizationService(Service):
         until = self.source.data_until()
         return until.as_of if until else timezone.localdate() - timedelta(days=1)
 
-    def _product_demand(self, stock: pl.DataFrame, rules: Rules) -> pl.DataFrame | None:
-        """Units per product over the next 7 and 30 days and per day over the usual protection period, as forecast.
+    def _product_demand(self, stock: pl.DataFrame, rules: Rules, as_of: date) -> pl.DataFrame | None:
+        """Units per product over the 7 and 30 days after `as_of`, and per day over the usual protection period.
 
-        None while no forecast is in service.
+        None while no forecast is in service, or only one that is too old.
         """
         lead, _ = policy.lead_times(
             stock["lead_time_days"].fill_null(float("nan")).to_numpy(), np.zeros(len(stock)), rules
         )
-        days = int(min(max(np.median(policy.protection_days(lead, rules)), 7), 365))
+        days = int(min(max(np.median(policy.protection_days(lead, rules)), 7), 300))
         service: Any = get_service("sales_forecast")
-        found = [service.product_demand(days=n) for n in (7, 30, days)]
+        found = [service.product_demand(days=n, after=as_of) for n in (7, 30, days)]
         if any(table is None for table in found):
             return None
         week, month, usual = (table.select("product_id", "mean_units") for table in found)
@@ -222,12 +222,15 @@ def _receipt(replay: dict[str, Any] | None, reason: dict[str, Any] | None) -> di
     if replay is None:
         return {"method": "replay", "available": False, "reason": reason}
     ours, thumb = replay["total_cost"], replay["baseline"]["total_cost"]
-    figures = {"weeks": replay["weeks"], "cost": short(ours), "thumb": short(thumb)}
-    sentence = (
-        message("inventory.beats_thumb", **figures)
-        if ours <= thumb
-        else message("inventory.loses_to_thumb", days=replay["baseline"]["cover_days"], **figures)
-    )
+    figures = {
+        "weeks": replay["weeks"],
+        "days": replay["baseline"]["cover_days"],
+        "cost": short(ours),
+        "thumb": short(thumb),
+        "fill": round(100 * replay["fill_rate"], 1),
+        "thumb_fill": round(100 * replay["baseline"]["fill_rate"], 1),
+    }
+    sentence = message("inventory.beats_thumb" if ours <= thumb else "inventory.loses_to_thumb", **figures)
     return {"method": "replay", "available": True, **replay, "sentence": sentence}
 
 

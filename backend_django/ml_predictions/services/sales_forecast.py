@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +24,8 @@ from retail_ml.forecast.serving import Forecasts
 
 AUTO = "auto"
 WEEKS = 13
+STALE_DAYS = 28
+"""Age in days up to which a forecast still says what will be asked for: as far ahead as forecasts are tested."""
 COLUMNS = (
     "model_id", "level", "object_id", "start", "days",
     "sales", "sales_lower_80", "sales_upper_80", "sales_lower_95", "sales_upper_95",
@@ -119,17 +121,21 @@ class SalesForecastService(Service):
             "model": model,
         }
 
-    def product_demand(self, *, days: int) -> pl.DataFrame | None:
-        """Units of every known product over the next `days` days: `product_id, mean_units, sd_units`.
+    def product_demand(self, *, days: int, after: date | None = None) -> pl.DataFrame | None:
+        """Units of every known product over the `days` days after `after`: `product_id, mean_units, sd_units`.
 
-        `sd_units` is of the sum. None while no forecast is in service.
+        `after`: the day up to which sales are known; default: the forecast's own. `sd_units` is of the sum. None while
+        no forecast is in service, and where the one in service is more than STALE_DAYS older than `after`.
         """
         model = MLModel.objects.filter(service=self.name, is_active=True).first()
         if model is None:
             return None
         content = self.content(model)
         forecasts = Forecasts(content.meta, content.arrays)
-        mean, sd = forecasts.product_totals(days)
+        skip = max((after - forecasts.as_of).days, 0) if after else 0
+        if skip > STALE_DAYS:
+            return None
+        mean, sd = forecasts.product_totals(days, skip=skip)
         return pl.DataFrame(
             {"product_id": forecasts.ids("product").tolist(), "mean_units": mean, "sd_units": sd},
             schema={"product_id": pl.String, "mean_units": pl.Float64, "sd_units": pl.Float64},

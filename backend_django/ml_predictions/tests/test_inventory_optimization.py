@@ -279,7 +279,8 @@ def test_the_sales_forecast_is_used_where_there_is_one(
     own = again().analysis()
     best = own.frame.sort("daily_demand", descending=True).to_dicts()[0]
 
-    def product_demand(self: Any, *, days: int) -> pl.DataFrame:
+    def product_demand(self: Any, *, days: int, after: Any) -> pl.DataFrame:
+        assert after == own.as_of
         schema = {"product_id": pl.String, "mean_units": pl.Float64, "sd_units": pl.Float64}
         return pl.DataFrame([(best["product_id"], 10.0 * days, 1.0)], schema=schema, orient="row")
 

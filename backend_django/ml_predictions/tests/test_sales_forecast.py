@@ -310,6 +310,13 @@ class TestAnswers:
         assert [str(t) for t in week.dtypes] == ["String", "Float64", "Float64"]
         assert len(week) == 24
         assert (month["mean_units"] > week["mean_units"]).all()
+        assert trained.as_of == date(2026, 6, 29)
+        later = service.product_demand(days=7, after=date(2026, 7, 6))  # a week on: the second week of the forecast
+        fortnight = service.product_demand(days=14)
+        assert later is not None
+        assert fortnight is not None
+        np.testing.assert_allclose(later["mean_units"] + week["mean_units"], fortnight["mean_units"])
+        assert service.product_demand(days=7, after=date(2026, 8, 1)) is None  # too old to tell
         for frame in (week, month):
             assert frame["sd_units"].is_finite().all()
             assert (frame["sd_units"] > 0).all()

@@ -101,10 +101,13 @@ class Forecasts:
         """The widths of the products."""
         return VolumeBins(*(self.arrays[f"product_{name}"] for name in ("edges", "z", "sd")))
 
-    def product_totals(self, days: int) -> tuple[Array, Array]:
-        """Mean and standard deviation of each product's units summed over the next `days` days, (products,) each."""
-        check_days(days)
-        mean = self.arrays["product_units_mean"][:, :days].sum(axis=1, dtype=float)
+    def product_totals(self, days: int, *, skip: int = 0) -> tuple[Array, Array]:
+        """Mean and standard deviation of each product's units summed over `days` days, (products,) each.
+
+        The first `skip` of the days ahead are left out: those that have passed since the forecast was made.
+        """
+        check_days(skip + days)
+        mean = self.arrays["product_units_mean"][:, skip : skip + days].sum(axis=1, dtype=float)
         return mean, self.bins().sd_total(mean, days)
 
     def _daily(self, key: str, row: int, days: int, coverage: float) -> Ahead:

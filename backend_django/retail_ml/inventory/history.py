@@ -109,11 +109,21 @@ def _running(daily: Floats) -> Floats:
     return np.concatenate([np.zeros((daily.shape[0], 1)), np.cumsum(daily, axis=1)], axis=1)
 
 
-def _open(shop_days: Floats, first_weekday: int) -> Floats:
-    """Which days the shop was open: on weekdays it regularly sells, the empty days are closed days."""
+def opened_as_seen(h: History, at: int) -> Floats:
+    """`shop_open` as it would be told before day `at`: which weekdays are regular, and which closed, from the days
+    before it alone."""
+    shop_days = (np.diff(h.units.sum(axis=0)) > 0).astype(float)
+    return _running(_open(shop_days, h.first_day.weekday(), learned=at)[None, :])[0]
+
+
+def _open(shop_days: Floats, first_weekday: int, *, learned: int | None = None) -> Floats:
+    """Which days the shop was open: on weekdays it regularly sells, the empty days are closed days.
+
+    The weekdays are learned from the first `learned` days (default: all).
+    """
     weekday = (first_weekday + np.arange(len(shop_days))) % 7
-    seen = np.bincount(weekday, minlength=7)
-    share = np.bincount(weekday, weights=shop_days, minlength=7) / np.maximum(seen, 1)
+    seen = np.bincount(weekday[:learned], minlength=7)
+    share = np.bincount(weekday[:learned], weights=shop_days[:learned], minlength=7) / np.maximum(seen, 1)
     regular = (share >= REGULAR_SHARE) & (seen >= 4)
     never = (share <= CLOSED_SHARE) & (seen >= 4) & bool(regular.any())
     return np.where((regular | never)[weekday], shop_days, 1.0)

@@ -63,6 +63,7 @@ def make(
     variants = variants.sort("variant_id")
     h = hs.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
     known = hs.facts(h)
+    lines = lines.filter(pl.col("day") <= as_of)
     terms = _terms(lines, variants, known, rules)
     protection = policy.protection_days(terms.lead_days, rules)
     shared = _from_products(variants, known, product_demand)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retail_ml.inventory import demand as dm
+from retail_ml.inventory import history as hs
 from retail_ml.inventory import policy
 from retail_ml.inventory.history import History
 from retail_ml.inventory.policy import Rules, Terms
@@ -80,9 +81,10 @@ def replay(
     Money: `total_cost` = holding + margin lost + K per order line, over the scored weeks; `average_inventory` at
     cost; `fill_rate` the share of demand, by value, that was served from the shelf. The baseline orders when a
     variant is below k days of its 90-day average, up to 30 days more; of nine k the cheapest *in hindsight* is
-    shown. A variant without a cost gets the shop's usual cost share (else half the price); those without a price,
-    or not sold before the replay begins, are left out. At most 5,000 variants, drawn by `seed`. None: fewer than 14
-    weeks of history, or fewer than 30 units sold in those scored.
+    shown, and under `same_service` the cheapest that served as much as the policy (None: none did). A variant without
+    a cost gets the shop's usual cost share (else half the price); those without a price, or not sold before the
+    replay begins, are left out. At most 5,000 variants, drawn by `seed`. None: fewer than 14 weeks of history, or
+    fewer than 30 units sold in those scored.
     """
     days = window(h.days)
     if days is None or not len(h.start):
@@ -91,12 +93,10 @@ def replay(
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
     ours = _simulate(world, lambda known: _levels(world, known))
-    thumbs = {k: _simulate(world, lambda known, k=k: _thumb(known, k)) for k in THUMB_DAYS}  # type: ignore[misc]
-    best = min(thumbs, key=lambda k: thumbs[k]["total_cost"])
     first = h.first_day + timedelta(days=days.scored)
     return {
         **ours,
-        "baseline": {"name": "rule_of_thumb", "cover_days": best, "chosen": "best_in_hindsight", **thumbs[best]},
+        **_rules_of_thumb(world, served=ours["fill_rate"] or 0.0),
         "weeks": (days.end - days.scored) // 7,
         "from": first.isoformat(),
         "until": (h.first_day + timedelta(days=days.end - 1)).isoformat(),
@@ -106,10 +106,24 @@ def replay(
     }
 
 
+def _rules_of_thumb(world: World, *, served: float) -> dict[str, Any]:
+    """The cheapest rule of thumb in hindsight, and the cheapest of those whose fill rate is at least `served`."""
+    rules = {k: _simulate(world, lambda known, k=k: _thumb(known, k)) for k in THUMB_DAYS}  # type: ignore[misc]
+    found = [{"name": "rule_of_thumb", "cover_days": k, "chosen": "best_in_hindsight", **rules[k]} for k in THUMB_DAYS]
+    serving = [rule for rule in found if (rule["fill_rate"] or 0) >= served]
+    return {
+        "baseline": min(found, key=lambda rule: rule["total_cost"]),
+        "same_service": min(serving, key=lambda rule: rule["total_cost"], default=None),
+    }
+
+
 def _world(
     h: History, terms: Terms, rules: Rules, *, days: Window, goods: tuple[Floats, Floats], seed: int
 ) -> tuple[World, dict[str, int]]:
     rng = np.random.default_rng(seed)
+    if len(h.open_days) == 1:  # else days in stock are known for each variant
+        shop_open = hs.opened_as_seen(h, days.start)
+        h = replace(h, shop_open=shop_open, open_days=shop_open[None, :])
     priced = np.isfinite(terms.price) & (terms.price > 0)
     seen = h.units[:, days.start] > 0  # what was not sold yet, no policy could have known of
     chosen = np.sort(rng.permutation(np.flatnonzero(priced & seen))[:MOST_VARIANTS])

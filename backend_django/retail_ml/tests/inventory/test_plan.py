@@ -202,6 +202,30 @@ def test_the_replay_does_not_see_what_comes_after_a_decision():
     assert np.array_equal(here[1], there[1])
 
 
+def test_the_replay_does_not_know_of_a_weekday_that_opens_later():
+    start = replay.window(420).start
+    sunday = (np.arange(420) + (AS_OF - timedelta(days=419)).weekday()) % 7 == 6
+    units = {v: demand(420, 4.0, seed=i) + 1 for i, v in enumerate(IDS)}
+    shut = {v: np.where(sunday & (np.arange(420) < start), 0, u) for v, u in units.items()}
+    p = plan.make(lines(shut), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES)
+    world, _ = replay._world(p.history, p.terms, RULES, days=replay.window(420), goods=(p.pack, p.minimum), seed=1)
+    open_before = np.diff(world.h.shop_open)[:start]
+    assert open_before.tolist() == (~sunday[:start]).astype(float).tolist()
+    assert np.diff(p.history.shop_open)[:start].sum() == start  # with all that is known today, Sunday is no closed day
+
+
+def test_the_cheapest_rule_that_serves_as_much_stands_beside():
+    found = plan.replayed(made(), RULES, seed=1)
+    same = found["same_service"]
+    assert same is None or same["fill_rate"] >= found["fill_rate"]
+    assert same is None or same["total_cost"] >= found["baseline"]["total_cost"]
+    world, _ = replay._world(
+        made().history, made().terms, RULES, days=replay.window(420), goods=(made().pack, made().minimum), seed=1
+    )
+    assert replay._rules_of_thumb(world, served=0.0)["same_service"] == found["baseline"]
+    assert replay._rules_of_thumb(world, served=1.1)["same_service"] is None
+
+
 def test_a_decision_is_given_the_days_before_it_and_no_more():
     """What a policy sees on a day does not change with what is sold from that day on."""
     p = made()
