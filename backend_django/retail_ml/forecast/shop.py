@@ -196,7 +196,7 @@ def _prices(data: ShopData, products: pl.DataFrame, ids: npt.NDArray[np.str_]) -
     listed = products.select("product_id", "price").unique("product_id", maintain_order=True)
     table = table.join(listed, on="product_id", how="left", maintain_order="left")
     price = pl.coalesce(pl.col("lately").fill_nan(None), pl.col("ever").fill_nan(None), pl.col("price"), pl.lit(0.0))
-    found: Array = table.select(price.cast(pl.Float64))["lately"].to_numpy()
+    found: Array = table.select(price.cast(pl.Float64).round(frames.DECIMALS))["lately"].to_numpy()
     return np.maximum(np.where(np.isfinite(found), found, 0.0), 0.0)
 
 
