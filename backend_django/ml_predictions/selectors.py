@@ -170,7 +170,13 @@ def business_health(parts: dict[str, float | None]) -> dict[str, Any]:
 
 def _sales(model: MLModel | None, notes: list[dict[str, Any]]) -> dict[str, Any]:
     """What the next 7 and 30 days after the model's day will bring, beside the last 30 days that were."""
-    found: dict[str, Any] = {"next_7_days": None, "next_30_days": None, "trend": None, "change": None}
+    found: dict[str, Any] = {
+        "next_7_days": None,
+        "next_30_days": None,
+        "trend": None,
+        "change": None,
+        "change_on_year": None,
+    }
     if model is None:
         return found
     week, month = (model.as_of + timedelta(days=days) for days in (7, 30))
@@ -179,6 +185,9 @@ def _sales(model: MLModel | None, notes: list[dict[str, Any]]) -> dict[str, Any]
     found["next_7_days"] = _rounded(sums["week"])
     found["next_30_days"] = _rounded(sums["month"])
     found["as_of"] = model.as_of
+    year_ago = model.metrics.get("sales_next_30_days_last_year")
+    if year_ago and year_ago > 0 and sums["month"] is not None:
+        found["change_on_year"] = round(sums["month"] / year_ago - 1, 4)
     past = model.metrics.get("sales_last_30_days")
     if past is None or sums["month"] is None or past <= 0:
         notes.append(message("edge.no_trend"))
@@ -194,8 +203,12 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _sales_score(sales: dict[str, Any]) -> float | None:
-    """100 when the next 30 days are expected to hold or beat the last 30, in proportion below."""
-    return None if sales["change"] is None else round(100 * min(1.0, max(0.0, 1 + sales["change"])), 1)
+    """100 when the next 30 days are expected to hold or beat the same days a year ago, in proportion below.
+
+    Against the last 30 days only where a year ago is not known: a quiet January is no illness.
+    """
+    change = sales["change_on_year"] if sales["change_on_year"] is not None else sales["change"]
+    return None if change is None else round(100 * min(1.0, max(0.0, 1 + change)), 1)
 
 
 def _customers(model: MLModel | None) -> dict[str, Any]:

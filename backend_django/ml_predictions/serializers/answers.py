@@ -313,6 +313,7 @@ DASHBOARD = shape(
         next_30_days=number(),
         trend=s.ChoiceField(choices=["up", "stable", "down"], allow_null=True),
         change=number("Next 30 days against the last 30, as a share."),
+        change_on_year=number("Next 30 days against the same days a year ago, as a share."),
         as_of=s.DateField(required=False),
     ),
     inventory=part(

@@ -93,6 +93,7 @@ def _metrics(sales: Sales, choice: Choice, pages: Pages, weights: dict[str, Any]
             "name": BASELINE,
             "hit_rate_10": baseline.get("hit_rate_10"),
             "ndcg_10": baseline.get("ndcg_10"),
+            "coverage": baseline.get("coverage"),
         },
         "weights": weights,
         "basket": choice.surfaces["basket"].rounded(),

@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_predictions.messages import message
 from retail_ml.forecast.backtest import Fold
+from retail_ml.forecast.features import YEAR
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE
 from retail_ml.forecast.levels import ProductsTrained, Trained
 from retail_ml.forecast.models import BASELINE, DAILY, SIMPLE, LearnedForecaster
@@ -44,6 +45,7 @@ def metrics(forecast: ShopForecast) -> dict[str, Any]:
         "quantity": _quantity(forecast.total["units"]),
         "low_confidence": bool(forecast.data.notes),
         "sales_last_30_days": _last_month(forecast),
+        "sales_next_30_days_last_year": _same_month_last_year(forecast),
     }
     if learned:
         ranked = sorted(learned.importances_.items(), key=lambda item: -item[1])
@@ -76,6 +78,13 @@ def _last_month(forecast: ShopForecast) -> float | None:
     """Revenue of the 30 days up to the version's day; None for a shop younger than that."""
     days = forecast.data.total["sales"].y.sum(axis=0)
     return rounded(days[-30:].sum(), 2) if len(days) >= 30 else None
+
+
+def _same_month_last_year(forecast: ShopForecast) -> float | None:
+    """Revenue of the 30 days that began 52 weeks before the first day ahead; None where they are not all known."""
+    days = forecast.data.total["sales"].y.sum(axis=0)
+    first = len(days) - YEAR
+    return rounded(days[first : first + 30].sum(), 2) if first >= 0 else None
 
 
 def receipt(forecast: ShopForecast) -> dict[str, Any]:
@@ -162,6 +171,7 @@ def _quantity(one: Trained) -> dict[str, Any]:
         "coverage_80": rounded(one.coverage.days[0.80]),
         "coverage_95": rounded(one.coverage.days[0.95]),
         "baseline_wape": rounded(naive.wape) if naive else None,
+        "baseline_test_r2": rounded(naive.r2) if naive else None,
     }
 
 

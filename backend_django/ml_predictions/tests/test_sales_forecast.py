@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ml_predictions import artifacts
+from ml_predictions import artifacts, selectors
 from ml_predictions.messages import render
 from ml_predictions.models import MLModel, SalesForecast
 from ml_predictions.services import sales_forecast_receipt as receipts
@@ -115,6 +115,20 @@ class TestTraining:
         product = SalesForecastService().predict(level="product", object_id=products_of(trained)[0])["receipt"]
         assert product["of"] == "units"
         assert product["wape_28"] < product["baseline_wape_28"]
+
+    def test_january_is_compared_with_january(self, run: Any) -> None:
+        """A shop whose last month was its Christmas: less than that lies ahead, but as much as a year ago."""
+        y = np.full(760, 100.0)
+        y[-364 - 30 : -364] = y[-30:] = 900.0
+        source = daily_shop(y)
+        assert SalesForecastService(source).train(run, model_type="last_year").is_active  # type: ignore[arg-type]
+        metrics = SalesForecastService(source).active().metrics  # type: ignore[arg-type]
+        assert (metrics["sales_last_30_days"], metrics["sales_next_30_days_last_year"]) == (27_000, 3_000)
+        board = selectors.dashboard()
+        assert board["sales_forecast"]["trend"] == "down"
+        assert board["sales_forecast"]["change"] == pytest.approx(-8 / 9, abs=0.01)
+        assert board["sales_forecast"]["change_on_year"] == pytest.approx(0, abs=0.01)
+        assert board["business_health"]["components"]["sales"] > 99
 
     def test_a_chosen_model_shows_the_error_of_choosing(self, shop: None) -> None:
         source = DjangoShop()

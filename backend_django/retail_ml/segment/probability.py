@@ -86,7 +86,7 @@ def learn(seen: Visits, as_of: date) -> Chance:
         "customers": len(known),
         "auc": None if area is None else round(area, 4),
         "brier": round(brier, 4),
-        "baseline": {"name": "base_rate", "brier": round(base_brier, 4)},
+        "baseline": {"name": "base_rate", "brier": round(base_brier, 4), "auc": 0.5},
         "share_expected": round(float(score.mean()), 4),
         "share_came": round(float(hit.mean()), 4),
         "origins": len(pairs),
