@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
@@ -163,6 +164,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     status = _own_status(error)
     if status is not None:
         return Response(_own_body(error), status=status)
+    if isinstance(error, OperationalError | InterfaceError):
+        return _no_database(error, request)
     if isinstance(error, SuspiciousOperation):
         return Response(body("bad_request", gettext("The request was refused.")), status=400)
     return Response(_unforeseen(error, request), status=500)
@@ -267,12 +270,25 @@ def _own_body(error: Any) -> dict[str, Any]:
     return body(error.code, spoken(error), details)
 
 
+def _no_database(error: Exception, request: Any) -> Response:
+    """503: locked by another writer for longer than we wait, restarting, full. The log has the reason."""
+    request_id = _logged(error, request)
+    text = gettext("The database cannot be used at the moment; try again soon. The log has more under {request_id}.")
+    told = body("database_unavailable", text.format(request_id=request_id), {"request_id": request_id})
+    return Response(told, status=503, headers={"Retry-After": "10"})
+
+
 def _unforeseen(error: Exception, request: Any) -> dict[str, Any]:
     """The generic sentence; the log has the stack under the same id."""
+    return internal(_logged(error, request))
+
+
+def _logged(error: Exception, request: Any) -> str:
+    """Write the stack to the log; returns the id that it stands under."""
     request_id = uuid.uuid4().hex
     where = f"{request.method} {request.path}" if request is not None else "?"
     log.error("Request %s failed: %s", request_id, where, exc_info=error)
-    return internal(request_id)
+    return request_id
 
 
 def internal(request_id: str) -> dict[str, Any]:

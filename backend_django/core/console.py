@@ -42,11 +42,7 @@ def _train_or_wait(kind: str, requested_by: str, show: jobs.OnProgress) -> MLTra
     try:
         return jobs.run_here(kind, requested_by=requested_by, on_progress=show)
     except jobs.AlreadyRunning as running:
-        row = MLTrainingLog.objects.get(pk=running.training_log_id)
-        while row.status in MLTrainingLog.OPEN:
-            row = jobs.wait(row, 1)
-            show(row)
-        return row
+        return jobs.follow(MLTrainingLog.objects.get(pk=running.training_log_id), on_progress=show)
 
 
 def _outcome(row: MLTrainingLog) -> str:

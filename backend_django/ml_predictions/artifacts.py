@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -119,6 +120,21 @@ def load(name: str, sha256: str) -> Content:
 def delete(name: str) -> None:
     """Remove a version's folder; it may be gone already."""
     shutil.rmtree(Path(conf.get("ARTIFACT_ROOT")) / name, ignore_errors=True)
+
+
+def sweep(service: str, *, keep: Iterable[str], before: float) -> list[str]:
+    """Remove what trainings that were killed have left of `service`: folders that no version names.
+
+    `keep`: the names that versions have. `before`: seconds since 1970; what is younger may be in the making.
+    Returns the names of what was removed, half-written ones (`….part`) among them.
+    """
+    root, kept, gone = Path(conf.get("ARTIFACT_ROOT")), set(keep), []
+    for folder in sorted((root / service).glob("*")):
+        name = f"{service}/{folder.name}"
+        if name not in kept and folder.stat().st_mtime < before:
+            delete(name)
+            gone.append(name)
+    return gone
 
 
 def _write_files(folder: Path, content: Content) -> dict[str, str]:

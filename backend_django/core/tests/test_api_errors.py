@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from rest_framework import exceptions
 from rest_framework.test import APIRequestFactory
@@ -75,6 +76,16 @@ def test_the_unforeseen_is_generic_and_logged_under_its_id(caplog: pytest.LogCap
     assert "hunter2" not in str(error)
     assert error["details"]["request_id"] in caplog.text
     assert "hunter2" in caplog.text
+
+
+@pytest.mark.parametrize("broken", [OperationalError("database is locked"), InterfaceError("connection closed")])
+def test_a_database_that_does_not_answer_is_503_and_logged(broken: Exception, caplog: pytest.LogCaptureFixture):
+    status, error = handled(broken)
+    assert (status, error["code"]) == (503, "database_unavailable")
+    assert str(broken) not in str(error)
+    assert error["details"]["request_id"] in caplog.text
+    request = APIRequestFactory().get("/")
+    assert exception_handler(broken, {"request": request}).headers["Retry-After"] == "10"
 
 
 def test_a_foreign_exception_with_a_code_is_no_conflict():

@@ -87,7 +87,7 @@ def test_a_training_under_way_is_waited_for(monkeypatch):
         return row
 
     monkeypatch.setattr(jobs, "run_here", refuse)
-    monkeypatch.setattr(jobs, "wait", wait)
+    monkeypatch.setattr(jobs.rows, "wait", wait)
     ended = train_with_progress(["sales_forecast"], console=Console(file=io.StringIO()), requested_by="test")
     assert ended["sales_forecast"].pk == under_way.pk
     assert ended["sales_forecast"].status == "cancelled"

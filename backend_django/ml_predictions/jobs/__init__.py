@@ -6,7 +6,7 @@ parent that starts and watches it.
 
 from __future__ import annotations
 
-from ml_predictions.jobs.processes import OnProgress, Worker, run_here
+from ml_predictions.jobs.processes import OnProgress, Worker, end_with_parent, follow, run_here
 from ml_predictions.jobs.rows import (
     AlreadyRunning,
     NotRunning,
@@ -30,7 +30,9 @@ __all__ = [
     "Worker",
     "cancel",
     "claim",
+    "end_with_parent",
     "execute",
+    "follow",
     "heartbeat",
     "release",
     "run_here",

@@ -7,6 +7,8 @@ nothing down with it when it dies.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import logging
 import os
 import signal
 import socket
@@ -17,18 +19,34 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from ml_predictions import conf
 from ml_predictions.jobs import rows
 from ml_predictions.messages import message
 from ml_predictions.models import MLTrainingLog
 
+logger = logging.getLogger(__name__)
 OnProgress = Callable[[MLTrainingLog], Any]
 LOOK_SECONDS = 0.25
 CANCEL_GRACE_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1
+NO_DATABASE = (OperationalError, InterfaceError)
+"""Locked by another writer, restarting, out of disk: it may be over in a moment, and says nothing of the training."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """More threads than one per library make small fits slower, and a training must leave a core to the web server."""
+
+
+def end_with_parent(parent: int, signum: int = signal.SIGKILL) -> None:
+    """Ask Linux to send this process `signum` when `parent`, which started it, dies; ends it if it has died.
+
+    Elsewhere than on Linux it asks for nothing: there the ownership of a row, checked at every step and before
+    publishing, keeps an orphan's work out of sight.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # not Linux
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signum))
+    if os.getppid() != parent:
+        sys.exit("The process that started this one is gone.")
 
 
 def start_child(log: MLTrainingLog) -> subprocess.Popen[bytes]:
@@ -58,29 +76,47 @@ def supervise(
 
 
 def _watch(log: MLTrainingLog, child: subprocess.Popen[bytes], on_progress: OnProgress | None) -> None:
-    started = renewed = time.monotonic()
-    cancelled_at: float | None = None
+    watch = Watch(log, child, on_progress)
     while child.poll() is None:
         time.sleep(LOOK_SECONDS)
-        now = time.monotonic()
-        if now - renewed >= conf.get("HEARTBEAT_SECONDS"):
-            renewed = now
-            if not rows.heartbeat(log):  # it is over, or another worker has it
-                _end(child)
-                return
-        row = MLTrainingLog.objects.get(pk=log.pk)
-        if on_progress is not None:
-            on_progress(row)
-        if row.cancel_requested_by:
-            cancelled_at = cancelled_at or now
-            if now - cancelled_at > CANCEL_GRACE_SECONDS:
-                _end(child)
-        if now - started > conf.get("TRAINING_TIMEOUT"):
-            _end(child)
-            error = message("training_timeout", seconds=conf.get("TRAINING_TIMEOUT"))
-            rows.finish(log.pk, log.owner, MLTrainingLog.Status.FAILED, error)
+        try:
+            watch.look()
+        except NO_DATABASE as error:  # the child goes on; whether the run is still ours is asked when it answers again
+            logger.warning("Training %s: the database cannot be used (%s)", log.pk, error)
+            close_old_connections()
     if _ours(log):  # it ended without a word
         rows.give_up(MLTrainingLog.objects.get(pk=log.pk), "training_killed", signal=abs(child.returncode or 0))
+
+
+class Watch:
+    """One look after the other at a training's process and its row."""
+
+    def __init__(self, log: MLTrainingLog, child: subprocess.Popen[bytes], on_progress: OnProgress | None) -> None:
+        self.log = log
+        self.child = child
+        self.on_progress = on_progress
+        self.started = self.renewed = time.monotonic()
+        self.cancelled_at: float | None = None
+
+    def look(self) -> None:
+        """Renew the lease, tell the progress, end a child that is lost, cancelled or too slow."""
+        now = time.monotonic()
+        if now - self.renewed >= conf.get("HEARTBEAT_SECONDS"):
+            self.renewed = now
+            if not rows.heartbeat(self.log):  # it is over, or another worker has it
+                _end(self.child)
+                return
+        row = MLTrainingLog.objects.get(pk=self.log.pk)
+        if self.on_progress is not None:
+            self.on_progress(row)
+        if row.cancel_requested_by:
+            self.cancelled_at = self.cancelled_at or now
+            if now - self.cancelled_at > CANCEL_GRACE_SECONDS:
+                _end(self.child)
+        if now - self.started > conf.get("TRAINING_TIMEOUT"):
+            _end(self.child)
+            error = message("training_timeout", seconds=conf.get("TRAINING_TIMEOUT"))
+            rows.finish(self.log.pk, self.log.owner, MLTrainingLog.Status.FAILED, error)
 
 
 def _ours(log: MLTrainingLog) -> bool:
@@ -111,11 +147,35 @@ def run_here(
         rows.finish(row.pk, row.owner, MLTrainingLog.Status.CANCELLED, error)
 
     log = rows.submit(kind, parameters or {}, requested_by=requested_by, owner=f"{worker}:1")
-    log = supervise(log, on_progress=on_progress, on_stop=stopped)
-    while log.status == MLTrainingLog.Status.QUEUED:  # the child died: this process tries again
+    return _to_its_end(log, worker, on_progress=on_progress, on_stop=stopped)
+
+
+def follow(log: MLTrainingLog, *, on_progress: OnProgress | None = None) -> MLTrainingLog:
+    """Wait for a training that is under way and return the row as it ended.
+
+    When its process is gone and no worker lives that would take it up, it is run here, in a child of this process.
+    """
+    worker = rows.new_worker_id()
+    while log.status in MLTrainingLog.OPEN:
+        rows.reap()
+        log.refresh_from_db()
+        if log.status == MLTrainingLog.Status.QUEUED and not rows.worker_alive() and rows.take(log, worker):
+            return _to_its_end(log, worker, on_progress=on_progress, on_stop=rows.release)
+        log = rows.wait(log, 1)
+        if on_progress is not None:
+            on_progress(log)
+    return log
+
+
+def _to_its_end(
+    log: MLTrainingLog, worker: str, *, on_progress: OnProgress | None, on_stop: OnProgress
+) -> MLTrainingLog:
+    """Run a row that `worker`, which is this process, has taken; tried again here when the child dies."""
+    log = supervise(log, on_progress=on_progress, on_stop=on_stop)
+    while log.status == MLTrainingLog.Status.QUEUED:
         if not rows.take(log, worker):
-            return rows.wait(log, conf.get("TRAINING_TIMEOUT"))
-        log = supervise(log, on_progress=on_progress, on_stop=stopped)
+            return follow(log, on_progress=on_progress)
+        log = supervise(log, on_progress=on_progress, on_stop=on_stop)
     return log
 
 
@@ -141,10 +201,19 @@ class Worker:
         with self._stoppable():
             while not self.stopping:
                 close_old_connections()
-                if not self.step():
+                if not self._try():
                     if once:
                         return
                     time.sleep(conf.get("POLL_SECONDS"))
+
+    def _try(self) -> bool:
+        """A step; a database that cannot be used for a while does not end the worker."""
+        try:
+            return self.step()
+        except NO_DATABASE as error:
+            logger.warning("The database cannot be used (%s); the worker tries again.", error)
+            self._reported = 0.0
+            return False
 
     def _report(self) -> None:
         now = time.monotonic()
@@ -167,3 +236,5 @@ class Worker:
             self.stopping = True
         finally:
             signal.signal(signal.SIGTERM, before)
+            with contextlib.suppress(*NO_DATABASE):  # then it is forgotten as a dead one is: after a lease
+                rows.forget_worker(self.name)

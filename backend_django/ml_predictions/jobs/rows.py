@@ -157,6 +157,11 @@ def report_worker(worker: str, host: str, pid: int) -> None:
     MLWorker.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
 
 
+def forget_worker(worker: str) -> None:
+    """This worker has ended: nobody shall wait for it."""
+    MLWorker.objects.filter(name=worker).delete()
+
+
 def worker_alive() -> bool:
     """Has any worker given a sign of life within a lease?"""
     return MLWorker.objects.filter(seen_at__gt=timezone.now() - timedelta(seconds=conf.get("LEASE_SECONDS"))).exists()

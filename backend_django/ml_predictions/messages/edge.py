@@ -21,6 +21,10 @@ TEXTS: dict[str, Any] = {
     "edge.trained_not_promoted": _("Trained and kept; another version goes on serving."),
     "edge.trained_all": _("Trained: {trained}. Not trained: {failed}."),
     "edge.under_way": _("The training is {status}. Ask {url} how far it is."),
+    "edge.no_worker": _(
+        "The training is queued, but no worker is running to take it: start one with `make worker`, or everything with "
+        "`make run`. Ask {url} how far it is."
+    ),
     "edge.part_not_trained": _("Nothing has been trained yet for {service}: its figures are unknown."),
     "edge.no_trend": _("There are no sales of the last 30 days to compare the forecast with."),
     "edge.data_recommended": _("Enough: {have}; {recommended} are recommended."),

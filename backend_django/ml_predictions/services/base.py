@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from ml_predictions import artifacts, conf
 from ml_predictions.messages import message
-from ml_predictions.models import MLModel
+from ml_predictions.models import MLModel, MLTrainingLog
 from ml_predictions.sources import get_source
 from ml_predictions.sources.base import Source
 
@@ -118,7 +118,7 @@ class Service(ABC):
             for file in saved:
                 artifacts.delete(file.name)
             raise
-        self._prune()
+        self._prune(run)
         return models[0]
 
     def put_in_service(self, model: MLModel, content: artifacts.Content) -> None:
@@ -169,9 +169,16 @@ class Service(ABC):
             "metrics": versions[0].metrics,
         }
 
-    def _prune(self) -> None:
-        """Forget the oldest versions beyond KEEP_VERSIONS; the one in service always stays."""
+    def _prune(self, run: TrainingRun) -> None:
+        """Forget the oldest versions beyond KEEP_VERSIONS; the one in service always stays.
+
+        What attempts that were killed have left in the folder goes too: all of it is older than this run's start.
+        """
         idle = MLModel.objects.filter(service=self.name, is_active=False).order_by("-version")
         for model in idle[max(conf.get("KEEP_VERSIONS") - 1, 0) :]:
             model.delete()
             artifacts.delete(model.artifact)
+        started = MLTrainingLog.objects.filter(pk=run.log_id).values_list("started_at", flat=True).first()
+        if started is not None:
+            keep = MLModel.objects.filter(service=self.name).values_list("artifact", flat=True)
+            artifacts.sweep(self.name, keep=keep, before=started.timestamp())

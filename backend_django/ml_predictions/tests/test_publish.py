@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from ml_predictions import conf
 from ml_predictions.artifacts import Content
-from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.models import MLModel, MLTrainingLog, SalesForecast
 from ml_predictions.services.base import NotTrained, Service, Version
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
@@ -117,3 +120,20 @@ def test_old_versions_and_their_files_are_forgotten_but_never_the_one_in_service
     assert set(MLModel.objects.values_list("version", flat=True)) == {1, 4}
     assert service.active().pk == serving.pk
     assert len(files()) == 2
+
+
+def test_what_a_killed_training_left_behind_is_removed_by_the_next_one(run):
+    service = Plain()
+    service.publish(run, [version(1)])
+    (serving,) = files()
+    folder = Path(conf.get("ARTIFACT_ROOT")) / "sales_forecast"
+    for name, seconds_ago in (("dead.part", 60), ("saved but never stored", 60), ("another one's.part", -60)):
+        (folder / name).mkdir()
+        (folder / name / "meta.json").write_text("{}")
+        at = time.time() - seconds_ago
+        os.utime(folder / name, (at, at))
+    MLTrainingLog.objects.filter(pk=run.log_id).update(started_at=timezone.now())
+    service.publish(run, [version(2)])
+    left = files()
+    assert len(left) == 3
+    assert {serving, "another one's.part"} < set(left)

@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ml_predictions import conf
+from ml_predictions import conf, selectors
 from ml_predictions.messages import message, render
 from ml_predictions.models import Kind, MLTrainingLog
 from ml_predictions.serializers import answers, inputs
@@ -55,7 +55,8 @@ def result_of(log: MLTrainingLog) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Body, status and headers for a training as it stands. Raises TrainingFailed."""
     if log.status in MLTrainingLog.OPEN:
         url = reverse("ml:training-logs-detail", args=[log.pk])
-        text = message("edge.under_way", status=log.status, url=url)
+        waits = log.status == MLTrainingLog.Status.QUEUED and not selectors.worker_alive()
+        text = message("edge.no_worker", url=url) if waits else message("edge.under_way", status=log.status, url=url)
         body = {"message": text, "training_log_id": log.pk, "status": log.status, "status_url": url}
         return body, 202, {"Location": url}
     if log.status != MLTrainingLog.Status.COMPLETED or not log.result:

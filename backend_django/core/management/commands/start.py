@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.console import ADMIN_EMAIL, PASSWORD_FILE, ensure_admin, train_with_progress
+from ml_predictions.jobs import end_with_parent
 from ml_predictions.models import SERVICES, MLModel
 from orders.models import Order
 from products.models import Product
@@ -36,6 +39,16 @@ class Command(BaseCommand):
         parser.add_argument("--no-serve", action="store_true", help="set up and train, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """All of it; Ctrl-C, SIGTERM or a closed terminal stop everything that it has started."""
+        try:
+            with _stoppable():
+                self._start(options)
+        except KeyboardInterrupt:
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self.stderr.write("Stopped; the next start goes on from here.")
+            sys.exit(128 + signal.SIGINT)
+
+    def _start(self, options: dict[str, Any]) -> None:
         """One step after the other; each does nothing when there is nothing to do."""
         console = Console()
         if not options["no_serve"]:
@@ -104,26 +117,45 @@ class Processes:
 
     def serve(self) -> None:
         """Start both and wait."""
-        # Sessions of their own: Ctrl-C reaches this process alone, which ends them in order.
-        running = {name: subprocess.Popen(c, start_new_session=True) for name, c in self.commands.items()}
-        signals = (signal.SIGTERM, signal.SIGHUP)  # a closed terminal is a Ctrl-C too
-        before = {number: signal.signal(number, _interrupt) for number in signals}
+        running: dict[str, subprocess.Popen[bytes]] = {}
+        # They end with this process even when it is killed with -9.
+        follow = partial(end_with_parent, os.getpid(), signal.SIGTERM)
         try:
+            for name, command in self.commands.items():
+                # Sessions of their own: Ctrl-C reaches this process alone, which ends them in order.
+                running[name] = subprocess.Popen(command, start_new_session=True, preexec_fn=follow)  # noqa: PLW1509
             self._watch(running)
         except KeyboardInterrupt:
-            sys.stderr.write("\nStopping …\n")
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                sys.stderr.write("\nStopping …\n")
         finally:
             _stop(list(running.values()))
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @staticmethod
     def _watch(running: dict[str, subprocess.Popen[bytes]]) -> None:
+        terminal = sys.stderr.isatty()
         while True:
+            # `make` keeps a closed terminal's SIGHUP to itself when it is the terminal's first process.
+            if terminal and not sys.stderr.isatty():
+                raise KeyboardInterrupt("the terminal is gone")
             for name, process in running.items():
                 if process.poll() is not None:
                     raise CommandError(f"The {name} ended with code {process.returncode}; its last lines say why.")
             time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM and a closed terminal (SIGHUP, unless `nohup` has it ignored) are a Ctrl-C."""
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(signum: int, _frame: Any) -> None:

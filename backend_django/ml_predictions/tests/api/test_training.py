@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ml_predictions.jobs import rows
 from ml_predictions.models import MLTrainingLog
 
 RESULT = {
@@ -46,6 +47,17 @@ def test_202_with_the_place_to_ask_while_it_runs(api: Any, finished: Any):
     assert answer.headers["Location"] == answer.json()["status_url"] == f"/api/ml/training-logs/{log.pk}/"
     assert answer.json()["status"] == "running"
     assert api.get(answer.headers["Location"]).json()["id"] == log.pk
+
+
+def test_202_says_when_no_worker_runs(api: Any):
+    text = "no worker is running"
+    answer = api.post(PATH, {}, HTTP_PREFER="wait=0")
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert text in answer.json()["message"]
+    assert answer.json()["status_url"] in answer.json()["message"]
+    rows.report_worker("w", "host", 1)
+    answer = api.post("/api/ml/train-customer-segmentation/", {}, HTTP_PREFER="wait=0")
+    assert text not in answer.json()["message"]
 
 
 @pytest.mark.parametrize(

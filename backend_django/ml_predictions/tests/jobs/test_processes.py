@@ -121,3 +121,47 @@ def test_a_stopped_worker_puts_its_training_back(machine):
     row = machine.row()
     assert (row["status"], row["attempt"], row["owner"]) == ("queued", 0, "")
     assert gone(child)
+    assert machine.sql("SELECT COUNT(*) FROM ml_predictions_mlworker") == [(0,)]  # nobody waits for it
+
+
+def follow(machine: Machine) -> subprocess.Popen:
+    """A command that waits for the training that is under way."""
+    code = (
+        "from ml_predictions import jobs; from ml_predictions.models import MLTrainingLog; "
+        "print(jobs.follow(MLTrainingLog.objects.get()).status)"
+    )
+    machine.started.append(
+        subprocess.Popen(
+            machine.manage("shell", "-v0", "-c", code), env=machine.environment, stdout=subprocess.PIPE, text=True
+        )
+    )
+    return machine.started[-1]
+
+
+def test_who_waits_for_a_training_that_nobody_works_on_any_more_runs_it(machine):
+    machine.submit("brief")
+    worker = machine.worker()
+    machine.child()
+    worker.kill()
+    worker.wait()
+    machine.sql("DELETE FROM ml_predictions_mlworker")  # as after a lease
+    assert machine.row()["status"] == "running"
+    out, _ = follow(machine).communicate(timeout=30)
+    assert out.strip() == "completed"
+    assert machine.row()["attempt"] == 2
+
+
+def test_a_database_that_another_writer_holds_for_long_ends_neither_worker_nor_training(machine):
+    machine.environment["TEST_BUSY_SECONDS"] = "0.5"
+    machine.submit("brief")
+    worker = machine.worker()
+    machine.child()
+    other = sqlite3.connect(machine.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    time.sleep(6)  # longer than the training lasts, its lease holds, and anybody waits for the lock
+    assert worker.poll() is None
+    other.execute("ROLLBACK")
+    other.close()
+    row = machine.until(lambda row: row["status"] == "completed")
+    assert row["result"]
+    assert worker.poll() is None

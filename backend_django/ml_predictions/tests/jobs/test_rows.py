@@ -114,3 +114,9 @@ def test_workers_report_and_are_forgotten(settings):
     assert not rows.worker_alive()
     rows.report_worker("w", "host", 1)
     assert rows.worker_alive()
+
+
+def test_a_worker_that_has_ended_is_not_waited_for():
+    rows.report_worker("w", "host", 1)
+    rows.forget_worker("w")
+    assert not rows.worker_alive()
