@@ -40,6 +40,9 @@ def start_django() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
     sys.path.insert(0, str(HERE))
     django.setup()
+    from django.utils import translation
+
+    translation.activate("en")  # the tables are in English, so are the sentences in them
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)

@@ -267,7 +267,9 @@ def _own_status(error: Exception) -> int | None:
 
 def _own_body(error: Any) -> dict[str, Any]:
     details = getattr(error, "details", None) or {}
-    return body(error.code, spoken(error), details)
+    # "bad_parameter.range" finds the sentence; callers are told what every refusal of an input is called.
+    code = type(error).code if isinstance(error, BadParameter | BadFrame) else error.code
+    return body(code, spoken(error), details)
 
 
 def _no_database(error: Exception, request: Any) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils import translation
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -21,6 +22,7 @@ ADMIN_EMAIL = "admin@boutique.com"
 PASSWORD_FILE = VAR / "admin_password"
 
 
+@translation.override("en")  # as the rest of what commands print
 def train_with_progress(kinds: Iterable[str], *, console: Console, requested_by: str) -> dict[str, MLTrainingLog]:
     """Train each service at once, showing how far it is; one that is under way already is waited for."""
     ended: dict[str, MLTrainingLog] = {}
@@ -51,6 +53,7 @@ def _outcome(row: MLTrainingLog) -> str:
     return f"{row.get_status_display()}: {render(row.error)}"
 
 
+@translation.override("en")
 def ensure_admin(*, reset: bool = False) -> tuple[str | None, str]:
     """Make the administrator when there is none; returns the new password (None: unchanged) and a remark.
 

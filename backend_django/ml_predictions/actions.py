@@ -10,6 +10,7 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from ml_predictions.models import InventoryAlert, MLModel, Prediction
 
@@ -66,7 +67,7 @@ def resolve_alert(alert: InventoryAlert, *, user: Any, note: str = "") -> Invent
     if not changed:
         raise AlreadyResolved(alert.pk)
     alert.refresh_from_db()
-    _record(user, alert, CHANGE, f"resolved: {note}" if note else "resolved")
+    _record(user, alert, CHANGE, gettext_noop("Resolved by hand."), note)
     return alert
 
 
@@ -87,7 +88,9 @@ def activate_model(model: MLModel, *, user: Any, accept_worse: bool = False) -> 
         # Two activations of a service queue up here; a training that publishes meets the constraint.
         list(MLModel.objects.select_for_update().filter(service=model.service).values_list("pk"))
         service.put_in_service(model, content)
-        _record(user, model, CHANGE, "activated" + (", worse than the baseline" if accept_worse else ""))
+        worse = model.beats_baseline is False
+        what = gettext_noop("Put into service although it loses to the baseline.") if worse else ""
+        _record(user, model, CHANGE, what or gettext_noop("Put into service."))
     return model
 
 
@@ -99,7 +102,7 @@ def delete_model(model: MLModel, *, user: Any) -> None:
         current = MLModel.objects.select_for_update().get(pk=model.pk)
         if current.is_active:
             raise InService(current)
-        _record(user, current, DELETION, "deleted")
+        _record(user, current, DELETION, gettext_noop("Deleted."))
         current.delete()
     artifacts.delete(model.artifact)
 
@@ -135,14 +138,14 @@ def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:
     return {**answer, "execution_time_ms": elapsed, "prediction_id": row.pk}
 
 
-def _record(user: Any, thing: Model, flag: int, what: str) -> None:
-    """Who did what to which row: in the log, and in the admin's history of the row."""
-    audit.info("%s: %s %s %s", user, what, thing._meta.label, thing.pk)
+def _record(user: Any, thing: Model, flag: int, what: str, note: str = "") -> None:
+    """Who did what to which row: in the log, and, in the language of who did it, in the admin's history of the row."""
+    audit.info("%s: %s %s: %s %s", user, thing._meta.label, thing.pk, what, note)
     if getattr(user, "pk", None) is not None:
         LogEntry.objects.log_actions(
             user_id=user.pk,
             queryset=[thing],
             action_flag=flag,
-            change_message=what,
+            change_message=f"{gettext(what)} {note}".strip(),
             single_object=True,
         )

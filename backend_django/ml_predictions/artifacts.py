@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.utils import translation
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from ml_predictions import conf
 
@@ -39,12 +42,14 @@ class ArtifactRefused(Exception):
 
     code = "artifact_refused"
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(
-            f"The model file {name} was refused: {reason}. Stored results go on serving; train the service again."
-        )
+    def __init__(self, name: str, reason: Any) -> None:
+        with translation.override("en"):  # for the log; `reason` may be a text that waits for the reader's language
+            super().__init__(
+                f"The model file {name} was refused: {reason}. Stored results go on serving; train the service again."
+            )
         self.name = name
         self.reason = reason
+        self.details = {"name": name, "reason": reason}
 
 
 @dataclass(frozen=True)
@@ -102,18 +107,19 @@ def load(name: str, sha256: str) -> Content:
         manifest_bytes = (folder / "manifest.json").read_bytes()
         signature = (folder / "manifest.hmac").read_text()
     except OSError as error:
-        raise ArtifactRefused(name, f"it cannot be read ({error.strerror})") from error
+        raise ArtifactRefused(name, format_lazy(_("it cannot be read ({error})"), error=error.strerror)) from error
     if not any(hmac.compare_digest(_sign(key, manifest_bytes), signature) for key in conf.get("ARTIFACT_KEYS")):
-        raise ArtifactRefused(name, "its signature is not ours")
+        raise ArtifactRefused(name, _("its signature is not ours"))
     if hashlib.sha256(manifest_bytes).hexdigest() != sha256:
-        raise ArtifactRefused(name, "its checksum is not the one in the database")
+        raise ArtifactRefused(name, _("its checksum is not the one in the database"))
     manifest = json.loads(manifest_bytes)
     if manifest["format"] != FORMAT:
-        raise ArtifactRefused(name, f"its format is {manifest['format']}, this version reads {FORMAT}")
+        text = _("its format is {found}, this version reads {known}")
+        raise ArtifactRefused(name, format_lazy(text, found=manifest["format"], known=FORMAT))
     for file, digest in manifest["files"].items():
         path = folder / file
         if not path.is_file() or _digest(path) != digest:
-            raise ArtifactRefused(name, f"{file} is missing or was changed")
+            raise ArtifactRefused(name, format_lazy(_("{file} is missing or was changed"), file=file))
     return _read_files(name, folder, manifest["files"])
 
 
@@ -171,7 +177,8 @@ def _read_estimator(name: str, path: Path) -> Any:
     try:
         return skops.io.load(path, trusted=TRUSTED)
     except UntrustedTypesFoundException as error:
-        raise ArtifactRefused(name, f"{path.name} names types that are not allowed: {error}") from error
+        text = _("{file} names types that are not allowed: {error}")
+        raise ArtifactRefused(name, format_lazy(text, file=path.name, error=str(error))) from error
 
 
 def _write(path: Path, data: bytes) -> None:

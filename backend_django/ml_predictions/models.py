@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Kind(models.TextChoices):
@@ -22,6 +23,7 @@ class Kind(models.TextChoices):
 
 
 SERVICES = [kind.value for kind in Kind if kind != Kind.ALL]
+SERVICE_CHOICES = [choice for choice in Kind.choices if choice[0] != "all"]
 
 
 class MLTrainingLog(models.Model):
@@ -47,12 +49,12 @@ class MLTrainingLog(models.Model):
     step = models.JSONField(_("step"), null=True, blank=True, help_text=_("A message: what it is doing."))
     result = models.JSONField(
         _("result"), null=True, blank=True,
-        help_text="model_id, model_type, promoted, served, metrics; for `all`: one of these per service.",
+        help_text=_("The version trained, the one that serves and why, and the figures of the test."),
     )  # fmt: skip
     error = models.JSONField(_("error"), null=True, blank=True, help_text=_("A message: why it failed."))
     cancel_requested_by = models.CharField(_("cancel requested by"), max_length=160, blank=True)
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
-    owner = models.CharField(_("owner"), max_length=80, blank=True, help_text="uuid of the worker : attempt")
+    owner = models.CharField(_("owner"), max_length=80, blank=True, help_text=_("The worker and its attempt."))
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
 
     class Meta:
@@ -67,7 +69,7 @@ class MLTrainingLog(models.Model):
         indexes = [models.Index(fields=["status", "id"], name="training_queue")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk} ({self.status})"
+        return f"{dict(Kind.choices).get(self.kind, self.kind)} {self.pk} ({self.get_status_display()})"
 
     @property
     def duration_seconds(self) -> float | None:
@@ -80,7 +82,7 @@ class MLTrainingLog(models.Model):
 class MLModel(models.Model):
     """One version of a service's model, with the file it lives in and the evidence for it."""
 
-    service = models.CharField(_("service"), max_length=40, choices=[c for c in Kind.choices if c[0] != "all"])
+    service = models.CharField(_("service"), max_length=40, choices=SERVICE_CHOICES)
     version = models.PositiveIntegerField(_("version"))
     model_type = models.CharField(_("model type"), max_length=40)
     is_active = models.BooleanField(_("in service"), default=False)
@@ -114,7 +116,7 @@ class MLModel(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.service} v{self.version} ({self.model_type})"
+        return f"{self.get_service_display()} v{self.version} ({self.model_type})"
 
 
 class Prediction(models.Model):
@@ -123,7 +125,7 @@ class Prediction(models.Model):
     model = models.ForeignKey(
         MLModel, models.SET_NULL, null=True, related_name="predictions", verbose_name=_("model version")
     )
-    service = models.CharField(_("service"), max_length=40)
+    service = models.CharField(_("service"), max_length=40, choices=SERVICE_CHOICES)
     parameters = models.JSONField(_("parameters"), default=dict)
     result = models.JSONField(_("result"), default=dict)
     as_of = models.DateField(_("as of"))
@@ -137,27 +139,32 @@ class Prediction(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.service} {self.pk}"
+        return f"{self.get_service_display()} {self.pk}"
 
 
 class SalesForecast(models.Model):
     """Forecast of one period: a day for the shop and its categories, a week for products."""
 
+    class Level(models.TextChoices):
+        TOTAL = "total", _("Whole shop")
+        CATEGORY = "category", _("Category")
+        PRODUCT = "product", _("Product")
+
     model = models.ForeignKey(MLModel, models.CASCADE, related_name="sales_forecasts", verbose_name=_("model version"))
-    level = models.CharField(_("level"), max_length=10)  # total, category, product
+    level = models.CharField(_("level"), max_length=10, choices=Level.choices)
     object_id = models.CharField(_("id"), max_length=120, blank=True)  # "" for the total
     start = models.DateField(_("from"))
     days = models.PositiveSmallIntegerField(_("days"), default=1)
     sales = models.FloatField(_("sales"))
-    sales_lower_80 = models.FloatField()
-    sales_upper_80 = models.FloatField()
-    sales_lower_95 = models.FloatField()
-    sales_upper_95 = models.FloatField()
+    sales_lower_80 = models.FloatField(_("sales, lower 80 %"))
+    sales_upper_80 = models.FloatField(_("sales, upper 80 %"))
+    sales_lower_95 = models.FloatField(_("sales, lower 95 %"))
+    sales_upper_95 = models.FloatField(_("sales, upper 95 %"))
     quantity = models.FloatField(_("units"))
-    quantity_lower_80 = models.FloatField()
-    quantity_upper_80 = models.FloatField()
-    quantity_lower_95 = models.FloatField()
-    quantity_upper_95 = models.FloatField()
+    quantity_lower_80 = models.FloatField(_("units, lower 80 %"))
+    quantity_upper_80 = models.FloatField(_("units, upper 80 %"))
+    quantity_lower_95 = models.FloatField(_("units, lower 95 %"))
+    quantity_upper_95 = models.FloatField(_("units, upper 95 %"))
 
     class Meta:
         verbose_name = _("sales forecast")
@@ -168,7 +175,7 @@ class SalesForecast(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.level} {self.object_id} {self.start}: {self.sales:.2f}"
+        return f"{self.get_level_display()} {self.object_id} {self.start}: {self.sales:.2f}"
 
 
 class ProductRecommendation(models.Model):
@@ -208,7 +215,7 @@ class CustomerSegment(models.Model):
     customer_id = models.CharField(_("customer"), max_length=120)
     cluster = models.SmallIntegerField(_("cluster"))
     segment = models.CharField(_("segment"), max_length=10, choices=Segment.choices)
-    previous_segment = models.CharField(_("previous segment"), max_length=10, blank=True)
+    previous_segment = models.CharField(_("previous segment"), max_length=10, choices=Segment.choices, blank=True)
     confidence = models.FloatField(_("confidence"), help_text="0…1")
     recency_days = models.IntegerField(_("days since the last order"))
     total_orders = models.IntegerField(_("orders"))
@@ -217,9 +224,9 @@ class CustomerSegment(models.Model):
     purchase_frequency_monthly = models.FloatField(_("orders a month"))
     usual_interval_days = models.FloatField(_("usual interval (days)"), null=True)
     overdue_ratio = models.FloatField(_("overdue (× usual interval)"), null=True)
-    recency_score = models.PositiveSmallIntegerField()
-    frequency_score = models.PositiveSmallIntegerField()
-    monetary_score = models.PositiveSmallIntegerField()
+    recency_score = models.PositiveSmallIntegerField(_("recency score"), help_text=_("1 (weakest) to 5 (best)."))
+    frequency_score = models.PositiveSmallIntegerField(_("frequency score"), help_text=_("1 (weakest) to 5 (best)."))
+    monetary_score = models.PositiveSmallIntegerField(_("spending score"), help_text=_("1 (weakest) to 5 (best)."))
     value_3 = models.FloatField(_("value, 3 months"), null=True)
     value_6 = models.FloatField(_("value, 6 months"), null=True)
     value_12 = models.FloatField(_("value, 12 months"), null=True)
@@ -240,7 +247,7 @@ class CustomerSegment(models.Model):
         indexes = [models.Index(fields=["model", "segment"], name="segment_of_model")]
 
     def __str__(self) -> str:
-        return f"{self.customer_id}: {self.segment}"
+        return f"{self.customer_id}: {self.get_segment_display()}"
 
 
 class InventoryAlert(models.Model):
@@ -254,8 +261,12 @@ class InventoryAlert(models.Model):
         HIGH_DEMAND = "high_demand", _("High demand")
 
     class Status(models.TextChoices):
-        ACTIVE = "active", _("Active")
+        ACTIVE = "active", pgettext_lazy("alert", "Active")
         RESOLVED = "resolved", _("Resolved")
+
+    class How(models.TextChoices):
+        HAND = "hand", _("By hand")
+        FACTS = "facts", _("By the facts")
 
     variant_id = models.CharField(_("variant"), max_length=120)
     product_id = models.CharField(_("product"), max_length=120)
@@ -279,10 +290,10 @@ class InventoryAlert(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
     created_at = models.DateTimeField(_("since"), default=timezone.now)
     last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
-    absent_runs = models.PositiveSmallIntegerField(default=0)
+    absent_runs = models.PositiveSmallIntegerField(_("looks without it"), default=0)
     resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
     resolved_by = models.CharField(_("resolved by"), max_length=160, blank=True)
-    resolved_how = models.CharField(_("how"), max_length=10, blank=True)  # hand, facts
+    resolved_how = models.CharField(_("how"), max_length=10, choices=How.choices, blank=True)
     note = models.CharField(_("note"), max_length=500, blank=True)
 
     class Meta:

@@ -95,6 +95,7 @@ def check(frame: pl.DataFrame, schema: Schema, *, name: str) -> pl.DataFrame:
     if missing:
         raise BadFrame(
             f"{name} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame.columns)}",
+            code="bad_frame.columns",
             table=name,
             missing=missing,
         )
@@ -104,18 +105,32 @@ def check(frame: pl.DataFrame, schema: Schema, *, name: str) -> pl.DataFrame:
         if found != dtype:
             raise BadFrame(
                 f"{name}.{column} is {found}, {dtype} is needed; give the dtype when the table is read",
+                code="bad_frame.type",
                 table=name,
                 column=column,
+                found=str(found),
+                needed=str(dtype),
             )
     required = [c for c in schema if c in NOT_NULL]
     if schema is CUSTOMERS:
         required.append("customer_id")
     for column in required:
         if nulls := frame[column].null_count():
-            raise BadFrame(f"{name}.{column} is empty in {nulls} row(s)", table=name, column=column)
+            raise BadFrame(
+                f"{name}.{column} is empty in {nulls} row(s)",
+                code="bad_frame.empty",
+                table=name,
+                column=column,
+                rows=nulls,
+            )
     for column, dtype in schema.items():
         if dtype == pl.Float64 and not frame[column].drop_nulls().is_finite().all():
-            raise BadFrame(f"{name}.{column} holds a number that is not finite", table=name, column=column)
+            raise BadFrame(
+                f"{name}.{column} holds a number that is not finite",
+                code="bad_frame.not_finite",
+                table=name,
+                column=column,
+            )
     return frame
 
 
@@ -178,6 +193,11 @@ class IdMap:
         return found["row"].fill_null(-1).to_numpy().astype(np.int64)
 
 
+DECIMALS = 6
+"""Sums are rounded to so many decimals: floats added in another order differ in the last bit, and a tree that learns
+from them may split elsewhere."""
+
+
 def net_same_day(lines: pl.DataFrame) -> pl.DataFrame:
     """Order lines without those that were wholly reversed on the same day.
 
@@ -193,16 +213,12 @@ def net_same_day(lines: pl.DataFrame) -> pl.DataFrame:
     left = pl.col("units").sum().over("customer_id", "variant_id", "day").round(DECIMALS)
     return lines.filter(pl.col("customer_id").is_null() | (left != 0))
 
-DECIMALS = 6
-"""Sums are rounded to so many decimals: floats added in another order differ in the last bit, and a tree that learns
-from them may split elsewhere."""
-
-
 
 def daily_sales(lines: pl.DataFrame, by: list[str], *, until: date) -> pl.DataFrame:
     """Revenue and units per business day and group: columns `by…, day, sales, units`.
 
-    Returns count on the day they came back. Days without a sale are absent; days after `until` are cut.
+    Returns count on the day they came back. Days without a sale are absent; days after `until` are cut. The sums do
+    not depend on the order of the rows.
 
     >>> day = date(2026, 1, 2)
     >>> lines = pl.DataFrame({"product_id": ["a", "a"], "day": [day, day], "amount": [10.0, -2.5],

@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from ml_predictions import actions
 from ml_predictions.admin.base import ReadOnly, pretty
@@ -44,14 +43,14 @@ class MLModelAdmin(ReadOnly):
 
         chosen = list(queryset[:2])
         if len(chosen) != 1:
-            self.message_user(request, _now("Select exactly one version."), messages.ERROR)
+            self.message_user(request, gettext("Select exactly one version."), messages.ERROR)
             return
         try:
             model = actions.activate_model(chosen[0], user=request.user, accept_worse=accept_worse)
         except (actions.Refused, ArtifactRefused) as error:
             self.message_user(request, spoken(error), messages.ERROR)
             return
-        self.message_user(request, _now("{model} is in service.").format(model=model), messages.SUCCESS)
+        self.message_user(request, gettext("{model} is in service.").format(model=model), messages.SUCCESS)
 
     @admin.action(description=_("Delete versions that are not in service"))
     def delete_idle(self, request: HttpRequest, queryset: QuerySet[MLModel]) -> None:

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions import selectors
@@ -82,13 +82,13 @@ class MLTrainingLogAdmin(ReadOnly):
         except jobs.AlreadyRunning as error:
             self.message_user(request, spoken(error), messages.ERROR)
             return redirect("admin:ml_predictions_mltraininglog_changelist")
-        self.message_user(request, _now("The training is queued."), messages.SUCCESS)
+        self.message_user(request, gettext("The training is queued."), messages.SUCCESS)
         return redirect("admin:ml_predictions_mltraininglog_change", log.pk)
 
     def _ask(self, request: HttpRequest, kind: Kind) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": _now("Train: {kind}").format(kind=kind.label),
+            "title": gettext("Train: {kind}").format(kind=kind.label),
             "kind": kind,
             "opts": self.opts,
             "worker_alive": selectors.worker_alive(),

@@ -18,6 +18,7 @@ from ml_predictions.messages import (
     product_recommendation,
     sales_forecast,
 )
+from ml_predictions.messages.readable import readable
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def render(stored: Mapping[str, Any] | None) -> str:
     text = TEXTS.get(stored["code"])
     if text is None:  # an error without a translation, or a code of another version: better that than nothing
         return str(stored.get("text") or stored["code"])
-    return str(text).format(**stored.get("params", {}))
+    return str(text).format(**readable(stored.get("params") or {}))
 
 
 def spoken(error: Exception) -> str:
@@ -54,7 +55,7 @@ def spoken(error: Exception) -> str:
     if text is None:
         return str(error)
     try:
-        return str(text).format(**(getattr(error, "details", None) or {}))
+        return str(text).format(**readable(getattr(error, "details", None) or {}))
     except (KeyError, IndexError, ValueError):
         logger.warning("The text of %s does not fit the details of: %s", getattr(error, "code", ""), error)
         return str(error)

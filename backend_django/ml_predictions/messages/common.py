@@ -18,7 +18,17 @@ TEXTS: dict[str, Any] = {
     "training_lost": _(
         "The worker of attempt {attempt} of {attempts} stopped answering. The model in service was not touched."
     ),
-    "bad_parameter_range": _("{name} must lie between {low} and {high}; {found} was given."),
+    "bad_parameter.range": _("{field} must lie between {minimum} and {maximum}; {received} was given."),
+    "bad_parameter.whole": _("{field} must be a whole number from {minimum} to {maximum}; {received} was given."),
+    "bad_parameter.least": _("{field} must be at least {minimum}; {received} was given."),
+    "bad_parameter.choice": _("{field} must be one of: {allowed}; {received} was given."),
+    "bad_parameter.not_known": _("{field} is not a parameter of {service}; it takes: {allowed}."),
+    "bad_parameter.none_known": _("{field} is not a parameter of {service}; it takes none."),
+    "bad_frame.columns": _("The table {table} of the shop's data lacks the column(s) {missing}."),
+    "bad_frame.type": _("The column {column} of the table {table} is {found}; {needed} is needed."),
+    "bad_frame.empty": _("The column {column} of the table {table} is empty in {rows} row(s)."),
+    "bad_frame.not_finite": _("The column {column} of the table {table} holds a number that is not finite."),
+    "unknown_id": _("There is no id like {id}."),
     "not_running": _("Training {training_log_id} is over ({status}); only a queued or running one can be cancelled."),
     "training_timeout": _("The training took longer than {seconds} seconds and was ended."),
     "training_error": _("The training stopped with an unexpected error ({error}); the worker's log has the details."),

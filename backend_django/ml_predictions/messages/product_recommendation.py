@@ -13,6 +13,11 @@ TEXTS: dict[str, Any] = {
     "recommend.step_test": _("Testing it on later baskets"),
     "recommend.step_fit": _("Learning from all baskets"),
     "recommend.step_store": _("Storing the recommendations"),
+    # errors
+    "recommend.not_enough_sales": _(
+        "Product recommendations need {needed} sold order lines; the shop has {found}. Import past orders, or train "
+        "again when more has been sold."
+    ),
     # why this method serves
     "recommend.hybrid_serves": _(
         "On {cases} later baskets it hits {ours} % of the time within ten recommendations, plain popularity "

@@ -11,9 +11,27 @@ TEXTS: dict[str, Any] = {
     "forecast.replaying": _("Replaying the past with every candidate"),
     "forecast.fitting": _("Fitting total, categories and products"),
     "forecast.storing": _("Storing the forecasts"),
+    "forecast.not_enough_sales": _(
+        "A sales forecast needs {needed} sales; the shop has {found}. Import past orders, or train again when more has "
+        "been sold."
+    ),
+    "forecast.unknown_category": _("The sales forecast knows no category {id}. It knows: {known}."),
+    "forecast.no_categories": _("The sales forecast knows no category {id}: the shop's products have none."),
+    "forecast.unknown_product": _(
+        "The sales forecast knows no product {id}; it knows {count} products that have been sold."
+    ),
     "forecast.best": _(
         "{model} has the smallest error of {candidates} candidates over {folds} origins: {wape} % of sales, the naive "
         "baseline {baseline} %."
+    ),
+    "forecast.best_replayed": _(
+        "{model} has the smallest error of {candidates} candidates over {folds} origins: {wape} % of sales, the naive "
+        "baseline {baseline} %. Chosen anew at each origin from the earlier ones alone, as it had to be done then, the "
+        "error was {choice} %, the baseline's {choice_baseline} %: count on that."
+    ),
+    "forecast.choice_loses": _(
+        "Choosing a model at each of {folds} origins from the earlier ones alone was not better than the naive "
+        "baseline ({choice} % of sales against {choice_baseline} %): the baseline serves."
     ),
     "forecast.best_sparse": _(
         "Most days have no sale, so candidates are compared by the root mean squared error of a day over {folds} "
@@ -24,15 +42,6 @@ TEXTS: dict[str, Any] = {
     ),
     "forecast.asked_serves": _(
         "{model} was asked for and beats the naive baseline: error {wape} % of sales against {baseline} % over "
-    "forecast.best_replayed": _(
-        "{model} has the smallest error of {candidates} candidates over {folds} origins: {wape} % of sales, the naive "
-        "baseline {baseline} %. Chosen anew at each origin from the earlier ones alone, as it had to be done then, the "
-        "error was {choice} %, the baseline's {choice_baseline} %: count on that."
-    ),
-    "forecast.choice_loses": _(
-        "Choosing a model at each of {folds} origins from the earlier ones alone was not better than the naive "
-        "baseline ({choice} % of sales against {choice_baseline} %): the baseline serves."
-    ),
         "{folds} origins."
     ),
     "forecast.asked_loses": _(

@@ -40,7 +40,10 @@ class CustomerSegmentationService(Service):
         if unknown:
             raise BadParameter(
                 f"Customer segmentation takes n_clusters and nothing else; {', '.join(unknown)} was given",
-                field=next(iter(unknown)),
+                code="bad_parameter.not_known",
+                field=min(unknown),
+                service=self.name,
+                allowed=["n_clusters"],
             )
         until = self.source.data_until()
         if until is None:
@@ -135,8 +138,8 @@ def _receipt(metrics: dict[str, Any]) -> dict[str, Any]:
         "error": tested.get("methods", {}).get(clv["model"]),
         "baseline": tested.get("baseline"),
         "coverage": tested.get("coverage"),
+        "coverage_same_days": tested.get("coverage_same_days"),
         "coverage_promised": tested.get("coverage_promised"),
         "probability": clv["probability"],
         "silhouette": metrics["silhouette_score"],
-        "coverage_same_days": tested.get("coverage_same_days"),
     }

@@ -50,7 +50,9 @@ class ProductRecommendationService(Service):
         if parameters:
             raise BadParameter(
                 f"the recommendations have no parameter {', '.join(sorted(parameters))}; send none",
-                parameter=min(parameters),
+                code="bad_parameter.none_known",
+                field=min(parameters),
+                service=self.name,
             )
         run.progress(1, message("recommend.step_read"))
         sales = self._sales()
@@ -74,6 +76,7 @@ class ProductRecommendationService(Service):
             raise NotEnoughHistory(
                 f"Product recommendations need at least {FEWEST_SALES} sold order lines; the shop has {len(sold)}. "
                 "Import past orders, or wait for more sales",
+                code="recommend.not_enough_sales",
                 found=len(sold),
                 needed=FEWEST_SALES,
             )
@@ -126,7 +129,13 @@ class ProductRecommendationService(Service):
         """What to offer a customer: all, only what he never bought (novel), or what he buys again (repeat)."""
         customer_id, top_n = str(customer_id), _checked(top_n)
         if mode not in MODES:
-            raise BadParameter(f"mode is {mode!r}; it must be one of {', '.join(MODES)}", parameter="mode", found=mode)
+            raise BadParameter(
+                f"mode is {mode!r}; it must be one of {', '.join(MODES)}",
+                code="bad_parameter.choice",
+                field="mode",
+                received=mode,
+                allowed=list(MODES),
+            )
         served, tables = self._served(self.active(), "customer")
         history = self._history(customer_id)
         query = Query(history=history, mode=mode)
@@ -225,7 +234,9 @@ class ProductRecommendationService(Service):
         history = self.source.purchases(customer_id=customer_id)
         if history.is_empty() and not self.source.customer_exists(customer_id):
             raise UnknownId(
-                f"There is no customer {customer_id!r}; ids are those of the shop's customers", id=customer_id
+                f"There is no customer {customer_id!r}; ids are those of the shop's customers",
+                code="unknown_customer",
+                customer_id=customer_id,
             )
         return history
 
@@ -240,7 +251,12 @@ def _load_tables(artifact: str, sha256: str) -> Tables:
 def _checked(top_n: int) -> int:
     if isinstance(top_n, bool) or not isinstance(top_n, int) or not 1 <= top_n <= MOST:
         raise BadParameter(
-            f"top_n is {top_n!r}; a whole number from 1 to {MOST} is needed", parameter="top_n", found=top_n
+            f"top_n is {top_n!r}; a whole number from 1 to {MOST} is needed",
+            code="bad_parameter.whole",
+            field="top_n",
+            minimum=1,
+            maximum=MOST,
+            received=top_n,
         )
     return top_n
 

@@ -69,7 +69,9 @@ class Shelf:
         """A product that was looked at; raises UnknownId when the shop has none such."""
         if product_id not in self.products:
             raise UnknownId(
-                f"There is no product {product_id!r}; ids are those of the shop's product list", id=product_id
+                f"There is no product {product_id!r}; ids are those of the shop's product list",
+                code="unknown_product",
+                id=product_id,
             )
         return self.products[product_id]
 

@@ -52,6 +52,7 @@ class SalesForecastService(Service):
         if until is None:
             raise NotEnoughHistory(
                 f"A sales forecast needs at least {shop.FEWEST_SALES} sales; this shop has none. Import past orders.",
+                code="forecast.not_enough_sales",
                 found=0,
                 needed=shop.FEWEST_SALES,
             )
@@ -188,12 +189,16 @@ def _model_type(model_type: str, unknown: dict[str, Any]) -> str:
     if unknown:
         raise BadParameter(
             f"train-sales-forecast knows no parameter {', '.join(sorted(unknown))}; it knows model_type.",
-            field=sorted(unknown)[0],
+            code="bad_parameter.not_known",
+            field=min(unknown),
+            service="sales_forecast",
+            allowed=["model_type"],
         )
     names = [AUTO, *DAILY, *ALIASES]
     if model_type not in names:
         raise BadParameter(
             f"model_type must be one of {', '.join(names)}; received {model_type!r}.",
+            code="bad_parameter.choice",
             field="model_type",
             received=model_type,
             allowed=names,

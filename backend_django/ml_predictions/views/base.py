@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext as _
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -51,7 +50,7 @@ def checked_id(text: str) -> str:
     """An id out of an address; one that no shop can have is unknown, and asks no database."""
     if len(text) > LONGEST_ID or not text.isprintable():
         shown = "".join(c if c.isprintable() else "?" for c in text[:40])
-        raise UnknownId(_("There is no id like {id}.").format(id=shown), id=shown)
+        raise UnknownId(f"There is no id like {shown}.", code="unknown_id", id=shown)
     return text
 
 

@@ -53,7 +53,11 @@ class Forecasts:
         """Row of an id within its level. Raises BadParameter for another level, UnknownId for another id."""
         if level not in LEVELS:
             raise BadParameter(
-                f"level must be one of {', '.join(LEVELS)}; received {level!r}.", field="level", received=level
+                f"level must be one of {', '.join(LEVELS)}; received {level!r}.",
+                code="bad_parameter.choice",
+                field="level",
+                received=level,
+                allowed=list(LEVELS),
             )
         if level == "total":
             return 0
@@ -61,18 +65,7 @@ class Forecasts:
         at = int(np.searchsorted(ids, object_id))
         if object_id and at < len(ids) and ids[at] == object_id:
             return at
-        named = [str(x) for x in ids if x]
-        if level == "category":
-            known = (
-                f"It knows {', '.join(named[:20])}{' …' if len(named) > 20 else ''}."
-                if named
-                else ("The shop's products have no categories.")
-            )
-        else:
-            known = f"It knows {len(named)} products, for example {', '.join(named[:3])}."
-        raise UnknownId(
-            f"The sales forecast knows no {level} {object_id!r}. {known}", level=level, id=object_id, known=named[:20]
-        )
+        raise _unknown(level, object_id, [str(x) for x in ids if x])
 
     def ahead(self, level: str, object_id: str, *, days: int, coverage: float) -> dict[str, Ahead]:
         """Forecast of `sales` and `units` for one total, category or product.
@@ -83,7 +76,10 @@ class Forecasts:
         if not LEAST_COVERAGE <= coverage <= MOST_COVERAGE:
             raise BadParameter(
                 f"coverage must be between {LEAST_COVERAGE} and {MOST_COVERAGE}; received {coverage}.",
+                code="bad_parameter.range",
                 field="coverage",
+                minimum=LEAST_COVERAGE,
+                maximum=MOST_COVERAGE,
                 received=coverage,
             )
         row = self.row(level, object_id)
@@ -133,6 +129,34 @@ class Forecasts:
         return {"sales": sales, "units": units}
 
 
+def _unknown(level: str, object_id: str, named: list[str]) -> UnknownId:
+    """Which ids the level knows instead: 20 categories by name, products only counted."""
+    said = f"The sales forecast knows no {level} {object_id!r}."
+    if level == "product":
+        return UnknownId(
+            f"{said} It knows {len(named)} products, for example {', '.join(named[:3])}.",
+            code="forecast.unknown_product",
+            level=level,
+            id=object_id,
+            count=len(named),
+            known=named[:20],
+        )
+    if not named:
+        return UnknownId(
+            f"{said} The shop's products have no categories.",
+            code="forecast.no_categories",
+            level=level,
+            id=object_id,
+        )
+    return UnknownId(
+        f"{said} It knows {', '.join(named[:20])}{' …' if len(named) > 20 else ''}.",
+        code="forecast.unknown_category",
+        level=level,
+        id=object_id,
+        known=[*named[:20], *["…"][: len(named) > 20]],
+    )
+
+
 def check_days(days: int) -> None:
     """Raises BadParameter for a horizon outside 1…365.
 
@@ -143,5 +167,10 @@ def check_days(days: int) -> None:
     """
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= AHEAD:
         raise BadParameter(
-            f"days_ahead must be a whole number from 1 to {AHEAD}; received {days}.", field="days_ahead", received=days
+            f"days_ahead must be a whole number from 1 to {AHEAD}; received {days}.",
+            code="bad_parameter.whole",
+            field="days_ahead",
+            minimum=1,
+            maximum=AHEAD,
+            received=days,
         )

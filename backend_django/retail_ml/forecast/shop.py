@@ -68,6 +68,7 @@ def read(lines: pl.DataFrame, *, as_of: date) -> ShopData:
         raise NotEnoughHistory(
             f"A sales forecast needs at least {FEWEST_SALES} sales; this shop has {orders}. "
             "Import past orders, or come back when more has been sold.",
+            code="forecast.not_enough_sales",
             found=orders,
             needed=FEWEST_SALES,
         )

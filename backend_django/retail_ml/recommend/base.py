@@ -84,10 +84,16 @@ class Recommender(ABC):
         fewer than `k` rows when there are fewer candidates. Raises BadParameter for k < 1.
         """
         if k < 1:
-            raise BadParameter(f"k is {k}; at least 1 is needed", parameter="k", found=k)
+            raise BadParameter(
+                f"k is {k}; at least 1 is needed", code="bad_parameter.least", field="k", minimum=1, received=k
+            )
         if query.mode not in MODES:
             raise BadParameter(
-                f"the mode is {query.mode!r}; it must be one of {', '.join(MODES)}", parameter="mode", found=query.mode
+                f"the mode is {query.mode!r}; it must be one of {', '.join(MODES)}",
+                code="bad_parameter.choice",
+                field="mode",
+                received=query.mode,
+                allowed=list(MODES),
             )
         rows, score = self.top(query, k=k, mask=self.tables_.mask(allowed))
         return pl.DataFrame(

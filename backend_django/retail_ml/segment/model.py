@@ -107,7 +107,7 @@ def check_clusters(n_clusters: object) -> None:
     if isinstance(n_clusters, bool) or not isinstance(n_clusters, int) or not low <= n_clusters <= high:
         raise BadParameter(
             f"n_clusters must be a whole number from {low} to {high}; {n_clusters!r} was given",
-            field="n_clusters", minimum=low, maximum=high, received=repr(n_clusters),
+            code="bad_parameter.whole", field="n_clusters", minimum=low, maximum=high, received=repr(n_clusters),
         )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
 from rich.console import Console
 from rich.table import Table
 
@@ -72,6 +73,7 @@ class Command(BaseCommand):
             Processes().serve()
 
 
+@translation.override("en")  # as the rest of what it prints
 def _summary(password: str | None) -> Table:
     address = f"http://localhost:{settings.PORT}"
     table = Table(title="Trastienda", show_header=False, title_justify="left")

@@ -43,7 +43,7 @@ def test_dashboard_of_an_empty_shop_says_what_is_unknown(api: Any, django_assert
     assert body["business_health"]["left_out"] == ["sales", "inventory", "customers"]
     assert body["business_health"]["score"] == 0
     assert len(body["notes"]) == 4
-    assert "sales_forecast" in body["notes"][0]
+    assert "the sales forecast" in body["notes"][0]
 
 
 def test_business_health_weighs_what_is_known():

@@ -107,7 +107,7 @@ def test_activate_rolls_back_and_forward_and_is_audited(api: Any, filed: Any, ca
     assert (answer.status_code, answer.json()["is_active"], answer.json()["success"]) == (200, True, True)
     assert list(MLModel.objects.filter(is_active=True)) == [old]
     entry = LogEntry.objects.get()
-    assert (entry.user, entry.object_id, entry.change_message) == (cast["ben"], str(old.pk), "activated")
+    assert (entry.user, entry.object_id, entry.change_message) == (cast["ben"], str(old.pk), "Put into service.")
     assert api.post(f"/api/ml/models/{new.pk}/activate/").status_code == 200
     assert list(MLModel.objects.filter(is_active=True)) == [new]
 
@@ -119,7 +119,7 @@ def test_worse_than_the_baseline_only_on_purpose(api: Any, filed: Any):
     assert list(MLModel.objects.filter(is_active=True)) == [good]
     assert api.post(f"/api/ml/models/{bad.pk}/activate/", {"accept_worse": True}).status_code == 200
     assert list(MLModel.objects.filter(is_active=True)) == [bad]
-    assert "worse" in LogEntry.objects.get().change_message
+    assert "loses to the baseline" in LogEntry.objects.get().change_message
 
 
 def test_a_damaged_file_is_refused_and_the_old_version_stays(api: Any, filed: Any, settings: Any):
@@ -181,7 +181,7 @@ def test_resolve_once(api: Any, make_alert: Any, cast: Any):
         "resolved", "ben@shop.test", "hand", "ordered 12",
     )  # fmt: skip
     assert body["reason"] == "It is the newest version."
-    assert LogEntry.objects.get().change_message == "resolved: ordered 12"
+    assert LogEntry.objects.get().change_message == "Resolved by hand. ordered 12"
     answer = api.post(f"/api/ml/inventory-alerts/{alert.pk}/resolve/")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_resolved")
     assert InventoryAlert.objects.get().note == "ordered 12"

@@ -251,10 +251,10 @@ def test_dashboard_is_one_screen_of_real_figures(api: Any):
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        ("product-recommendations/987654321/", "unknown_id"),
-        ("similar-products/no-such/", "unknown_id"),
-        ("bought-together/987654321/", "unknown_id"),
-        ("customer-recommendations/987654321/", "unknown_id"),
+        ("product-recommendations/987654321/", "unknown_product"),
+        ("similar-products/no-such/", "unknown_product"),
+        ("bought-together/987654321/", "unknown_product"),
+        ("customer-recommendations/987654321/", "unknown_customer"),
         ("customer-segment/987654321/", "unknown_customer"),
     ],
 )

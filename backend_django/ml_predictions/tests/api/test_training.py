@@ -116,7 +116,7 @@ def test_all_four_tell_each_ones_result_and_error(api: Any, finished: Any):
     body = api.post("/api/ml/train-all/").json()
     assert body["services"]["sales_forecast"]["served"]["why"] == "It is the newest version."
     assert body["errors"] == {"customer_segmentation": "Too little."}
-    assert body["message"] == "Trained: sales_forecast. Not trained: customer_segmentation."
+    assert body["message"] == "Trained: the sales forecast. Not trained: the customer segmentation."
 
 
 @pytest.mark.parametrize(

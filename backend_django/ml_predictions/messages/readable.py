@@ -1,0 +1,71 @@
+"""The figures of a stored message as people read them, in the active language."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.utils import formats
+from django.utils.translation import gettext_lazy as _
+
+AS_THEY_ARE = {"id", "product", "signal", "sku", "supplier", "version"}
+"""Figures that name something and count nothing; so do all whose name ends with `_id`."""
+NAMED = {"kind", "service", "status", "trained", "failed"}
+"""Figures that hold our own names of things, perhaps several joined by `, `."""
+NAMES: dict[str, Any] = {
+    "sales_forecast": _("the sales forecast"),
+    "product_recommendation": _("the product recommendation"),
+    "customer_segmentation": _("the customer segmentation"),
+    "inventory_optimization": _("the inventory optimization"),
+    "all": _("all four services"),
+    "queued": _("queued"),
+    "running": _("under way"),
+    "completed": _("completed"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+}
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def readable(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a sentence: numbers and days in the active language, our own names of things in words."""
+    return {name: _shown(name, value) for name, value in figures.items()}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in AS_THEY_ARE or name.endswith("_id") or isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple):
+        return ", ".join(str(_shown(name, item)) for item in value)
+    if isinstance(value, str):
+        if name in NAMED:
+            return ", ".join(str(NAMES.get(word, word)) for word in value.split(", "))
+        return _day(value) if DAY.fullmatch(value) else value
+    if isinstance(value, date):
+        return _day(value.isoformat()[:10])
+    return _number(value) if isinstance(value, int | float) else value
+
+
+def _number(value: float) -> str:
+    """Thousands apart, at most two decimals; a figure below one keeps two digits that say something.
+
+    >>> _number(577939.0), _number(0.00412), _number(-3.10)
+    ('577,939', '0.0041', '-3.1')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    digits = 2 if abs(value) >= 1 or value == 0 else min(1 - math.floor(math.log10(abs(value))), 8)
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    decimals = len(text.partition(".")[2])
+    return formats.number_format(text, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+
+
+def _day(text: str) -> str:
+    try:
+        return formats.date_format(date.fromisoformat(text), "DATE_FORMAT")
+    except ValueError:  # looks like a day and is none: a product may be called so
+        return text
