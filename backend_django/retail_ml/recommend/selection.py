@@ -58,8 +58,8 @@ class Surface:
 
     @property
     def beats_baseline(self) -> bool | None:
-        """Better than popularity on later baskets? None when there was nothing to ask about."""
-        if self.measure is None or self.baseline is None:
+        """Better than popularity on later baskets? None for popularity itself, and when there was nothing to ask."""
+        if self.measure is None or self.baseline is None or self.method == BASELINE:
             return None
         return self.measure.beats(self.baseline)
 
