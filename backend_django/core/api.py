@@ -18,6 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import PageNumberPagination
@@ -307,6 +308,7 @@ def of_api(request: HttpRequest) -> bool:
     return request.path_info.startswith("/api/")
 
 
+@csrf_exempt  # else a write to it meets Django's page on cross-site forgery, and not this answer
 def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
     """404 for an address under `/api/` that does not exist; a read that only lacks the last slash is sent on."""
     message = gettext("There is no address {path}.").format(path=request.path)

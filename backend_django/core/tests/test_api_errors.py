@@ -134,7 +134,7 @@ def test_405_and_415(client: Client):
 @pytest.mark.django_db
 def test_unknown_addresses_are_json_404_with_debug_or_without(path: str, method: str, settings: Any):
     for settings.DEBUG in (False, True):
-        answer = getattr(Client(), method)(path)
+        answer = getattr(Client(enforce_csrf_checks=True), method)(path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
