@@ -40,7 +40,7 @@ class UserAdmin(KeepsHistory, LargeTableAdmin, DjangoUserAdmin):
 
     form = UserEditForm
     add_form = UserAddForm
-    list_display = ("__str__", "full_name", "role", "is_active", "source", "external_id", "last_login")
+    list_display = ("__str__", "whole_name", "role", "is_active", "source", "external_id", "last_login")
     list_filter = ("role",)
     ordering = ("-id",)
     sortable_by = ()
@@ -58,6 +58,11 @@ class UserAdmin(KeepsHistory, LargeTableAdmin, DjangoUserAdmin):
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "role", "usable_password", "password1", "password2")}),
     )
+
+    @admin.display(description=_("first and last name"))
+    def whole_name(self, user: User) -> str:
+        """Both names, as far as they are known."""
+        return user.full_name
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Nobody may give powers that they do not have."""

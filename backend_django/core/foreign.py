@@ -46,6 +46,8 @@ SIGN_INS = (  # axes
     _("Username"),
     _("access attempt"),
     _("access attempts"),
+    _("access attempt expiration"),
+    _("access attempt expirations"),
     _("access failure"),
     _("access failures"),
     _("access log"),

@@ -308,7 +308,7 @@ class InventoryAlert(models.Model):
         indexes = [models.Index(fields=["status", "alert_type"], name="alert_status_type")]
 
     def __str__(self) -> str:
-        return f"{self.sku}: {self.code}"
+        return f"{self.sku}: {self.get_alert_type_display()}"
 
 
 class MLWorker(models.Model):

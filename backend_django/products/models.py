@@ -156,4 +156,4 @@ class StockMovement(models.Model):
         indexes = [models.Index(fields=["variant", "at"], name="stock_movement_history")]
 
     def __str__(self) -> str:
-        return f"{self.variant_id} {self.units:+d} ({self.kind})"
+        return f"{self.variant_id} {self.units:+d} ({self.get_kind_display()})"

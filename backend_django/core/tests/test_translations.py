@@ -244,6 +244,16 @@ def test_services_and_states_have_words():
     assert set(NAMES) == {*Kind.values, *MLTrainingLog.Status.values}
 
 
+def test_the_console_speaks_english(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from core import console
+
+    monkeypatch.setattr(console, "PASSWORD_FILE", tmp_path / "admin_password")
+    monkeypatch.setenv("ADMIN_PASSWORD", "123")
+    with translation.override("es"):
+        assert "too short" in console.ensure_admin()[1]
+        assert translation.get_language() == "es"
+
+
 # --- the API --------------------------------------------------------------------------------------
 
 

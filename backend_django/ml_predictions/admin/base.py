@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
@@ -88,6 +89,16 @@ def pretty(name: str, label: Any) -> Callable[..., SafeString]:
         value = getattr(obj, name)
         text = json.dumps(rendered(value), indent=2, ensure_ascii=False, default=str)
         return format_html('<pre style="margin:0;white-space:pre-wrap;max-height:40em;overflow:auto">{}</pre>', text)
+
+    return shown
+
+
+def amount(name: str, label: Any) -> Callable[..., str]:
+    """A column of a list that shows the number of `name` with two decimals, in the reader's language."""
+
+    @admin.display(description=label, ordering=name)
+    def shown(self: Any, obj: Any) -> str:
+        return number_format(getattr(obj, name), decimal_pos=2, force_grouping=True)
 
     return shown
 

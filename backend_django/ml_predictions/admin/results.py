@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ml_predictions import actions
-from ml_predictions.admin.base import ReadOnly, pretty, sentence
+from ml_predictions.admin.base import ReadOnly, amount, pretty, sentence
 from ml_predictions.messages import spoken
 from ml_predictions.models import (
     CustomerSegment,
@@ -43,9 +43,13 @@ class PredictionAdmin(ReadOnly):
 class SalesForecastAdmin(ReadOnly):
     """The stored forecast of the version in service."""
 
-    list_display = ("level", "object_id", "start", "days", "sales", "sales_lower_95", "sales_upper_95", "quantity")
+    list_display = ("level", "object_id", "start", "days", "money", "money_lower", "money_upper", "units")
     list_filter = ("level",)
     search_fields = ("=object_id",)
+    money = amount("sales", _("sales"))
+    money_lower = amount("sales_lower_95", _("sales, lower 95 %"))
+    money_upper = amount("sales_upper_95", _("sales, upper 95 %"))
+    units = amount("quantity", _("units"))
 
 
 @admin.register(ProductRecommendation)

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -24,6 +25,21 @@ from ml_predictions.models import Kind, MLTrainingLog
 REFRESH_SECONDS = 3
 
 
+class KindFilter(admin.SimpleListFilter):
+    """Which service was trained; other kinds of run stand under "all"."""
+
+    title = _("what")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The services by name."""
+        return list(Kind.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[MLTrainingLog]) -> QuerySet[MLTrainingLog]:
+        """The runs of the one chosen."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(MLTrainingLog)
 class MLTrainingLogAdmin(ReadOnly):
     """The trainings; while one is under way the page loads itself again."""
@@ -31,7 +47,7 @@ class MLTrainingLogAdmin(ReadOnly):
     change_list_template = "admin/ml_predictions/mltraininglog/change_list.html"
     change_form_template = "admin/ml_predictions/mltraininglog/change_form.html"
     list_display = ("id", "kind_name", "status", "bar", "doing", "requested_by", "created_at", "seconds")
-    list_filter = ("status", "kind")
+    list_filter = ("status", KindFilter)
     actions = ("cancel",)
     json_fields = ("parameters", "result")
     message_fields = ("step", "error")
@@ -58,7 +74,7 @@ class MLTrainingLogAdmin(ReadOnly):
     @admin.display(description=_("seconds"))
     def seconds(self, log: MLTrainingLog) -> str:
         """How long it took."""
-        return "—" if log.duration_seconds is None else f"{log.duration_seconds:.1f}"
+        return "—" if log.duration_seconds is None else number_format(log.duration_seconds, 1, force_grouping=True)
 
     # --- starting and cancelling --------------------------------------------------------------
 

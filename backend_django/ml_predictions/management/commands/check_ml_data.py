@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.table import Table
@@ -31,7 +32,7 @@ class Command(BaseCommand):
             table.add_column(heading, justify="right")
         table.add_column(_("Verdict"), max_width=60)
         for need in found:
-            counts = (f"{n:,}" for n in (need.minimum, need.recommended, need.have))
+            counts = (number_format(n, force_grouping=True) for n in (need.minimum, need.recommended, need.have))
             verdict = f"[{COLOURS[need.verdict]}]{render(need.as_dict()['message'])}[/]"
             table.add_row(str(Kind(need.service).label), str(MEASURES[need.measure]()), *counts, verdict)
         console = Console(file=self.stdout, width=None if self.stdout.isatty() else 120)  # type: ignore[arg-type]
