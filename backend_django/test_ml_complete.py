@@ -106,7 +106,7 @@ def table(console: Console, title: str, columns: list[str], rows: list[list[Any]
 
     out = Table(title=title, title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
-        numbers = any(isinstance(row[i], int | float) for row in rows)
+        numbers = any(isinstance(row[i], int | float) or str(row[i]).endswith(" %") for row in rows)
         out.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         out.add_row(*(figure(cell) for cell in row))
@@ -194,6 +194,7 @@ def show_inventory_test(console: Console, model: MLModel) -> None:
         "total_cost": "total cost",
     }
     rows = [[label, replay.get(key), base.get(key)] for key, label in labels.items()]
+    rows[0][1:] = [percent(share) for share in rows[0][1:]]
     title = f"Out of sample: {replay.get('weeks') or 0} weeks replayed, each decision with what was known that day"
     table(
         console, title, ["", "our policy", f"{base.get('name', 'baseline')}, {base.get('cover_days', '–')} days"], rows
@@ -292,7 +293,7 @@ def main() -> int:
     from core.console import train_with_progress
     from ml_predictions.models import SERVICES, MLTrainingLog
 
-    console = Console()
+    console = Console(highlight=False)
     if not have_data(console):
         return 2
     show_data(console)

@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
     def _start(self, options: dict[str, Any]) -> None:
         """One step after the other; each does nothing when there is nothing to do."""
-        console = Console()
+        console = Console(highlight=False)
         if not options["no_serve"]:
             _require_free_port()
         call_command("migrate", verbosity=0)
