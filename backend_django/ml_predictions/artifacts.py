@@ -89,6 +89,9 @@ def save(service: str, content: Content) -> Saved:
         _write(temporary / "manifest.json", manifest)
         _write(temporary / "manifest.hmac", _sign(conf.get("ARTIFACT_KEYS")[0], manifest).encode())
         os.replace(temporary, target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise OSError(f"the model file could not be written ({error.strerror or error}); is the disk full?") from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

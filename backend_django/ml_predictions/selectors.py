@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -69,6 +69,16 @@ def alert_summary() -> dict[str, Any]:
 
 def _money() -> Coalesce:
     return Coalesce(Sum("money_at_stake"), 0.0)
+
+
+def product_names(ids: Sequence[str]) -> dict[str, str]:
+    """Id → name of those products that the shop knows: one read."""
+    if not ids:
+        return {}
+    from ml_predictions.sources import get_source
+
+    table = get_source().products(ids=ids)
+    return dict(table.select("product_id", "name").iter_rows())
 
 
 # --- the stock ------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 from rest_framework.request import Request
 
-from ml_predictions import conf
+from ml_predictions import conf, selectors
 from ml_predictions.messages import render
 from ml_predictions.serializers.records import rendered
 
@@ -39,6 +39,41 @@ def may_enter(request: HttpRequest, page: Any) -> bool:
     shim = Request(request)
     shim.user = request.user
     return bool(import_string(conf.get("PERMISSION"))().has_permission(shim, page))
+
+
+class NamedProducts(admin.ModelAdmin):
+    """Shows the names of products whose ids stand in the columns `product_fields`: one read per page."""
+
+    product_fields: ClassVar[tuple[str, ...]] = ()
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The page, with the names of its products."""
+        page: Any = super().get_changelist_instance(request)
+        self._name(page.result_list)
+        return page
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
+        """One row, with the names of its products."""
+        row = super().get_object(request, object_id, from_field)
+        self._name([row] if row else [])
+        return row
+
+    def _name(self, rows: Iterable[Any]) -> None:
+        ids = {getattr(row, field) for row in rows for field in self.product_fields}
+        names = selectors.product_names(sorted(ids - {""}))
+        for row in rows:
+            row.product_names = names
+
+
+def product(field: str, label: Any) -> Callable[[Any, Any], str]:
+    """A column with the name of the product whose id stands in `field`, and the id where there is no name."""
+
+    @admin.display(description=label, ordering=field)
+    def shown(page: Any, row: Any) -> str:
+        found = getattr(row, field)
+        return str(row.product_names.get(found, found))
+
+    return shown
 
 
 class ReadOnly(admin.ModelAdmin):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ml_predictions import actions
-from ml_predictions.admin.base import ReadOnly, amount, pretty, sentence
+from ml_predictions.admin.base import NamedProducts, ReadOnly, amount, pretty, product, sentence
 from ml_predictions.messages import spoken
 from ml_predictions.models import (
     CustomerSegment,
@@ -40,12 +40,14 @@ class PredictionAdmin(ReadOnly):
 
 
 @admin.register(SalesForecast)
-class SalesForecastAdmin(ReadOnly):
+class SalesForecastAdmin(NamedProducts, ReadOnly):
     """The stored forecast of the version in service."""
 
-    list_display = ("level", "object_id", "start", "days", "money", "money_lower", "money_upper", "units")
+    product_fields = ("object_id",)
+    list_display = ("level", "subject", "start", "days", "money", "money_lower", "money_upper", "units")
     list_filter = ("level",)
     search_fields = ("=object_id",)
+    subject = product("object_id", _("product or category"))
     money = amount("sales", _("sales"))
     money_lower = amount("sales_lower_95", _("sales, lower 95 %"))
     money_upper = amount("sales_upper_95", _("sales, upper 95 %"))
@@ -53,10 +55,13 @@ class SalesForecastAdmin(ReadOnly):
 
 
 @admin.register(ProductRecommendation)
-class ProductRecommendationAdmin(ReadOnly):
+class ProductRecommendationAdmin(NamedProducts, ReadOnly):
     """The stored recommendations of the version in service."""
 
-    list_display = ("product_id", "rank", "recommended_id", "score", "sentence_reason")
+    product_fields = ("product_id", "recommended_id")
+    list_display = ("shown_with", "rank", "recommended", "score", "sentence_reason")
+    shown_with = product("product_id", _("product"))
+    recommended = product("recommended_id", _("recommended product"))
     search_fields = ("=product_id", "=recommended_id")
     message_fields = ("reason",)
     sentence_reason = sentence("reason", _("reason"))

@@ -32,6 +32,18 @@ TEXTS: dict[str, Any] = {
 }
 
 
+class Figures(dict[str, Any]):
+    """The figures of a message that was perhaps stored by another version: one that it lacks is shown as …"""
+
+    def __init__(self, figures: Mapping[str, Any]) -> None:
+        super().__init__(figures)
+        self.missing: list[str] = []
+
+    def __missing__(self, name: str) -> str:
+        self.missing.append(name)
+        return "…"
+
+
 def message(code: str, **params: Any) -> dict[str, Any]:
     """A message to store: its code, which must be known, and the figures of its sentence."""
     if code not in TEXTS:
@@ -46,7 +58,11 @@ def render(stored: Mapping[str, Any] | None) -> str:
     text = TEXTS.get(stored["code"])
     if text is None:  # an error without a translation, or a code of another version: better that than nothing
         return str(stored.get("text") or stored["code"])
-    return str(text).format(**readable(stored.get("params") or {}))
+    figures = Figures(readable(stored.get("params") or {}))
+    sentence = str(text).format_map(figures)
+    if figures.missing:
+        logger.warning("The stored message %s lacks %s", stored["code"], ", ".join(figures.missing))
+    return sentence
 
 
 def spoken(error: Exception) -> str:

@@ -235,3 +235,15 @@ def test_a_list_counts_no_further_than_its_cap(ben: Client, monkeypatch: pytest.
     counts = [q["sql"] for q in found if "COUNT(" in q["sql"] and "training" in q["sql"]]
     assert counts
     assert all("LIMIT 5" in sql for sql in counts)
+
+
+def test_products_are_shown_by_name_and_by_id_where_the_shop_knows_none(ben: Client, make_model: Any, make_alert: Any):
+    from products.models import Product
+
+    fill(make_model, make_alert)
+    Product.objects.create(pk=1, name="Vestido lino Alba")
+    answer = ben.get(page(ProductRecommendation)).content.decode()
+    assert "Vestido lino Alba" in answer
+    assert '<td class="field-recommended">2</td>' in answer
+    row = ProductRecommendation.objects.get()
+    assert ben.get(page(ProductRecommendation, "change", row.pk)).status_code == 200
