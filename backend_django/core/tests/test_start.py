@@ -18,7 +18,9 @@ BACKEND = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import signal, sys, django
 django.setup()
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background have it ignored
+if "nohup" not in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from core.management.commands import start
 processes = start.Processes()
 say = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"
@@ -55,7 +57,7 @@ def served(tmp_path: Path) -> Iterator[Any]:
             "DJANGO_SETTINGS_MODULE": "core.settings",
             "PYTHONPATH": str(BACKEND),
         }
-        command = [*before, sys.executable, "-c", SCRIPT]
+        command = [*before, sys.executable, "-c", SCRIPT, *before]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, **options)
         started.append(process)
         assert process.stdout is not None

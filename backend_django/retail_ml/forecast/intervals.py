@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -114,11 +115,11 @@ class RatioIntervals:
 
     def _quantile(self, variance: Array, p: float) -> Array:
         widened = variance * (stdtrit(self.freedom, p) / ndtri(p)) ** 2
-        return gamma_quantile(widened, p)
+        return gamma_quantile(np.minimum(widened, widest(p)), p)
 
     def _day_quantiles(self, series: int, variance: float, tails: list[float]) -> Array:
         student = self.freedom / (self.freedom - 2) if self.freedom > 2.5 else 5.0
-        nodes = gamma_quantile(np.full(len(NODES), variance * student), NODES)
+        nodes = gamma_quantile(np.full(len(NODES), min(variance * student, widest(tails[1]))), NODES)
         return np.quantile(np.outer(nodes, self.noise[series]), tails)
 
 
@@ -130,6 +131,21 @@ def gamma_quantile(variance: Array, p: float | Array) -> Array:
     """
     variance = np.maximum(variance, 1e-8)
     return np.asarray(gammaincinv(1 / variance, p) * variance)
+
+
+@cache
+def widest(p: float) -> float:
+    """The variance at which the upper quantile `p` is greatest; infinite for the lower half.
+
+    Beyond it more variance only moves more of the distribution to 0, and its upper quantile comes back down.
+
+    >>> round(widest(0.9)), widest(0.1)
+    (5, inf)
+    """
+    if p <= 0.5:
+        return float("inf")
+    variance = np.geomspace(0.1, 1e5, 1000)
+    return float(variance[gamma_quantile(variance, p).argmax()])
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,21 @@ def product_folds(rng, n, count):
     return out
 
 
+@pytest.mark.parametrize("days", [1, 7, 30, 91, 182, 365])
+@pytest.mark.parametrize("coverage", [0.8, 0.95, 0.99])
+def test_knowing_next_to_nothing_is_never_a_narrow_interval(days: int, coverage: float):
+    """One day is all that is known: an upper bound at the forecast itself would claim to be sure of it."""
+    one = history([100.0])
+    widths = RatioIntervals.from_spread(one, np.full((1, 1), 100.0))
+    mean = np.full((1, days), 100.0)
+    lower, upper = widths.daily(mean, coverage)
+    assert (upper > 2 * mean).all()
+    assert (lower < mean / 2).all()
+    low, high = widths.total(mean, coverage)
+    assert high[0] > 2 * mean.sum()
+    assert low[0] < mean.sum() / 2
+
+
 def test_products_are_covered_by_volume():
     rng = np.random.default_rng(6)
     past = history(np.ones((100, 500)))
