@@ -271,6 +271,17 @@ def fill_demo(
     return _show(plan_new(wanted), progress=progress, quiet=quiet)
 
 
+def finish_demo(*, progress: Progress | None = None, quiet: bool = False) -> bool:
+    """Finish the demo boutique whose writing was cut short; False when there is none."""
+    from products.models import Product
+
+    begun = remembered()
+    if begun is None or begun.written_until is not None or not Product.objects.exists():
+        return False
+    _show(begun, progress=progress, quiet=quiet)
+    return True
+
+
 def _show(demo: Demo, *, progress: Progress | None, quiet: bool = False) -> Shop:
     """Write with a progress bar where the caller shows none, then the summary."""
     from rich import progress as bars

@@ -50,9 +50,10 @@ def start_django() -> None:
 
 def have_data(console: Console) -> bool:
     """Is there a shop? An empty database is filled with the demo when asked for, or allowed, on a terminal."""
+    from generate_ml_data import fill_demo, finish_demo
     from orders.models import Order
 
-    if Order.objects.exists():
+    if finish_demo() or Order.objects.exists():
         return True
     if "--demo" not in sys.argv:
         if not sys.stdin.isatty():
@@ -64,8 +65,6 @@ def have_data(console: Console) -> bool:
             .startswith("y")
         ):
             return False
-    from generate_ml_data import fill_demo
-
     fill_demo()
     return True
 

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.db.models import Sum
 from django.utils import timezone
+from rich.console import Console
 
 import generate_ml_data as demo
 from authentication.models import User
@@ -180,6 +181,30 @@ def test_what_is_forgotten_with_the_database_does_not_hold_up_a_new_one():
     shop = fill()
     assert Order.objects.count() == shop.orders.height
     assert demo.remembered().seed == demo.SEED
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("where", ["catalogue", "orders", "movements"])
+def test_a_demo_that_was_cut_short_is_finished_by_the_next_start(monkeypatch, where):
+    from core.management.commands import start
+    from ingest import load
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    assert not demo.finish_demo(quiet=True)  # nothing was begun
+    with monkeypatch.context() as broken:
+        broken.setattr(load, where, killed)
+        with pytest.raises(KeyboardInterrupt):
+            fill()
+    if where == "catalogue":  # nothing was written: it begins anew
+        fill()
+    start._fill(Console(quiet=True))
+    whole = contents()
+    assert all(whole.values())
+    assert not demo.finish_demo(quiet=True)
+    start._fill(Console(quiet=True))
+    assert contents() == whole
 
 
 @pytest.mark.django_db

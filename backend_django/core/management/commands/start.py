@@ -58,11 +58,7 @@ class Command(BaseCommand):
         password, remark = ensure_admin()
         if remark:
             console.print(remark, style="yellow")
-        if not Product.objects.exists() and not Order.objects.exists():
-            from generate_ml_data import fill_demo
-
-            console.print("[bold]The database is empty: writing the demo boutique …[/]")
-            fill_demo()
+        _fill(console)
         in_service = set(MLModel.objects.filter(is_active=True).values_list("service", flat=True))
         missing = [service for service in SERVICES if service not in in_service]
         if missing and Order.objects.exists():
@@ -71,6 +67,17 @@ class Command(BaseCommand):
         console.print(_summary(password))
         if not options["no_serve"]:
             Processes().serve()
+
+
+def _fill(console: Console) -> None:
+    """The demo boutique into an empty database; one that was cut short half-way is finished."""
+    from generate_ml_data import fill_demo, finish_demo
+
+    if not Product.objects.exists() and not Order.objects.exists():
+        console.print("[bold]The database is empty: writing the demo boutique …[/]")
+        fill_demo()
+    elif finish_demo():
+        console.print("The demo boutique had been cut short; now it is whole.")
 
 
 @translation.override("en")  # as the rest of what it prints
