@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -38,7 +39,7 @@ class Machine:
         return self.started[-1]
 
     def sql(self, statement: str, *values: object) -> list[tuple]:
-        with sqlite3.connect(self.database, timeout=20) as connection:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
     def submit(self, kind: str) -> None:
@@ -156,12 +157,10 @@ def test_a_database_that_another_writer_holds_for_long_ends_neither_worker_nor_t
     machine.submit("brief")
     worker = machine.worker()
     machine.child()
-    other = sqlite3.connect(machine.database, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    time.sleep(6)  # longer than the training lasts, its lease holds, and anybody waits for the lock
-    assert worker.poll() is None
-    other.execute("ROLLBACK")
-    other.close()
+    with contextlib.closing(sqlite3.connect(machine.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(6)  # longer than the training lasts, its lease holds, and anybody waits for the lock
+        assert worker.poll() is None
     row = machine.until(lambda row: row["status"] == "completed")
     assert row["result"]
     assert worker.poll() is None
