@@ -183,6 +183,8 @@ def show_segmentation_test(console: Console, model: MLModel) -> None:
 def show_inventory_test(console: Console, model: MLModel) -> None:
     """The policy replayed on the shop's own last weeks, beside the best rule of thumb."""
     replay = model.metrics["replay"]
+    if replay is None:  # too short a history; the sentence below says so
+        return
     base = replay.get("baseline") or {}
     labels = {
         "fill_rate": "demand served from stock",
