@@ -9,6 +9,7 @@ Needs no token and no server. Exit code 0: everything trained and answered; 1: s
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -48,14 +49,14 @@ def start_django() -> None:
     call_command("migrate", verbosity=0)
 
 
-def have_data(console: Console) -> bool:
+def have_data(console: Console, *, demo: bool) -> bool:
     """Is there a shop? An empty database is filled with the demo when asked for, or allowed, on a terminal."""
     from generate_ml_data import fill_demo, finish_demo
     from orders.models import Order
 
     if finish_demo() or Order.objects.exists():
         return True
-    if "--demo" not in sys.argv:
+    if not demo:
         if not sys.stdin.isatty():
             console.print("The database has no orders. Import a shop's, or run this with --demo.")
             return False
@@ -288,6 +289,10 @@ def show_inventory(console: Console) -> None:
 
 def main() -> int:
     """Run the road; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--demo", action="store_true", help="fill an empty database with the demo boutique")
+    parser.add_argument("--trace", action="store_true", help="show where an error came from")
+    options = parser.parse_args()
     start_django()
     from rich.console import Console
 
@@ -295,7 +300,7 @@ def main() -> int:
     from ml_predictions.models import SERVICES, MLTrainingLog
 
     console = Console(highlight=False)
-    if not have_data(console):
+    if not have_data(console, demo=options.demo):
         return 2
     show_data(console)
     ended = train_with_progress(SERVICES, console=console, requested_by="test_ml_complete.py")
@@ -306,7 +311,7 @@ def main() -> int:
         try:
             show(console)
         except Exception as error:  # noqa: BLE001  every table gets its chance; the exit code tells
-            console.print_exception() if "--trace" in sys.argv else None
+            console.print_exception() if options.trace else None
             console.print(f"[red]{service}: {type(error).__name__}: {error}[/]")
             failed.append(service)
     verdict = (

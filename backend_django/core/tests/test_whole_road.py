@@ -54,8 +54,7 @@ def test_a_service_without_data_says_so(make_shop: Any, run: Any):
 
 @pytest.mark.django_db
 def test_an_empty_database_without_a_terminal_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "argv", ["test_ml_complete.py"])
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     out = io.StringIO()
-    assert not script.have_data(Console(file=out))
+    assert not script.have_data(Console(file=out), demo=False)
     assert "--demo" in out.getvalue()
