@@ -280,15 +280,17 @@ class Requirement:
     recommended: int
     have: int
     orders: int
+    fewest_orders: int
+    """Orders below which it does not train at all."""
 
     @property
     def verdict(self) -> str:
         """`recommended`, `sufficient`, `low_confidence` (it trains, and says so) or `insufficient`."""
-        if self.have >= self.recommended and self.orders >= FEWEST_SALES:
+        if self.have >= self.recommended and self.orders >= self.fewest_orders:
             return "recommended"
-        if self.have >= self.minimum and self.orders >= FEWEST_SALES:
+        if self.have >= self.minimum and self.orders >= self.fewest_orders:
             return "sufficient"
-        return "low_confidence" if self.orders >= FEWEST_SALES and self.have > 0 else "insufficient"
+        return "low_confidence" if self.orders >= self.fewest_orders and self.have > 0 else "insufficient"
 
     @property
     def met(self) -> bool:
@@ -304,7 +306,7 @@ class Requirement:
             **figures,
             "verdict": self.verdict,
             "can_train": self.verdict != "insufficient",
-            "message": message(f"edge.data_{self.verdict}", orders=self.orders, fewest=FEWEST_SALES, **figures),
+            "message": message(f"edge.data_{self.verdict}", orders=self.orders, fewest=self.fewest_orders, **figures),
         }
 
 
@@ -314,15 +316,15 @@ def requirements() -> list[Requirement]:
 
     found = get_source().fingerprint()
     orders = int(found.get("orders") or 0)
-    wanted: Iterable[tuple[str, str, int, int]] = (
-        ("sales_forecast", "orders", 30, 200),
-        ("product_recommendation", "products", 20, 50),
-        ("customer_segmentation", "customers", 10, 50),
-        ("inventory_optimization", "variants", 1, 1),
+    wanted: Iterable[tuple[str, str, int, int, int]] = (
+        ("sales_forecast", "orders", 30, 200, FEWEST_SALES),
+        ("product_recommendation", "products", 20, 50, FEWEST_SALES),
+        ("customer_segmentation", "customers", 10, 50, FEWEST_SALES),
+        ("inventory_optimization", "variants", 1, 1, 0),
     )
     return [
-        Requirement(service, measure, minimum, recommended, int(found.get(measure) or 0), orders)
-        for service, measure, minimum, recommended in wanted
+        Requirement(service, measure, minimum, recommended, int(found.get(measure) or 0), orders, fewest)
+        for service, measure, minimum, recommended, fewest in wanted
     ]
 
 
