@@ -24,6 +24,7 @@ from ml_predictions.models import (
     Prediction,
     SalesForecast,
 )
+from retail_ml.errors import FEWEST_SALES
 
 CRITICAL_URGENCY = 5
 """An alert of this urgency is critical: it wants a decision today."""
@@ -265,9 +266,6 @@ def _models_score(models: dict[str, MLModel]) -> float:
 
 
 # --- what the services need -----------------------------------------------------------------------
-
-FEWEST_SALES = 10
-"""Orders from which on all four services train, with low confidence until the minimum is reached."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+FEWEST_SALES = 10
+"""Sales below which nothing is learnt from them: NotEnoughHistory."""
+
 
 class RetailMLError(Exception):
     """Base of every error that this package raises on purpose."""

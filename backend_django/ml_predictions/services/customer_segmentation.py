@@ -17,8 +17,8 @@ from ml_predictions.messages import message
 from ml_predictions.models import CustomerSegment, MLModel
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack
-from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
-from retail_ml.segment import SALES_NEEDED, SIMPLE, Segmentation, check_clusters, segment_customers
+from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
+from retail_ml.segment import SIMPLE, Segmentation, check_clusters, segment_customers
 
 CHUNK = 20_000
 
@@ -48,9 +48,9 @@ class CustomerSegmentationService(Service):
         until = self.source.data_until()
         if until is None:
             raise NotEnoughHistory(
-                f"Segmenting customers needs {SALES_NEEDED} sales; the shop has none.",
+                f"Segmenting customers needs {FEWEST_SALES} sales; the shop has none.",
                 code="segment.not_enough_sales",
-                needed=SALES_NEEDED,
+                needed=FEWEST_SALES,
                 found=0,
             )
         run.progress(5, message("segment.step_reading"))

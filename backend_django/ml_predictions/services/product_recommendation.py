@@ -19,7 +19,7 @@ from ml_predictions.services import recommendation_answers as answers
 from ml_predictions.services.base import Service, TrainingRun
 from ml_predictions.services.recommendation_answers import Ranked, Shelf, Why, rank, serve
 from ml_predictions.services.recommendation_version import page_rows, page_table, version_of
-from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
+from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.recommend.base import MODES, Mode, Query, Recommender
 from retail_ml.recommend.content import product_texts
 from retail_ml.recommend.data import Sales
@@ -27,7 +27,6 @@ from retail_ml.recommend.models import BoughtTogether, PersonalBlend, SimilarCon
 from retail_ml.recommend.selection import BASELINE, RUNGS, choose
 from retail_ml.recommend.tables import Tables
 
-FEWEST_SALES = 10
 """Order lines below which nothing is trained."""
 MOST = 100
 """The largest `top_n`."""

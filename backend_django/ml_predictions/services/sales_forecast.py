@@ -16,7 +16,7 @@ from ml_predictions.messages import message
 from ml_predictions.models import MLModel, SalesForecast
 from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import Service, TrainingRun, Version
-from retail_ml.errors import BadParameter, NotEnoughHistory
+from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
 from retail_ml.forecast import shop
 from retail_ml.forecast.levels import Trial
 from retail_ml.forecast.models import ALIASES, BASELINE, DAILY
@@ -51,10 +51,10 @@ class SalesForecastService(Service):
         until = self.source.data_until()
         if until is None:
             raise NotEnoughHistory(
-                f"A sales forecast needs at least {shop.FEWEST_SALES} sales; this shop has none. Import past orders.",
+                f"A sales forecast needs at least {FEWEST_SALES} sales; this shop has none. Import past orders.",
                 code="forecast.not_enough_sales",
                 found=0,
-                needed=shop.FEWEST_SALES,
+                needed=FEWEST_SALES,
             )
         data = shop.read(self.source.order_lines(), as_of=until.as_of)
         products = self.source.products()

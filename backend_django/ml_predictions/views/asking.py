@@ -18,6 +18,7 @@ from ml_predictions.serializers.records import (
     segment_answer,
 )
 from ml_predictions.views.base import Call, answer, checked_id
+from retail_ml.errors import FEWEST_SALES
 
 
 def _service(name: str) -> Any:
@@ -173,6 +174,6 @@ class DataRequirements(Call):
             {
                 "as_of": selectors.data_until(),
                 "requirements": [requirement.as_dict() for requirement in selectors.requirements()],
-                "note": message("edge.from_ten_sales", fewest=selectors.FEWEST_SALES),
+                "note": message("edge.from_ten_sales", fewest=FEWEST_SALES),
             }
         )

@@ -12,14 +12,13 @@ import numpy.typing as npt
 import polars as pl
 
 from retail_ml import frames
-from retail_ml.errors import NotEnoughHistory
+from retail_ml.errors import FEWEST_SALES, NotEnoughHistory
 from retail_ml.forecast import backtest, history, levels
 from retail_ml.forecast.levels import Trained, Trial
 from retail_ml.forecast.models import BASELINE, DAILY, LEARNED, SIMPLE
 
 Array = npt.NDArray[np.float64]
 
-FEWEST_SALES = 10
 ENOUGH_ORDERS = 60
 ENOUGH_DAYS = 28
 QUIET_DAYS = 28

@@ -7,8 +7,8 @@ value and its evidence), `profile` (metrics).
 """
 
 from retail_ml.segment.guards import RULES
-from retail_ml.segment.model import RESULT, SALES_NEEDED, Segmentation, check_clusters, segment_customers
+from retail_ml.segment.model import RESULT, Segmentation, check_clusters, segment_customers
 from retail_ml.segment.naming import NAMES
 from retail_ml.segment.value import SIMPLE
 
-__all__ = ["NAMES", "RESULT", "RULES", "SALES_NEEDED", "SIMPLE", "Segmentation", "check_clusters", "segment_customers"]
+__all__ = ["NAMES", "RESULT", "RULES", "SIMPLE", "Segmentation", "check_clusters", "segment_customers"]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
-from retail_ml.errors import BadParameter, NotEnoughHistory
+from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
 from retail_ml.frames import Schema
 from retail_ml.segment import holdout, probability, value
 from retail_ml.segment.features import MONTH, Visits, features, visits
@@ -18,7 +18,6 @@ from retail_ml.segment.groups import Groups, group
 from retail_ml.segment.profile import group_metrics
 from retail_ml.segment.space import Array, quintiles
 
-SALES_NEEDED = 10
 CLUSTERS = (2, 12)
 HORIZONS = (3, 6, 12)
 """Months that a value is given for."""
@@ -114,12 +113,12 @@ def check_clusters(n_clusters: object) -> None:
 def _seen(lines: pl.DataFrame, as_of: date) -> tuple[date, Visits]:
     sales = lines.filter(~pl.col("is_return"))
     found = sales["order_id"].n_unique() if len(sales) else 0
-    if found < SALES_NEEDED:
+    if found < FEWEST_SALES:
         raise NotEnoughHistory(
-            f"Segmenting customers needs {SALES_NEEDED} sales; the shop has {found}. Import more orders, or train "
+            f"Segmenting customers needs {FEWEST_SALES} sales; the shop has {found}. Import more orders, or train "
             "again when they have come.",
             code="segment.not_enough_sales",
-            needed=SALES_NEEDED,
+            needed=FEWEST_SALES,
             found=found,
         )
     first: date = sales["day"].min()  # type: ignore[assignment]

@@ -13,6 +13,7 @@ from rich.table import Table
 from ml_predictions import selectors
 from ml_predictions.messages import message, render
 from ml_predictions.models import Kind
+from retail_ml.errors import FEWEST_SALES
 
 COLOURS = {"recommended": "green", "sufficient": "green", "low_confidence": "yellow", "insufficient": "red"}
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
             table.add_row(str(Kind(need.service).label), str(MEASURES[need.measure]()), *counts, verdict)
         console = Console(file=self.stdout, width=None if self.stdout.isatty() else 120)  # type: ignore[arg-type]
         console.print(table)
-        console.print(render(message("edge.from_ten_sales", fewest=selectors.FEWEST_SALES)))
+        console.print(render(message("edge.from_ten_sales", fewest=FEWEST_SALES)))
         if not all(need.met for need in found):
             raise SystemExit(1)
 
