@@ -9,8 +9,9 @@ from ml_predictions.messages import message
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.features import YEAR
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE
-from retail_ml.forecast.levels import ProductsTrained, Trained
+from retail_ml.forecast.levels import Trained
 from retail_ml.forecast.models import BASELINE, DAILY, SIMPLE, LearnedForecaster
+from retail_ml.forecast.products import ProductsTrained
 from retail_ml.forecast.selection import Score
 from retail_ml.forecast.shop import ENOUGH_DAYS, ENOUGH_ORDERS, ShopData, ShopForecast
 

@@ -14,6 +14,7 @@ import polars as pl
 from retail_ml import frames
 from retail_ml.errors import FEWEST_SALES, NotEnoughHistory
 from retail_ml.forecast import backtest, history, levels
+from retail_ml.forecast import products as products_level
 from retail_ml.forecast.levels import Trained, Trial
 from retail_ml.forecast.models import BASELINE, DAILY, LEARNED, SIMPLE
 
@@ -49,7 +50,7 @@ class ShopForecast:
     total: dict[str, Trained]
     category: dict[str, Trained]
     category_ids: npt.NDArray[np.str_]
-    product: levels.ProductsTrained
+    product: products_level.ProductsTrained
     product_ids: npt.NDArray[np.str_]
     product_price: Array
 
@@ -113,7 +114,7 @@ def assemble(
     category_ids, category = _categories(data, products, total, seed=seed)
     ids = frames.IdMap.of(pl.concat([data.lines["product_id"], products["product_id"]])).external
     _, units = history.panel(data.lines, "product_id", ids, until=data.as_of)
-    product = levels.train_products(units, trials["units"], names["units"], total["units"].mean[0])
+    product = products_level.train_products(units, trials["units"], names["units"], total["units"].mean[0])
     return ShopForecast(data, total, category, category_ids, product, ids, _prices(data, products, ids))
 
 
