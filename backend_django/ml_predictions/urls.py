@@ -12,6 +12,7 @@ app_name = "ml"
 router = SimpleRouter(use_regex_path=False)
 router.register("models", records.Models, basename="models")
 router.register("predictions", records.Predictions, basename="predictions")
+router.register("sales-forecasts", records.SalesForecasts, basename="sales-forecasts")
 router.register("inventory-alerts", records.InventoryAlerts, basename="inventory-alerts")
 router.register("training-logs", records.TrainingLogs, basename="training-logs")
 

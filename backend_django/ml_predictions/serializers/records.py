@@ -11,7 +11,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ml_predictions.messages import render
-from ml_predictions.models import CustomerSegment, InventoryAlert, MLModel, MLTrainingLog, Prediction
+from ml_predictions.models import (
+    CustomerSegment,
+    InventoryAlert,
+    MLModel,
+    MLTrainingLog,
+    Prediction,
+    SalesForecast,
+)
 
 MESSAGE = {"code", "params"}
 """The keys of a stored message; an error's has its English `text` as well."""
@@ -94,6 +101,14 @@ class PredictionDetail(PredictionRecord):
     class Meta(PredictionRecord.Meta):
         fields = [*PredictionRecord.Meta.fields, "result"]
         read_only_fields = fields
+
+
+class SalesForecastRecord(serializers.ModelSerializer[SalesForecast]):
+    """Forecast of one period, with 80 and 95 % intervals of revenue and units."""
+
+    class Meta:
+        model = SalesForecast
+        fields = "__all__"
 
 
 class AlertRecord(serializers.ModelSerializer[InventoryAlert]):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from ml_predictions import actions, selectors
-from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction
+from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
 from ml_predictions.views.base import Guarded, answer
 
@@ -103,6 +103,28 @@ class Predictions(Records):
         """The list leaves the days out, and does not read them."""
         rows: QuerySet[Prediction] = super().get_queryset()
         return rows.defer("result") if self.action == "list" else rows
+
+
+class SalesForecastFilter(django_filters.FilterSet):
+    """Filters of `sales-forecasts/`."""
+
+    start_from = django_filters.DateFilter(field_name="start", lookup_expr="gte")
+    start_to = django_filters.DateFilter(field_name="start", lookup_expr="lte")
+
+    class Meta:
+        model = SalesForecast
+        fields = ["level", "object_id", "start", "days"]
+
+
+@extend_schema_view(list=extend_schema(summary="Stored forecasts"), retrieve=extend_schema(summary="One forecast"))
+class SalesForecasts(Records):
+    """The rows of the version in service: days of the shop and its categories, weeks of products and variants."""
+
+    queryset = SalesForecast.objects.filter(model__is_active=True).order_by("id")
+    serializer_class = records.SalesForecastRecord
+    filterset_class = SalesForecastFilter
+    search_fields = ["object_id"]
+    ordering_fields = ["id", "level", "object_id", "start", "sales", "quantity"]
 
 
 class AlertFilter(django_filters.FilterSet):

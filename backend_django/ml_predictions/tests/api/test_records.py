@@ -14,11 +14,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ml_predictions import artifacts
-from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction
+from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction, SalesForecast
 
 pytestmark = pytest.mark.postgres
 
-LISTS = ["models", "predictions", "inventory-alerts", "training-logs"]
+LISTS = ["models", "predictions", "sales-forecasts", "inventory-alerts", "training-logs"]
+BOUNDS = [f"{of}_{end}_{c}" for of in ("sales", "quantity") for end in ("lower", "upper") for c in (80, 95)]
+
+
+def make_forecast(model: MLModel, day: int = 0, **values: Any) -> SalesForecast:
+    row = {"level": "total", "start": date(2026, 6, 30) + timedelta(days=day), "sales": 10.0 + day, "quantity": 2.0}
+    return SalesForecast.objects.create(model=model, **{**dict.fromkeys(BOUNDS, 1.0), **row, **values})
 
 
 def queries(api: Any, path: str) -> int:
@@ -34,7 +40,8 @@ def test_a_list_costs_the_same_for_one_row_and_for_forty(api: Any, make_model: A
     def fill(first: int, last: int) -> None:
         for i in range(first, last):
             log = MLTrainingLog.objects.create(kind="sales_forecast", status="completed")
-            model = make_model(version=i, training_log=log)
+            model = make_model(version=i, training_log=log, is_active=i == 1)
+            make_forecast(MLModel.objects.get(version=1), i)
             Prediction.objects.create(model=model, service="sales_forecast", as_of=date(2026, 6, 29))
             make_alert(i)
 
@@ -48,9 +55,10 @@ def test_a_list_costs_the_same_for_one_row_and_for_forty(api: Any, make_model: A
 
 @pytest.mark.parametrize("name", LISTS)
 def test_reading_writes_nothing(api: Any, make_model: Any, make_alert: Any, name: str):
-    model = make_model()
+    model = make_model(is_active=True)
     row = {
         "models": model,
+        "sales-forecasts": make_forecast(model),
         "predictions": Prediction.objects.create(model=model, service="sales_forecast", as_of=date(2026, 6, 29)),
         "inventory-alerts": make_alert(),
         "training-logs": MLTrainingLog.objects.create(kind="all", status="completed"),
@@ -143,6 +151,27 @@ def test_the_list_of_predictions_leaves_the_days_out(api: Any, make_model: Any):
     assert api.get(f"/api/ml/predictions/{row.pk}/").json()["result"] == {"predictions": [1]}
     tomorrow = (timezone.now() + timedelta(days=1)).isoformat()
     assert api.get("/api/ml/predictions/", {"created_from": tomorrow}).json()["count"] == 0
+
+
+# --- stored forecasts -----------------------------------------------------------------------------
+
+
+def test_stored_forecasts_are_those_of_the_version_in_service(api: Any, make_model: Any):
+    old, model = make_model(version=1), make_model(version=2, is_active=True)
+    make_forecast(old)
+    rows = [make_forecast(model, day) for day in range(3)]
+    make_forecast(model, level="product", object_id="77", days=7)
+
+    def found(**query: Any) -> list[int]:
+        return [row["id"] for row in api.get("/api/ml/sales-forecasts/", query).json()["results"]]
+
+    assert found(level="total") == [row.pk for row in rows]
+    assert found(level="total", start_from="2026-07-01", ordering="-sales") == [rows[2].pk, rows[1].pk]
+    assert len(found(object_id="77")) == len(found(days=7)) == 1
+    one = api.get(f"/api/ml/sales-forecasts/{rows[1].pk}/").json()
+    assert (one["sales"], one["start"], one["model"]) == (11.0, "2026-07-01", model.pk)
+    refused = api.get("/api/ml/sales-forecasts/", {"start_from": "soon"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_parameter")
 
 
 # --- alerts ---------------------------------------------------------------------------------------
