@@ -149,6 +149,7 @@ class SalesForecast(models.Model):
         TOTAL = "total", _("Whole shop")
         CATEGORY = "category", _("Category")
         PRODUCT = "product", _("Product")
+        VARIANT = "variant", _("Variant")
 
     model = models.ForeignKey(MLModel, models.CASCADE, related_name="sales_forecasts", verbose_name=_("model version"))
     level = models.CharField(_("level"), max_length=10, choices=Level.choices)
