@@ -352,12 +352,13 @@ class CalendarEvent(models.Model):
         PRODUCT = "product", _("Product")
 
     LONGEST_DAYS = 366
-    LARGEST_UPLIFT = 20
+    UPLIFT = (0.05, 20.0)
     EARLIEST, LATEST = date(1990, 1, 1), date(2100, 12, 31)
 
     kind = models.CharField(
         _("kind"), max_length=10, choices=Kind.choices,
-        help_text=_("An extra opening: the shop sells on a day on which it is closed as a rule."),
+        help_text=_("An extra opening: the shop sells on a day on which it is closed as a rule. A holiday: a day of its own "
+                    "that comes back under the same name; whether the shop sells then is learned."),
     )  # fmt: skip
     name = models.CharField(
         _("name"), max_length=120, help_text=_("Events of one name are taken to have one effect: “Summer sale”.")
@@ -403,9 +404,11 @@ class CalendarEvent(models.Model):
                 name="event_in_our_times",
             ),
             models.CheckConstraint(
-                condition=Q(uplift=None) | Q(uplift__gt=0, uplift__lte=20), name="event_uplift_is_a_factor"
+                condition=Q(uplift=None) | Q(uplift__gte=0.05, uplift__lte=20), name="event_uplift_is_a_factor"
             ),
-            models.CheckConstraint(condition=Q(uplift=None) | ~Q(kind="closure"), name="no_uplift_while_closed"),
+            models.CheckConstraint(
+                condition=Q(kind="promotion") | Q(level="total", uplift=None), name="promotions_alone_have_scope_and_uplift"
+            ),
             models.UniqueConstraint(
                 fields=["kind", "first_day", "last_day", "level", "object_id", "name"], name="event_once",
                 violation_error_message=_("This event is in the calendar already."),
@@ -438,7 +441,14 @@ class CalendarEvent(models.Model):
             yield "object_id", _("An event of the whole shop names no category or product.")
         elif self.level != self.Level.TOTAL and not self.object_id:
             yield "object_id", _("This level needs the category's name or the product's id.")
-        if self.uplift is not None and not 0 < self.uplift <= self.LARGEST_UPLIFT:
-            yield "uplift", _("A factor above 0 and up to 20 is needed: 1.3 is 30 % more, 0.8 is 20 % less.")
-        elif self.uplift is not None and self.kind == self.Kind.CLOSURE:
-            yield "uplift", _("A closure takes no uplift: nothing is sold.")
+        least, most = self.UPLIFT
+        if self.uplift is not None and not least <= self.uplift <= most:
+            yield "uplift", _("A factor from 0.05 to 20 is needed: 1.3 is 30 % more, 0.8 is 20 % less.")
+        if self.kind in (self.Kind.CLOSURE, self.Kind.HOLIDAY, self.Kind.OPENING):
+            if self.level != self.Level.TOTAL:
+                yield (
+                    "level",
+                    _("Closures, holidays and openings are of the whole shop; only a promotion may be of a part."),
+                )
+            if self.uplift is not None:
+                yield "uplift", _("Only a promotion takes an uplift; what the other kinds do is learned from the past.")
