@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +18,14 @@ from ml_predictions import actions
 from ml_predictions.admin.base import ReadOnly, pretty
 from ml_predictions.messages import spoken
 from ml_predictions.models import MLModel
+
+FOLDS = {
+    "cutoff": _("known up to"), "horizon_days": _("days ahead"), "model": _("model"), "wape": _("error"),
+    "baseline_wape": _("error of the naive baseline"), "coverage_80": _("inside the 80 % interval"),
+    "coverage_95": _("inside the 95 % interval"), "forecast": _("forecast"), "actual": _("came"),
+}  # fmt: skip
+"""Columns of the table of a forecast's back-test, with their headings."""
+SHARES = {"wape", "baseline_wape", "coverage_80", "coverage_95"}
 
 
 @admin.register(MLModel)
@@ -27,6 +41,24 @@ class MLModelAdmin(ReadOnly):
     pretty_parameters = pretty("parameters", _("parameters"))
     pretty_fingerprint = pretty("fingerprint", _("data fingerprint"))
     pretty_libraries = pretty("libraries", _("library versions"))
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """A forecast's back-test as a table, above the JSON of its receipt."""
+        fields = super().get_fields(request, obj)
+        if _folds(obj):
+            fields.insert(fields.index("pretty_receipt"), "fold_table")
+        return fields
+
+    @admin.display(description=_("back-test"))
+    def fold_table(self, obj: MLModel) -> SafeString:
+        """What was forecast at each origin of the past, and what came."""
+        heads = format_html_join("", "<th>{}</th>", ((heading,) for heading in FOLDS.values()))
+        rows = format_html_join(
+            "",
+            "<tr>{}</tr>",
+            ((format_html_join("", "<td>{}</td>", ((_cell(fold, key),) for key in FOLDS)),) for fold in _folds(obj)),
+        )
+        return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", heads, rows)
 
     @admin.action(description=_("Put into service"))
     def activate(self, request: HttpRequest, queryset: QuerySet[MLModel]) -> None:
@@ -66,3 +98,21 @@ class MLModelAdmin(ReadOnly):
         if deleted:
             text = ngettext("{n} version deleted.", "{n} versions deleted.", deleted).format(n=deleted)
             self.message_user(request, text, messages.SUCCESS)
+
+
+def _folds(model: Any) -> list[dict[str, Any]]:
+    """One entry per origin of a forecast's back-test; none for the other services."""
+    found = model.receipt.get("folds") if model else None
+    return found if isinstance(found, list) else []
+
+
+def _cell(fold: dict[str, Any], key: str) -> str:
+    """A figure of the back-test as people read it: shares in per cent, dates and numbers in their language."""
+    value = fold.get(key)
+    if value is None:
+        return "—"
+    if key == "cutoff":
+        return date_format(date.fromisoformat(value), "SHORT_DATE_FORMAT")
+    if key in SHARES:
+        return f"{number_format(100 * value, decimal_pos=1)} %"
+    return number_format(value, decimal_pos=0, force_grouping=True) if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -247,3 +248,25 @@ def test_products_are_shown_by_name_and_by_id_where_the_shop_knows_none(ben: Cli
     assert '<td class="field-recommended">2</td>' in answer
     row = ProductRecommendation.objects.get()
     assert ben.get(page(ProductRecommendation, "change", row.pk)).status_code == 200
+
+
+def test_a_forecasts_back_test_is_a_table(ben: Client, make_model: Any):
+    fold = {
+        "cutoff": "2026-05-31", "model": "linear", "horizon_days": 28, "wape": 0.313, "baseline_wape": 0.4,
+        "coverage_80": 0.786, "coverage_95": None, "forecast": 12345.6, "actual": 13000.0,
+    }  # fmt: skip
+    shown = ben.get(page(MLModel, "change", make_model(receipt={"folds": [fold]}).pk)).content.decode()
+    table = shown.partition("field-fold_table")[2].partition("</table>")[0]
+    assert re.findall(r"<td>([^<]*)</td>", table) == [
+        "05/31/2026",
+        "28",
+        "linear",
+        "31.3 %",
+        "40.0 %",
+        "78.6 %",
+        "—",
+        "12,346",
+        "13,000",
+    ]
+    assert "error of the naive baseline" in table
+    assert "fold_table" not in ben.get(page(MLModel, "change", make_model(version=2, receipt={}).pk)).content.decode()
