@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -14,6 +14,7 @@ import polars as pl
 from retail_ml import frames
 from retail_ml.forecast import calendar
 from retail_ml.forecast.calendar import BoolArray, Calendar
+from retail_ml.forecast.events import Event
 
 Array = npt.NDArray[np.float64]
 
@@ -24,6 +25,9 @@ class History:
 
     `sold` (days,): did the whole shop sell anything that day?
 
+    `country` (ISO 3166 alpha-2, "": guess it from the closed days) and `region` name its public holidays. `events`
+    are the owner's plans, known before their day: a history cut by `until` keeps those of later days.
+
     >>> h = History(date(2026, 1, 1), np.ones((1, 30)), np.ones(30, dtype=bool))
     >>> h.until(10).origin, h.until(10).y.shape
     (datetime.date(2026, 1, 10), (1, 10))
@@ -32,6 +36,9 @@ class History:
     start: date
     y: Array
     sold: BoolArray
+    country: str = ""
+    region: str = ""
+    events: tuple[Event, ...] = ()
 
     @property
     def days(self) -> int:
@@ -45,16 +52,16 @@ class History:
 
     def until(self, days: int) -> History:
         """The first `days` days, copied: nothing later can be reached from it."""
-        return History(self.start, self.y[:, :days].copy(), self.sold[:days].copy())
+        return replace(self, y=self.y[:, :days].copy(), sold=self.sold[:days].copy())
 
     def summed(self) -> History:
         """One series: the sum of all."""
-        return History(self.start, self.y.sum(axis=0, keepdims=True), self.sold)
+        return replace(self, y=self.y.sum(axis=0, keepdims=True))
 
     @cached_property
     def calendar(self) -> Calendar:
         """When the shop is closed, as far as these days show it."""
-        return calendar.learn(self.start, self.sold)
+        return calendar.learn(self.start, self.sold, country=self.country, region=self.region, events=self.events)
 
     @cached_property
     def closed_long(self) -> BoolArray:
@@ -119,16 +126,33 @@ def winsorise(y: Array, usable: BoolArray) -> Array:
     return out
 
 
-def from_lines(lines: pl.DataFrame, *, until: date) -> tuple[History, History]:
+def from_lines(
+    lines: pl.DataFrame, *, until: date, country: str = "", region: str = "", events: tuple[Event, ...] = ()
+) -> tuple[History, History]:
     """Revenue and units of the whole shop per day, from its first day with a sale to `until`.
 
     `lines`: `frames.ORDER_LINES`, at least one of them a sale on or before `until`.
     """
-    return panel(lines.with_columns(all=pl.lit("")), "all", np.array([""]), until=until)
+    return panel(
+        lines.with_columns(all=pl.lit("")),
+        "all",
+        np.array([""]),
+        until=until,
+        country=country,
+        region=region,
+        events=events,
+    )
 
 
 def panel(
-    lines: pl.DataFrame, by: str, ids: Sequence[str] | npt.NDArray[np.str_], *, until: date
+    lines: pl.DataFrame,
+    by: str,
+    ids: Sequence[str] | npt.NDArray[np.str_],
+    *,
+    until: date,
+    country: str = "",
+    region: str = "",
+    events: tuple[Event, ...] = (),
 ) -> tuple[History, History]:
     """Revenue and units per day of each of `ids` (values of the column `by`): two histories of (ids, days).
 
@@ -148,5 +172,5 @@ def panel(
     for target in ("sales", "units"):
         y = np.zeros((len(ids), days))
         y[row[known], column[known]] = daily[target].to_numpy()[known]
-        out.append(History(start, y, sold))
+        out.append(History(start, y, sold, country, region, events))
     return out[0], out[1]

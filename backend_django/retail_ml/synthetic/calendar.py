@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml.dates import easter
 from retail_ml.synthetic.plan import Plan
 
 Floats = npt.NDArray[np.float64]
@@ -24,27 +25,6 @@ NOISE_SD, NOISE_MEMORY = 0.10, 0.45
 """Weather and whatever else moves whole days: first-order autoregression on the logarithm."""
 BEFORE, AFTER = 1_461, 420
 """Days before the first one in which customers were already won, and after the last one that the shop plans for."""
-
-
-@lru_cache(maxsize=64)
-def easter(year: int) -> date:
-    """Easter Sunday (the anonymous Gregorian computus).
-
-    Source: J. Meeus, *Astronomical Algorithms* (1991), chapter 8.
-
-    >>> easter(2026)
-    datetime.date(2026, 4, 5)
-    """
-    a, b, c = year % 19, year // 100, year % 100
-    d, e = b // 4, b % 4
-    f = (b + 8) // 25
-    g = (b - f + 1) // 3
-    h = (19 * a + b - d - g + 15) % 30
-    i, k = c // 4, c % 4
-    m = (32 + 2 * e + 2 * i - h - k) % 7
-    n = (a + 11 * h + 22 * m) // 451
-    month, day = divmod(h + m - 7 * n + 114, 31)
-    return date(year, month, day + 1)
 
 
 @lru_cache(maxsize=64)

@@ -11,9 +11,10 @@ from scipy.optimize import minimize
 from scipy.special import betaln, gammaln
 from scipy.stats import chi2
 
+from retail_ml.dates import easter
 from retail_ml.errors import BadParameter
 from retail_ml.synthetic import make_shop
-from retail_ml.synthetic.calendar import easter, holidays
+from retail_ml.synthetic.calendar import holidays
 
 END = date(2026, 6, 30)
 ZONE = "Europe/Madrid"
