@@ -133,7 +133,7 @@ def amount(name: str, label: Any) -> Callable[..., str]:
 
     @admin.display(description=label, ordering=name)
     def shown(self: Any, obj: Any) -> str:
-        return number_format(getattr(obj, name), decimal_pos=2, force_grouping=True)
+        return number_format(round(getattr(obj, name), 2), decimal_pos=2, force_grouping=True)
 
     return shown
 

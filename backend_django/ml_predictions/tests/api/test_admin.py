@@ -252,7 +252,7 @@ def test_products_are_shown_by_name_and_by_id_where_the_shop_knows_none(ben: Cli
 
 def test_a_forecasts_back_test_is_a_table(ben: Client, make_model: Any):
     fold = {
-        "cutoff": "2026-05-31", "model": "linear", "horizon_days": 28, "wape": 0.313, "baseline_wape": 0.4,
+        "cutoff": "2026-05-31", "model": "linear", "horizon_days": 28, "wape": 0.3126, "baseline_wape": 0.4,
         "coverage_80": 0.786, "coverage_95": None, "forecast": 12345.6, "actual": 13000.0,
     }  # fmt: skip
     shown = ben.get(page(MLModel, "change", make_model(receipt={"folds": [fold]}).pk)).content.decode()
