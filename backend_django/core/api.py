@@ -35,6 +35,8 @@ CONFLICTS = {
     "already_resolved",
     "already_running",
     "artifact_refused",
+    "calendar_busy",
+    "event_exists",
     "model_in_service",
     "not_running",
     "not_supported_by_source",

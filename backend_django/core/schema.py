@@ -32,7 +32,7 @@ MEANING = {
     "405": "The address does not know this method.",
     "406": "The answer is JSON; the request takes none.",
     "409": "Not in this state: nothing trained yet, too little data, a training under way; the message says what next.",
-    "415": "The body must be JSON.",
+    "415": "The body is of a kind that this call does not take; most take JSON.",
     "429": "Too many requests: `Retry-After` says in how many seconds to try again.",
     "500": "A fault of the server; its log has the details under the id in `details`.",
 }

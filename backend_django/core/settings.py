@@ -191,6 +191,8 @@ SPECTACULAR_SETTINGS = {
         "TrainingStatus": "ml_predictions.models.MLTrainingLog.Status",
         "AlertStatus": "ml_predictions.models.InventoryAlert.Status",
         "HealthStatus": ["healthy", "warning", "critical"],
+        "EventKind": "ml_predictions.models.CalendarEvent.Kind",
+        "EventLevel": "ml_predictions.models.CalendarEvent.Level",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "core.schema.document_errors"],
 }
@@ -204,6 +206,8 @@ ML_PREDICTIONS = {
     "ARTIFACT_KEYS": env.list("ML_ARTIFACT_KEY", default=[]) or [private_file("artifact_key")],
     "CURRENCY": env.str("CURRENCY", default=""),
     "TIME_ZONE": TIME_ZONE,
+    "COUNTRY": env.str("COUNTRY", default="").strip(),
+    "REGION": env.str("REGION", default="").strip(),
     "LIVE": env.str("LIVE", default="auto"),
 }
 

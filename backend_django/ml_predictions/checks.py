@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import ctypes
+import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.utils.module_loading import import_string
 
 from ml_predictions import conf
 
 SHORTEST_KEY = 32
 """Characters that a key needs in production: 32 random letters and digits are more than 128 bits."""
+MOST_NAMED = 20
+"""Names that a hint lists."""
 Configs = Sequence[AppConfig] | None
 
 
@@ -103,6 +108,94 @@ def values(app_configs: Configs, **_: Any) -> list[CheckMessage]:
             )
         )
     return errors
+
+
+@register()
+def place(app_configs: Configs, **_: Any) -> list[CheckMessage]:
+    """E010: a country that is not known. E011: a region that it does not have. W002: a region without a country."""
+    country, region = str(conf.get("COUNTRY")), str(conf.get("REGION"))
+    if not country:
+        return [_region_alone(region)] if region else []
+    from retail_ml.errors import BadParameter
+    from retail_ml.forecast import public_holidays
+
+    try:
+        code = public_holidays.country_code(country)
+    except BadParameter:
+        return [
+            Error(
+                f"ML_PREDICTIONS['COUNTRY'] is {country!r}, which is no country whose public holidays are known.",
+                hint=f"Set COUNTRY to an ISO 3166 code or an English name, such as {_near(country, _countries())}; or "
+                "leave it empty: it is then guessed from the days on which the shop was closed.",
+                id="ml_predictions.E010",
+            )
+        ]
+    try:
+        public_holidays.region_code(code, region)
+    except BadParameter:
+        regions = public_holidays.regions(code)
+        names = {f"{code}-{name}": name for name in regions} | {name: name for name in regions}
+        one = f"Set REGION to one of {_near(region, names)}, or leave it empty for the holidays of the whole country."
+        none = f"Leave REGION empty: no region of {code} is known to have holidays of its own."
+        return [
+            Error(
+                f"ML_PREDICTIONS['REGION'] is {region!r}, which {country} does not have.",
+                hint=one if regions else none,
+                id="ml_predictions.E011",
+            )
+        ]
+    return []
+
+
+def _region_alone(region: str) -> CheckMessage:
+    return Warning(
+        f"ML_PREDICTIONS['REGION'] is {region!r}, and COUNTRY is empty: the region says nothing.",
+        hint="Set COUNTRY to the two letters of the region's country, or leave REGION empty.",
+        id="ml_predictions.W002",
+    )
+
+
+def _countries() -> dict[str, str]:
+    """Every spelling of every country whose holidays are known → its code and name."""
+    from holidays.registry import COUNTRIES
+
+    spellings = {}
+    for name, (_class, two, three, *_more) in COUNTRIES.items():
+        readable = name.replace("_", " ").title()
+        spellings |= dict.fromkeys((two, three, readable), f"{two} ({readable})")
+    return spellings
+
+
+def _near(text: str, spellings: Mapping[str, str]) -> str:
+    """The names whose spellings are most like `text`; the first few when none is."""
+    folded = {spelling.casefold(): name for spelling, name in spellings.items()}
+    near = [folded[key] for key in difflib.get_close_matches(text.casefold(), folded, n=MOST_NAMED, cutoff=0.6)]
+    names = list(dict.fromkeys(near or spellings.values()))
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+
+
+@register()
+def lightgbm(app_configs: Configs, **_: Any) -> list[CheckMessage]:
+    """W001: LightGBM's library cannot be loaded. Loads that one file, in milliseconds, and not the Python package."""
+    spec = find_spec("lightgbm")
+    folders = (spec.submodule_search_locations or []) if spec else []
+    libraries = [path for folder in folders for path in sorted(Path(folder).glob("*/lib_lightgbm.*"))]
+    problem = "the package lightgbm is not installed" if not libraries else None
+    for path in libraries[:1]:
+        try:
+            ctypes.CDLL(str(path))
+        except OSError as error:
+            problem = str(error)
+    if problem is None:
+        return []
+    return [
+        Warning(
+            f"LightGBM cannot be loaded ({problem}): the forecasts are trained by HistGradientBoosting of scikit-learn "
+            "instead, a little slower and a little less exact.",
+            hint="Install the library that it needs, on Debian and Ubuntu: apt install libgomp1; then train again.",
+            id="ml_predictions.W001",
+        )
+    ]
 
 
 @register(deploy=True)

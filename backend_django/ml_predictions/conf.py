@@ -24,6 +24,10 @@ DEFAULTS: dict[str, Any] = {
     "CURRENCY": "",
     # The shop's time zone: it decides where a business day begins and ends.
     "TIME_ZONE": "Europe/Madrid",
+    # The country whose public holidays the shop knows (ISO 3166, "ES", or its English name), and its region or state
+    # ("MD"). "": the country is guessed from the days on which the shop was closed.
+    "COUNTRY": "",
+    "REGION": "",
     # Order statuses that count as a sale.
     "SALE_STATUSES": ["delivered", "completed"],
     # Is the shop live (data until now) or an import that ends (data until its last sale)?

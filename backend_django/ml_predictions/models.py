@@ -357,8 +357,8 @@ class CalendarEvent(models.Model):
 
     kind = models.CharField(
         _("kind"), max_length=10, choices=Kind.choices,
-        help_text=_("An extra opening: the shop sells on a day on which it is closed as a rule. A holiday: a day of its own "
-                    "that comes back under the same name; whether the shop sells then is learned."),
+        help_text=_("A holiday: a day of its own that comes back under the same name; whether the shop sells then, and "
+                    "how much, is learned. An extra opening: the shop sells although it is closed as a rule."),
     )  # fmt: skip
     name = models.CharField(
         _("name"), max_length=120, help_text=_("Events of one name are taken to have one effect: “Summer sale”.")
@@ -407,7 +407,7 @@ class CalendarEvent(models.Model):
                 condition=Q(uplift=None) | Q(uplift__gte=0.05, uplift__lte=20), name="event_uplift_is_a_factor"
             ),
             models.CheckConstraint(
-                condition=Q(kind="promotion") | Q(level="total", uplift=None), name="promotions_alone_have_scope_and_uplift"
+                condition=Q(kind="promotion") | Q(level="total", uplift=None), name="event_with_a_part_or_uplift"
             ),
             models.UniqueConstraint(
                 fields=["kind", "first_day", "last_day", "level", "object_id", "name"], name="event_once",
@@ -448,7 +448,7 @@ class CalendarEvent(models.Model):
             if self.level != self.Level.TOTAL:
                 yield (
                     "level",
-                    _("Closures, holidays and openings are of the whole shop; only a promotion may be of a part."),
+                    _("Only a promotion can be of a category or product; the other kinds are of the whole shop."),
                 )
             if self.uplift is not None:
                 yield "uplift", _("Only a promotion takes an uplift; what the other kinds do is learned from the past.")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ml_predictions.messages import (
+    calendar,
     common,
     customer_segmentation,
     edge,
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 TEXTS: dict[str, Any] = {
     **common.TEXTS,
     **edge.TEXTS,
+    **calendar.TEXTS,
     **sales_forecast.TEXTS,
     **product_recommendation.TEXTS,
     **customer_segmentation.TEXTS,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,10 @@ import pytest
 
 from ml_predictions import checks
 
-ALL = (checks.keys, checks.artifact_root, checks.paths, checks.values, checks.imports)
+BACKEND = Path(__file__).resolve().parents[2]
+ALL = (
+    checks.keys, checks.artifact_root, checks.paths, checks.values, checks.place, checks.lightgbm, checks.imports,
+)  # fmt: skip
 
 
 def found(settings: Any, **values: Any) -> list[str]:
@@ -71,3 +78,83 @@ def test_e008_a_time_zone_that_does_not_exist(settings: Any):
 
 def test_e009_a_source_that_is_there_but_lacks_its_class(settings: Any):
     assert "E009" in found(settings, SOURCE="ml_predictions.sources.django_shop.NoShop")
+
+
+# --- where the shop is ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "ids"),
+    [
+        ("", "", []),
+        ("ES", "", []),
+        ("es", "MD", []),
+        ("Spain", "ES-MD", []),
+        ("EE", "", []),
+        ("Espana", "", ["E010"]),
+        ("QQ", "MD", ["E010"]),
+        ("ES", "Madrit", ["E011"]),
+        ("EE", "X", ["E011"]),
+        ("", "MD", ["W002"]),
+    ],
+)
+def test_e010_e011_w002_country_and_region(settings: Any, country: str, region: str, ids: list[str]):
+    assert found(settings, COUNTRY=country, REGION=region) == ids
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"COUNTRY": "Espana"}, "ES (Spain)"),
+        ({"COUNTRY": "united kingdon"}, "GB (United Kingdom)"),
+        ({"COUNTRY": "DE", "REGION": "BYY"}, "BY,"),
+        ({"COUNTRY": "ES", "REGION": "QQ"}, "AN, AR, "),
+    ],
+)
+def test_the_hint_names_what_was_probably_meant(settings: Any, values: dict[str, str], named: str):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, **values}
+    (error,) = checks.place(None)
+    assert error.hint is not None
+    assert named in error.hint
+
+
+def test_without_a_country_the_holidays_are_not_loaded():
+    code = "import django; django.setup(); from django.core.checks import run_checks; run_checks(); import sys; "
+    code += "print([m for m in ('holidays', 'lightgbm', 'sklearn', 'polars') if m in sys.modules])"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "core.settings", "COUNTRY": "", "REGION": ""}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=BACKEND, env=environment, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "[]"
+
+
+# --- LightGBM -------------------------------------------------------------------------------------
+
+
+def broken(tmp_path: Path) -> ModuleSpec:
+    """A package lightgbm whose library no system can load."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "lib_lightgbm.so").write_bytes(b"no library")
+    spec = ModuleSpec("lightgbm", None, is_package=True)
+    spec.submodule_search_locations = [str(tmp_path)]
+    return spec
+
+
+def test_w001_a_library_that_cannot_be_loaded(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checks, "find_spec", lambda name, spec=broken(tmp_path): spec)
+    assert found(settings) == ["W001"]
+    (warning,) = checks.lightgbm(None)
+    assert "lib_lightgbm.so" in warning.msg
+    assert "HistGradientBoosting" in warning.msg
+    assert "apt install libgomp1" in str(warning.hint)
+
+
+def test_w001_a_package_that_is_not_there(settings: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    assert found(settings) == ["W001"]
+
+
+def test_w001_agrees_with_what_the_forecast_does():
+    from retail_ml.forecast import boosting
+
+    assert boosting.available() == (checks.lightgbm(None) == [])

@@ -83,5 +83,5 @@ def _one_of(field: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise BadParameter(
             f"{field} of an event must be one of {', '.join(allowed)}; received {value!r}.",
-            code=f"event_{field}", field=field, allowed=list(allowed),
+            code="bad_parameter.choice", field=field, received=value, allowed=list(allowed),
         )  # fmt: skip
