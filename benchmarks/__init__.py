@@ -1,0 +1,1 @@
+"""Measurements against other software; not installed, run from the repository."""
