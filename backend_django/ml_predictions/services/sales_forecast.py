@@ -14,6 +14,7 @@ from django.db import connection
 from ml_predictions import artifacts, conf
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.services import forecast_accuracy
 from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import Service, TrainingRun, Version
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
@@ -58,6 +59,7 @@ class SalesForecastService(Service):
             )
         data = shop.read(self.source.order_lines(), as_of=until.as_of)
         products = self.source.products()
+        forecast_accuracy.score(data.lines, products, data.total["sales"])
         learned = shop.learned_names() if asked == AUTO else [asked]
         replaying = message("forecast.replaying")
         seed = conf.get("SEED")
@@ -69,6 +71,12 @@ class SalesForecastService(Service):
         ]
         run.progress(90, message("forecast.storing"))
         return self.publish(run, versions)
+
+    def put_in_service(self, model: MLModel, content: artifacts.Content) -> None:
+        """Make it the version in service, and write down what it forecasts to be scored when the days are over."""
+        super().put_in_service(model, content)
+        until = self.source.data_until()
+        forecast_accuracy.seal(model, content.arrays, known=max(model.as_of, until.as_of) if until else model.as_of)
 
     def write_rows(self, model: MLModel, content: artifacts.Content) -> None:
         """365 days of the total and of each category, 13 weeks of each product that is forecast at all."""
@@ -171,9 +179,10 @@ class SalesForecastService(Service):
     @staticmethod
     def _version(forecast: shop.ShopForecast, *, promote: bool, why: dict[str, Any]) -> Version:
         one = forecast.total["sales"]
+        meta, arrays, estimators = shop.stored(forecast)
         return Version(
             model_type=one.name,
-            content=artifacts.Content(*shop.stored(forecast)),
+            content=artifacts.Content(meta, arrays | forecast_accuracy.baseline(forecast), estimators),
             metrics=receipts.metrics(forecast),
             receipt=receipts.receipt(forecast),
             as_of=forecast.data.as_of,

@@ -1,0 +1,265 @@
+"""Past forecasts held against what came: what is written down, what counts, hand-computed sums, nothing twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.models_accuracy import ForecastScore, PastForecast, PublishedForecast
+from ml_predictions.services import forecast_accuracy
+from ml_predictions.sources.base import DataUntil, LeftOut
+from retail_ml import frames
+from retail_ml.tests.forecast import shops
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+
+AS_OF = shops.START + timedelta(days=27)  # a Sunday: the first day ahead is a Monday
+RECEIPT = {
+    "horizon_days": 28, "wape": 0.2, "baseline_wape": 0.3, "coverage_80": 0.81, "coverage_95": 0.94,
+    "category": {"sales": {"horizon_days": 7, "wape": 0.4, "baseline_wape": 0.5, "coverage_80": None}},
+    "product": {"wape_7": 0.6, "baseline_wape_7": 0.7, "wape_28": 0.5, "coverage": {"coverage_80_7": 0.79}},
+}  # fmt: skip
+WIDTH = {"lower_95": 0.5, "lower_80": 0.8, "upper_80": 1.2, "upper_95": 1.5}
+
+
+class Shop:
+    """A source that knows its lines up to a day that moves."""
+
+    def __init__(self, lines: pl.DataFrame, until: date, *, category: str = "") -> None:
+        self.lines, self.until, self.category = lines, until, category
+
+    def data_until(self) -> DataUntil:
+        end = datetime.combine(self.until + timedelta(days=1), datetime.min.time(), UTC)
+        return DataUntil(end, live=False, time_zone="UTC")
+
+    def order_lines(self, **_: Any) -> pl.DataFrame:
+        return self.lines.filter(pl.col("day") <= self.until)
+
+    def products(self, **_: Any) -> pl.DataFrame:
+        return shops.products(sorted(set(self.lines["product_id"].to_list())), category=self.category)
+
+    def left_out(self) -> LeftOut:
+        return LeftOut()
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {"lines": len(self.lines)}
+
+
+def shop_of(came: dict[int, float], *, until: int, units: float = 1) -> Shop:
+    """100 a day for four weeks, then what came by day number: all of the product p0 (category: other)."""
+    before = [(f"b{day}", "p0", day, units, 100.0) for day in range(28)]
+    after = [(f"a{day}", "p0", day, units, amount) for day, amount in came.items()]
+    return Shop(shops.lines(before + after), shops.START + timedelta(days=until), category="toys")
+
+
+def published(
+    days: int = 10, *, version: int = 1, as_of: date = AS_OF, known: date | None = None, parts: bool = False
+) -> MLModel:
+    """A version in service that forecasts 100 a day, and where asked for two weeks of 7 units of p0 and a category."""
+    model = MLModel.objects.create(
+        service="sales_forecast", version=version, model_type="linear", as_of=as_of, artifact=f"x/{version}",
+        receipt=RECEIPT,
+    )  # fmt: skip
+    rows = [("total", "", ahead, 1, 100.0) for ahead in range(1, days + 1)]
+    arrays = {"total_naive": np.full((1, 91), 90.0)}
+    if parts:
+        rows += [("category", "other", ahead, 1, 50.0) for ahead in range(1, 36)]
+        rows += [(level, "p0", 1 + 7 * week, 7, 7.0) for week in range(13) for level in ("product", "variant")]
+        rows += [("product", "gone", 1, 7, 3.0)]
+        arrays |= {
+            "category_ids": np.array(["other"]), "category_naive": np.full((1, 28), 40.0),
+            "scored_product_ids": np.array(["gone", "p0"]), "product_naive": np.full((2, 4), 5.0),
+        }  # fmt: skip
+    SalesForecast.objects.bulk_create(
+        SalesForecast(
+            model=model, level=level, object_id=object_id, start=as_of + timedelta(days=ahead), days=length,
+            sales=mean, quantity=mean,
+            **{f"{what}_{name}": mean * share for what in ("sales", "quantity") for name, share in WIDTH.items()},
+        )
+        for level, object_id, ahead, length, mean in rows
+    )  # fmt: skip
+    forecast_accuracy.seal(model, arrays, known=known or as_of)
+    return model
+
+
+def stored() -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "id"} for row in ForecastScore.objects.order_by("level").values()]
+
+
+WEEK = {28: 110, 29: 130, 30: 55, 31: 160, 33: 40, 34: 100}
+"""What came in the first week after AS_OF; nothing on day 32."""
+
+
+def test_a_week_of_the_total_by_hand():
+    published()
+    assert forecast_accuracy.refresh(shop_of({**WEEK, 35: 100, 36: 90}, until=36)) == 9
+    week, second = ForecastScore.objects.order_by("first_day")
+    assert (week.level, week.horizon, second.horizon) == ("total", "1-7", "8-14")
+    assert (week.first_day, week.last_day) == (AS_OF + timedelta(days=1), AS_OF + timedelta(days=7))
+    assert (week.periods, second.periods, second.last_day) == (7, 2, AS_OF + timedelta(days=9))
+    assert week.actual == 110 + 130 + 55 + 160 + 0 + 40 + 100
+    assert week.error == pytest.approx(700 - 595)
+    assert week.absolute_error == pytest.approx(10 + 30 + 45 + 60 + 100 + 60 + 0)
+    assert week.naive_error == pytest.approx(630 - 595)
+    assert week.naive_absolute_error == pytest.approx(20 + 40 + 35 + 70 + 90 + 50 + 10)
+    assert (week.counted, week.inside_80, week.inside_95) == (7, 2, 4)  # 80…120: 110, 100; 50…150: 130, 55 as well
+    assert (week.final, week.closed) == (False, 0)
+
+
+def test_scoring_twice_changes_nothing_and_writes_nothing_to_the_periods():
+    published(parts=True)
+    source = shop_of(WEEK, until=36)
+    assert forecast_accuracy.refresh(source) > 0
+    before, periods = stored(), list(PastForecast.objects.values())
+    with CaptureQueriesContext(connection) as queries:
+        assert forecast_accuracy.refresh(source) == 0
+    assert not [q for q in queries if q["sql"].startswith("UPDATE")]
+    assert stored() == before
+    assert list(PastForecast.objects.values()) == periods
+
+
+def test_categories_by_day_and_products_by_week():
+    published(parts=True)
+    forecast_accuracy.refresh(shop_of({**WEEK, 35: 100}, until=40, units=2))
+    category = ForecastScore.objects.get(level="category", horizon="1-7")
+    assert category.absolute_error == pytest.approx(60 + 80 + 5 + 110 + 50 + 10 + 50)
+    assert category.naive_absolute_error == pytest.approx(70 + 90 + 15 + 120 + 40 + 0 + 60)
+    product = ForecastScore.objects.get(level="product")  # the second week is not over
+    assert (product.horizon, product.periods, product.actual) == ("1-7", 1, 6 * 2)  # six orders of 2 units
+    assert (product.error, product.naive_error) == (7 - 12, 5 - 12)
+    assert PastForecast.objects.get(object_id="gone").actual is None  # the shop does not know it any more
+    assert set(PastForecast.objects.filter(level="product").values_list("horizon", flat=True)) == {
+        "1-7", "8-14", "15-28",
+    }  # fmt: skip
+    assert PastForecast.objects.filter(level="category").count() == 28
+    assert not PastForecast.objects.filter(level="variant").exists()
+
+
+def test_the_promise_is_the_receipts_and_stays_when_the_version_is_deleted():
+    model = published()
+    model.delete()
+    kept = PublishedForecast.objects.get()
+    assert (kept.model, kept.version, kept.model_type, kept.as_of) == (None, 1, "linear", AS_OF)
+    assert set(kept.promised["total"]) == {"1-7", "8-14", "15-28"}  # tested to 28 days
+    assert kept.promised["total"]["8-14"] == {
+        "wape": 0.2, "baseline_wape": 0.3, "coverage_80": 0.81, "coverage_95": 0.94,
+    }  # fmt: skip
+    assert set(kept.promised["category"]) == set(kept.promised["product"]) == {"1-7"}
+    assert kept.promised["product"]["1-7"] == {
+        "wape": 0.6, "baseline_wape": 0.7, "coverage_80": 0.79, "coverage_95": None,
+    }  # fmt: skip
+    assert forecast_accuracy.refresh(shop_of(WEEK, until=34)) == 7
+    assert ForecastScore.objects.get().published == kept
+
+
+class TestWhatCounts:
+    def test_a_day_is_scored_when_it_is_over(self):
+        published()
+        assert forecast_accuracy.refresh(shop_of(WEEK, until=27)) == 0
+        assert forecast_accuracy.refresh(shop_of(WEEK, until=28)) == 1
+        assert forecast_accuracy.refresh(shop_of(WEEK, until=29)) == 1
+        assert ForecastScore.objects.get().actual == 110 + 130
+
+    def test_a_return_counts_on_the_day_it_came_back(self):
+        published()
+        forecast_accuracy.refresh(shop_of({28: 110}, until=28))
+        source = shop_of({28: 110, 29: 130}, until=29)
+        back = source.lines.filter(pl.col("order_id") == "a28").with_columns(
+            day=pl.lit(shops.START + timedelta(days=29)),
+            amount=pl.lit(-110.0),
+            units=pl.lit(-1.0),
+            is_return=pl.lit(True),
+        )
+        source.lines = frames.check(pl.concat([source.lines, back]), frames.ORDER_LINES, name="lines")
+        forecast_accuracy.refresh(source)
+        assert list(PastForecast.objects.order_by("start").values_list("actual", flat=True)[:2]) == [110, 20]
+
+    def test_an_order_that_is_delivered_later_counts_until_the_day_stands(self):
+        published()
+        assert forecast_accuracy.refresh(shop_of({28: 110}, until=34)) == 7
+        assert forecast_accuracy.refresh(shop_of({28: 115}, until=34 + 21)) == 3  # only the rest is new
+        assert ForecastScore.objects.get(horizon="1-7").actual == 115
+        forecast_accuracy.refresh(shop_of({28: 999}, until=28 + 28))  # this day stands, the others do not yet
+        assert ForecastScore.objects.get(horizon="1-7").actual == 115
+
+    def test_a_horizon_that_stands_keeps_its_sums_and_loses_its_periods(self):
+        published()
+        forecast_accuracy.refresh(shop_of(WEEK, until=34 + 28))
+        week, second = ForecastScore.objects.order_by("first_day")
+        assert (week.final, week.absolute_error, second.final) == (True, pytest.approx(305), False)
+        assert set(PastForecast.objects.values_list("horizon", flat=True)) == {"8-14"}
+        before = stored()
+        forecast_accuracy.refresh(shop_of(dict.fromkeys(WEEK, 1.0), until=34 + 28))
+        assert stored() == before
+
+    def test_an_import_that_takes_days_back_takes_their_scores_back(self):
+        published()
+        forecast_accuracy.refresh(shop_of(WEEK, until=34))
+        forecast_accuracy.refresh(shop_of(WEEK, until=29))
+        assert ForecastScore.objects.get().periods == 2
+        assert PastForecast.objects.filter(actual__isnull=False).count() == 2
+
+    def test_a_closure_that_nobody_foresaw_counts_and_is_told_apart(self):
+        published()
+        forecast_accuracy.refresh(shop_of({28: 110, 36: 100, 37: 100}, until=37))
+        week = ForecastScore.objects.get(horizon="1-7")
+        assert (week.periods, week.closed, week.closed_error) == (7, 6, 600)
+        assert (week.absolute_error, week.inside_95) == (610, 1)
+
+    def test_a_foreseen_closed_day_is_no_success_of_the_interval(self):
+        model = published()
+        PastForecast.objects.filter(start=AS_OF + timedelta(days=5)).update(mean=0, lower_80=0, upper_80=0, upper_95=0)
+        forecast_accuracy.refresh(shop_of(WEEK, until=34))
+        week = ForecastScore.objects.get()
+        assert (week.periods, week.counted, week.inside_80, week.published.model_id) == (7, 6, 2, model.pk)
+
+    def test_a_shop_that_lost_its_orders_scores_nothing(self):
+        published()
+        source = shop_of(WEEK, until=34)
+        source.lines = source.lines.clear()
+        assert forecast_accuracy.refresh(source) == 0
+
+
+class TestWhatIsWrittenDown:
+    def test_only_days_that_nobody_knew(self):
+        """A version trained back in time, or activated late, proves nothing about the days in between."""
+        published(known=AS_OF + timedelta(days=4))
+        forecast_accuracy.refresh(shop_of(WEEK, until=34))
+        assert ForecastScore.objects.get().first_day == AS_OF + timedelta(days=5)
+
+    def test_once_per_version(self):
+        model = published()
+        before = list(PastForecast.objects.values())
+        assert forecast_accuracy.seal(model, {}, known=AS_OF) is None
+        assert list(PastForecast.objects.values()) == before
+
+    def test_the_last_version_of_a_day_replaces_those_without_a_score(self):
+        published()
+        published(version=2)
+        assert PublishedForecast.objects.get().version == 2
+        forecast_accuracy.refresh(shop_of(WEEK, until=34))
+        published(version=3, known=AS_OF + timedelta(days=7))
+        assert set(PublishedForecast.objects.values_list("version", flat=True)) == {2, 3}
+
+    def test_categories_and_products_of_one_forecast_a_week(self):
+        for day in range(9):
+            published(version=day + 1, as_of=AS_OF + timedelta(days=day), parts=True)
+        assert list(PublishedForecast.objects.order_by("as_of").values_list("whole", flat=True)) == [
+            True, *[False] * 6, True, False,
+        ]  # fmt: skip
+        assert PastForecast.objects.filter(level="product").values("published").distinct().count() == 2
+
+    def test_a_file_of_before_is_scored_by_its_total_without_a_baseline(self):
+        model = published(parts=True)
+        PublishedForecast.objects.all().delete()
+        forecast_accuracy.seal(model, {}, known=AS_OF)
+        forecast_accuracy.refresh(shop_of(WEEK, until=34))
+        score = ForecastScore.objects.get()
+        assert (score.level, score.naive_absolute_error) == ("total", None)
