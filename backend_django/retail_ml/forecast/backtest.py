@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from retail_ml.forecast.history import History
-from retail_ml.forecast.models.base import Forecaster
+
+if TYPE_CHECKING:
+    from retail_ml.forecast.models.base import Forecaster
 
 Array = npt.NDArray[np.float64]
 

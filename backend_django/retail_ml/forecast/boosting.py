@@ -15,6 +15,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.floating[Any]]
 Objective = Literal["mean", "median", "tweedie"]
 
 TWEEDIE_POWER = 1.3
@@ -55,8 +56,8 @@ class Boosted:
     """`fit` and `predict` on one thread; the same rows in the same order give the same numbers.
 
     `offset` (rows,) is what each row starts from, on the scale of the link: log(rate) under `tweedie`, a value to add
-    otherwise. NaN in `X` (rows, columns) means unknown. One of `text_` (LightGBM's own format) and `estimator_`
-    (scikit-learn) is what a file keeps.
+    otherwise. NaN in `X` (rows, columns), of 32 or 64 bits, means unknown. One of `text_` (LightGBM's own format) and
+    `estimator_` (scikit-learn) is what a file keeps.
     """
 
     objective: Objective
@@ -70,11 +71,11 @@ class Boosted:
     text_ = ""
     estimator_: Any = None
 
-    def fit(self, X: Array, y: Array, *, weight: Array | None = None, offset: Array | None = None) -> Self:
+    def fit(self, X: Rows, y: Rows, *, weight: Rows | None = None, offset: Rows | None = None) -> Self:
         """Learn y (rows,) from X (rows, columns)."""
         raise NotImplementedError
 
-    def predict(self, X: Array, *, offset: Array | None = None) -> Array:
+    def predict(self, X: Rows, *, offset: Rows | None = None) -> Array:
         """The expected target of each row, (rows,)."""
         raise NotImplementedError
 
@@ -87,7 +88,7 @@ class Boosted:
 class _LightGBM(Boosted):
     """LightGBM's own training call: it needs nothing but NumPy."""
 
-    def fit(self, X: Array, y: Array, *, weight: Array | None = None, offset: Array | None = None) -> Self:
+    def fit(self, X: Rows, y: Rows, *, weight: Rows | None = None, offset: Rows | None = None) -> Self:
         import lightgbm
 
         settings: dict[str, Any] = {
@@ -97,13 +98,13 @@ class _LightGBM(Boosted):
         }  # fmt: skip
         if self.objective == "tweedie":
             settings["tweedie_variance_power"] = TWEEDIE_POWER
-        data = lightgbm.Dataset(np.asarray(X, dtype=float), label=y, weight=weight, init_score=offset)
+        data = lightgbm.Dataset(X, label=y, weight=weight, init_score=offset)
         self.booster_ = lightgbm.train(settings, data, num_boost_round=self.rounds)
         self.text_ = self.booster_.model_to_string()
         return self
 
-    def predict(self, X: Array, *, offset: Array | None = None) -> Array:
-        found: Array = np.asarray(self.booster_.predict(np.asarray(X, dtype=float), num_threads=1), dtype=float)
+    def predict(self, X: Rows, *, offset: Rows | None = None) -> Array:
+        found: Array = np.asarray(self.booster_.predict(X, num_threads=1), dtype=float)
         if offset is None:
             return found
         return found * np.exp(offset) if self.objective == "tweedie" else found + offset
@@ -118,10 +119,9 @@ class _Sklearn(Boosted):
     """HistGradientBoostingRegressor. An offset becomes a divided (or lessened) target, which is the same thing:
     under the log link weight × exp(offset)^(2 − p) on y / exp(offset) has the same gradients (p = 1 for Poisson)."""
 
-    def fit(self, X: Array, y: Array, *, weight: Array | None = None, offset: Array | None = None) -> Self:
+    def fit(self, X: Rows, y: Rows, *, weight: Rows | None = None, offset: Rows | None = None) -> Self:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
         if offset is not None and self.objective == "tweedie":
             start = np.exp(offset)
             y, weight = y / start, start if weight is None else weight * start
@@ -138,9 +138,9 @@ class _Sklearn(Boosted):
         self.sample_ = X[pick], y[pick]
         return self
 
-    def predict(self, X: Array, *, offset: Array | None = None) -> Array:
+    def predict(self, X: Rows, *, offset: Rows | None = None) -> Array:
         with threadpool_limits(1):
-            found: Array = self.estimator_.predict(self._design(np.asarray(X, dtype=float)))
+            found: Array = self.estimator_.predict(self._design(X))
         if offset is None:
             return found
         return found * np.exp(offset) if self.objective == "tweedie" else found + offset
@@ -158,6 +158,6 @@ class _Sklearn(Boosted):
             rises.append(np.square(y - self.predict(shuffled)).mean() - base)
         return np.maximum(np.array(rises), 0.0)
 
-    def _design(self, X: Array) -> Array:
+    def _design(self, X: Rows) -> Rows:
         """A column that was never known in training says nothing: 0 throughout. Other gaps stay NaN."""
         return np.where(self.unknown_, 0.0, X)

@@ -13,16 +13,21 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml.forecast.calendar import CHRISTMAS_CAP
 from retail_ml.forecast.history import History
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
 YEAR = 364
+NEXT_TO_CLOSURE = 0.2  # prior sd of the logarithmic effect of a closure on the day beside it
+HOLIDAY = 0.3  # of a holiday on which the shop opens
+PROMOTION = 0.5  # of a promotion, and of the share of a stated uplift that comes true
 YEARLY_FROM = 300  # days of history from which a yearly wave is believed
 NAMES = (
     "horizon", "weekday", "weekday_8_weeks", "weekday_26_weeks", "level_7", "level_91", "level_182",
-    "days_to_christmas", "christmas_weeks", "day_of_month", "before_closed_day", "after_closed_day",
+    "days_to_christmas", "christmas_weeks", "days_to_easter", "day_of_month", "before_closed_day", "after_closed_day",
+    "open_holiday", "promotion", "stated_uplift",
     "year_sin_1", "year_cos_1", "year_sin_2", "year_cos_2", "year_sin_3", "year_cos_3",
     "last_year_fortnight", "last_year_week",
 )  # fmt: skip
@@ -47,7 +52,7 @@ class FeatureBuilder:
     >>> h = History(date(2026, 1, 1), np.full((1, 90), 5.0), np.ones(90, dtype=bool))
     >>> rows = FeatureBuilder(h).ahead(14)
     >>> rows.X.shape, float(rows.level[0])
-    ((14, 20), 5.0)
+    ((14, 24), 5.0)
     """
 
     def __init__(self, history: History) -> None:
@@ -129,15 +134,15 @@ class FeatureBuilder:
         """Columns that the target's date alone decides."""
         distinct, at = np.unique(target, return_inverse=True)
         dates = [self.history.start + timedelta(days=int(t)) for t in distinct]
-        christmas = np.array([(type(d)(d.year, 12, 25) - d).days for d in dates], dtype=float)
-        christmas = np.where(christmas < 0, 75.0, np.minimum(christmas, 75.0))
-        span = int(distinct[-1] - distinct[0]) + 3
-        opened = self.history.calendar.is_open(dates[0] - timedelta(days=1), span)
-        place = distinct - distinct[0] + 1
+        marks = self.history.calendar.marks(dates[0], int(distinct[-1] - distinct[0]) + 1)
+        place = distinct - distinct[0]
+        christmas = marks.to_christmas[place]
+        stated = np.where(np.isfinite(marks.uplift), marks.uplift, 0.0)
         angle = 2 * np.pi * np.array([d.timetuple().tm_yday for d in dates]) / 365.25
         yearly = 1.0 if self.history.days >= YEARLY_FROM else 0.0
-        columns = [christmas, np.exp(-christmas / 21.0) * (christmas < 75), np.array([float(d.day) for d in dates])]
-        columns += [~opened[place + 1], ~opened[place - 1]]
+        columns = [christmas, np.exp(-christmas / 21.0) * (christmas < CHRISTMAS_CAP), marks.to_easter[place]]
+        columns += [np.array([float(d.day) for d in dates]), marks.before_closed[place], marks.after_closed[place]]
+        columns += [((marks.holiday >= 0) & marks.open)[place], marks.promotion[place], stated[place]]
         columns += [yearly * wave(k * angle) for k in (1, 2, 3) for wave in (np.sin, np.cos)]
         return [np.asarray(c, dtype=float)[at] for c in columns]
 
@@ -158,3 +163,25 @@ class FeatureBuilder:
             known = enough & (last - first >= half // 2 + 1) & (mean > 0)
             columns.append(np.where(known, np.log(np.where(known, mean, 1.0) / reference), np.nan))
         return columns
+
+
+def calendar_terms(history: History, days: int) -> list[tuple[str, float, float, Array]]:
+    """Effects of single days on the first `days` days of the grid: (group, prior mean, prior sd, values per day).
+
+    Days beside a closure; holidays on which the shop opens, all together and each by its name; promotions. A stated
+    uplift is the prior of its own effect (a coefficient of 1 on its logarithm); without one, an effect is learned
+    from the promotions of the past, and is none as long as there were none.
+    """
+    marks = history.calendar.marks(history.start, days)
+    unknown = (marks.promotion > 0) & ~np.isfinite(marks.uplift)
+    out = [
+        ("closure", 0.0, NEXT_TO_CLOSURE, beside.astype(float)) for beside in (marks.before_closed, marks.after_closed)
+    ]
+    out.append(("promotion", 0.0, PROMOTION, unknown.astype(float)))
+    out.append(("promotion", 1.0, PROMOTION, np.where(np.isfinite(marks.uplift), marks.uplift, 0.0)))
+    feast = (marks.holiday >= 0) & marks.open
+    seen = np.unique(marks.holiday[: history.days][(feast[: history.days]) & history.usable])
+    if len(seen):
+        out.append(("holiday", 0.0, HOLIDAY, feast.astype(float)))
+        out += [("holiday", 0.0, HOLIDAY, (feast & (marks.holiday == name)).astype(float)) for name in seen]
+    return out

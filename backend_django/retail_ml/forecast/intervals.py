@@ -82,27 +82,37 @@ class RatioIntervals:
         )
         return cls(np.array([_grid(sample) for sample in noise]), level, sums, max(float(count - 1), 1.0))
 
-    def daily(self, mean: Array, coverage: float) -> tuple[Array, Array]:
-        """Bounds of each single day of `mean` (series, days ahead from day 1 on), (series, days) each."""
-        lower, upper = np.zeros_like(mean), np.zeros_like(mean)
-        tails = [(1 - coverage) / 2, (1 + coverage) / 2]
+    def quantiles(self, mean: Array, probabilities: Sequence[float]) -> Array:
+        """Quantiles of each single day of `mean` (series, days ahead from day 1 on): (probabilities, series, days).
+
+        >>> tight = RatioIntervals(np.ones((1, 199)), np.full((1, 6), .01), np.full((1, 5), .01), 50.0)
+        >>> tight.quantiles(np.full((1, 2), 10.0), [0.1, 0.5, 0.9])[:, 0, 0].round(1).tolist()
+        [8.8, 10.0, 11.3]
+        """
+        out = np.zeros((len(probabilities), *mean.shape))
         for first, last, block, growth in _blocks(mean.shape[1]):
             for series in range(len(mean)):
-                ratio = self._day_quantiles(series, self.level[series, block] * growth, tails)
-                lower[series, first:last] = mean[series, first:last] * min(ratio[0], 1.0)
-                upper[series, first:last] = mean[series, first:last] * max(ratio[1], 1.0)
-        return lower, upper
+                ratio = self._day_quantiles(series, self.level[series, block] * growth, probabilities)
+                out[:, series, first:last] = mean[series, first:last] * ratio[:, None]
+        return out
+
+    def total_quantiles(self, mean: Array, probabilities: Sequence[float]) -> Array:
+        """Quantiles of the sum over all days of `mean` (series, days from day 1 on): (probabilities, series)."""
+        if mean.shape[1] == 1:
+            return self.quantiles(mean, probabilities)[:, :, 0]
+        variance = self.sum_variance(mean.shape[1])
+        return np.array([mean.sum(axis=1) * self._quantile(variance, p) for p in probabilities])
+
+    def daily(self, mean: Array, coverage: float) -> tuple[Array, Array]:
+        """Bounds of each single day of `mean` (series, days ahead from day 1 on), (series, days) each."""
+        lower, upper = self.quantiles(mean, tails(coverage))
+        return np.minimum(lower, mean), np.maximum(upper, mean)
 
     def total(self, mean: Array, coverage: float) -> tuple[Array, Array]:
         """Bounds of the sum over all days of `mean` (series, days ahead from day 1 on), (series,) each."""
-        days = mean.shape[1]
-        if days == 1:
-            lower, upper = self.daily(mean, coverage)
-            return lower[:, 0], upper[:, 0]
-        variance = self.sum_variance(days)
-        low, high = (self._quantile(variance, p) for p in ((1 - coverage) / 2, (1 + coverage) / 2))
-        total = mean.sum(axis=1)
-        return total * np.minimum(low, 1.0), total * np.maximum(high, 1.0)
+        lower, upper = self.total_quantiles(mean, tails(coverage))
+        whole = mean.sum(axis=1)
+        return np.minimum(lower, whole), np.maximum(upper, whole)
 
     def sum_variance(self, days: int) -> Array:
         """Variance of actual / forecast of a sum over `days` days, (series,)."""
@@ -114,13 +124,23 @@ class RatioIntervals:
         return np.array([np.interp(at, x, row) for row in nodes])
 
     def _quantile(self, variance: Array, p: float) -> Array:
-        widened = variance * (stdtrit(self.freedom, p) / ndtri(p)) ** 2
-        return gamma_quantile(np.minimum(widened, widest(p)), p)
+        student = (stdtrit(self.freedom, p) / ndtri(p)) ** 2 if abs(p - 0.5) > 1e-6 else 1.0
+        return gamma_quantile(np.minimum(variance * student, widest(p)), p)
 
-    def _day_quantiles(self, series: int, variance: float, tails: list[float]) -> Array:
+    def _day_quantiles(self, series: int, variance: float, probabilities: Sequence[float]) -> Array:
         student = self.freedom / (self.freedom - 2) if self.freedom > 2.5 else 5.0
-        nodes = gamma_quantile(np.full(len(NODES), min(variance * student, widest(tails[1]))), NODES)
-        return np.quantile(np.outer(nodes, self.noise[series]), tails)
+        most = widest(max(probabilities))
+        nodes = gamma_quantile(np.full(len(NODES), min(variance * student, most)), NODES)
+        return np.asarray(np.quantile(np.outer(nodes, self.noise[series]), probabilities))
+
+
+def tails(coverage: float) -> list[float]:
+    """The two probabilities between which an interval of this coverage lies.
+
+    >>> tails(0.8)
+    [0.1, 0.9]
+    """
+    return [round((1 - coverage) / 2, 12), round((1 + coverage) / 2, 12)]
 
 
 def gamma_quantile(variance: Array, p: float | Array) -> Array:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from retail_ml.forecast.models.base import Forecaster
-from retail_ml.forecast.models.learned import GradientBoosting, LearnedForecaster, LinearRegression, RandomForest
+from retail_ml.forecast.models.ensemble import Ensemble
+from retail_ml.forecast.models.gam import Gam
+from retail_ml.forecast.models.learned import (
+    GradientBoosting,
+    LearnedForecaster,
+    LightGbm,
+    LinearRegression,
+    RandomForest,
+)
 from retail_ml.forecast.models.panel import BaseRate, MovingAverage, ShareOfShop, TeunterSyntetosBabai
 from retail_ml.forecast.models.simple import (
     LastYear,
@@ -14,8 +22,8 @@ from retail_ml.forecast.models.simple import (
 )
 
 SIMPLE: tuple[type[Forecaster], ...] = (SeasonalNaive, WindowAverage, WeekdayMean, LastYear)
-LEARNED: tuple[type[LearnedForecaster], ...] = (LinearRegression, GradientBoosting, RandomForest)
-_DAILY: tuple[type[Forecaster], ...] = (*SIMPLE, SeasonalProfile, *LEARNED)
+LEARNED: tuple[type[LearnedForecaster], ...] = (LinearRegression, GradientBoosting, RandomForest, LightGbm)
+_DAILY: tuple[type[Forecaster], ...] = (*SIMPLE, SeasonalProfile, Gam, *LEARNED, Ensemble)
 DAILY: dict[str, type[Forecaster]] = {m.name: m for m in _DAILY}
 PANEL: dict[str, type[Forecaster]] = {m.name: m for m in (MovingAverage, BaseRate, TeunterSyntetosBabai, ShareOfShop)}
 BASELINE = SeasonalNaive.name
@@ -24,7 +32,8 @@ BASELINE = SeasonalNaive.name
 ALIASES = {"linear_regression": LinearRegression.name}
 
 __all__ = [
-    "ALIASES", "BASELINE", "DAILY", "LEARNED", "PANEL", "SIMPLE", "BaseRate", "Forecaster", "GradientBoosting",
-    "LastYear", "LearnedForecaster", "LinearRegression", "MovingAverage", "RandomForest", "SeasonalNaive",
-    "SeasonalProfile", "ShareOfShop", "TeunterSyntetosBabai", "WeekdayMean", "WindowAverage",
+    "ALIASES", "BASELINE", "DAILY", "LEARNED", "PANEL", "SIMPLE", "BaseRate", "Ensemble", "Forecaster", "Gam",
+    "GradientBoosting", "LastYear", "LearnedForecaster", "LightGbm", "LinearRegression", "MovingAverage",
+    "RandomForest", "SeasonalNaive", "SeasonalProfile", "ShareOfShop", "TeunterSyntetosBabai", "WeekdayMean",
+    "WindowAverage",
 ]  # fmt: skip

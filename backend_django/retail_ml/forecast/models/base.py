@@ -12,6 +12,9 @@ from retail_ml.forecast.history import History
 
 Array = npt.NDArray[np.float64]
 
+YEAR = 364  # 52 whole weeks: the same weekday a year ago
+SHAPE_FROM = 380
+"""Days of history from which last year's shape can be seen."""
 ABOVE_HISTORY = float(np.exp(0.3))
 """No forecast may exceed the highest (capped) day of its series by more than this factor."""
 
@@ -80,3 +83,28 @@ def weekday_factors(history: History, days: int) -> Array:
 def ahead_weekdays(history: History, horizon: int) -> npt.NDArray[np.int64]:
     """Weekday (Monday 0) of the next `horizon` days."""
     return (history.origin.weekday() + 1 + np.arange(horizon)) % 7
+
+
+def growth(history: History) -> Array:
+    """Log of the level now / the level a year ago, (series,); 0 where unknown.
+
+    Under SHAPE_FROM days: the last 8 weeks against the first.
+    """
+    if history.days >= SHAPE_FROM:
+        now, before = level(history, 91), level(history, 91, ending=history.days - YEAR)
+    else:
+        index, some = np.flatnonzero(history.usable), history.in_open_days(56)
+        now, before = (history.capped[:, part].mean(axis=1) for part in (index[-some:], index[:some]))
+    known = (now > 0) & (before > 0)
+    return np.log(np.where(known, now, 1.0) / np.where(known, before, 1.0))
+
+
+def credibility(history: History) -> Array:
+    """How far last year may be taken for season and not for growth g: 1 / (1 + (g / .5)²), (series,).
+
+    >>> from datetime import date
+    >>> y = np.r_[np.full(364, 10.0), np.full(91, 10.0 * np.exp(0.5))][None]
+    >>> credibility(History(date(2024, 1, 1), y, np.ones(455, dtype=bool))).round(2).tolist()
+    [0.5]
+    """
+    return np.asarray(1 / (1 + np.square(growth(history) / 0.5)))

@@ -1,7 +1,7 @@
-"""Models that learn from rows of the past: linear regression, gradient boosting, random forest.
+"""Models that learn from rows of the past: linear regression, gradient boosting, random forest, LightGBM.
 
-All three learn the ratio of a day to the level before its origin (`features`), directly for each horizon:
-no forecast is ever fed back as if it were known. What they learn is trusted to day 60; between day 60 and 90 it
+All of them learn the ratio of a day to the level before its origin (`features`), directly for each horizon:
+no forecast is ever fed back as if it were known. What they learn is trusted to day `fade_from`; up to day `reach` it
 gives way to level × weekday × last year's shape, which alone speaks beyond.
 """
 
@@ -13,21 +13,23 @@ from typing import Any, ClassVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from retail_ml.forecast import boosting
 from retail_ml.forecast.features import NAMES, FeatureBuilder, Rows
 from retail_ml.forecast.history import History
 from retail_ml.forecast.metrics import r2
 from retail_ml.forecast.models.base import Array, Forecaster
 from retail_ml.forecast.models.simple import SeasonalProfile
 
-LEARNED_HORIZON = 90
-FADE_FROM = 60
 RATIO_CAP = 8.0
+LEAST_RATIO = 0.05  # of a ratio whose logarithm is learned
 
 
 class LearnedForecaster(Forecaster):
     """A regression on the rows of `features`."""
 
     least_days: ClassVar[int] = 56
+    reach: ClassVar[int] = 90
+    fade_from: ClassVar[int] = 60
 
     def __init__(self, seed: int = 0, max_rows: int = 5_000) -> None:
         self.seed = seed
@@ -35,7 +37,7 @@ class LearnedForecaster(Forecaster):
 
     def _fit(self, history: History) -> None:
         self.builder_ = FeatureBuilder(history)
-        rows = self.builder_.past(horizon=LEARNED_HORIZON, max_rows=self.max_rows)
+        rows = self.builder_.past(horizon=self.reach, max_rows=self.max_rows)
         self.long_run_ = SeasonalProfile(days=91).fit(history)
         self.training_samples_ = len(rows.ratio)
         self._learn(rows.X, np.minimum(rows.ratio, RATIO_CAP))
@@ -43,14 +45,19 @@ class LearnedForecaster(Forecaster):
         self.train_r2_ = r2(rows.ratio * rows.level, fitted * rows.level)
 
     def _forecast(self, horizon: int) -> Array:
-        n = len(self.history_.y)
-        near = min(horizon, LEARNED_HORIZON)
-        rows = self.ahead(near)
+        near = min(horizon, self.reach)
         forecast = self.long_run_.predict(horizon)
-        weight = np.clip((LEARNED_HORIZON - np.arange(near)) / (LEARNED_HORIZON - FADE_FROM), 0.0, 1.0)
-        learned = (self.ratios(rows) * rows.level).reshape(n, near)
-        forecast[:, :near] = weight * learned + (1 - weight) * forecast[:, :near]
+        weight = fading(near, self.fade_from, self.reach)
+        forecast[:, :near] = weight * self.near(near) + (1 - weight) * forecast[:, :near]
         return forecast
+
+    def near(self, horizon: int, *, later: History | None = None) -> Array:
+        """What is learned for the next `horizon` days, at most `reach`, (series, horizon); closed days hold anything.
+
+        `later`: for the days after another history of the same series, from which nothing is learned.
+        """
+        rows = FeatureBuilder(later).ahead(horizon) if later else self.ahead(horizon)
+        return np.asarray(self.ratios(rows) * rows.level).reshape(len(self.history_.y), horizon)
 
     def ahead(self, horizon: int) -> Rows:
         """The rows of the days ahead."""
@@ -88,6 +95,15 @@ class LearnedForecaster(Forecaster):
         """Non-negative weights of the features."""
 
 
+def fading(horizon: int, first: int, last: int) -> Array:
+    """Weights of the days ahead: 1 to day `first`, then down to 0 at day `last`, (horizon,).
+
+    >>> fading(5, 2, 4).tolist()
+    [1.0, 1.0, 1.0, 0.5, 0.0]
+    """
+    return np.clip((last - np.arange(horizon)) / (last - first), 0.0, 1.0)
+
+
 class LinearRegression(LearnedForecaster):
     """Ridge regression of log(ratio) on the standardised features, with dummies for the weekdays.
 
@@ -106,7 +122,7 @@ class LinearRegression(LearnedForecaster):
         self.mean_, sd = design.mean(axis=0), design.std(axis=0)
         self.sd_ = np.where(sd > 1e-9, sd, 1.0)
         Z = np.where(sd > 1e-9, (design - self.mean_) / self.sd_, 0.0)
-        target = np.log(np.maximum(ratio, 0.05))
+        target = np.log(np.maximum(ratio, LEAST_RATIO))
         self.intercept_ = float(target.mean())
         gram = Z.T @ Z + self.penalty * np.eye(Z.shape[1])
         self.coefficients_ = np.linalg.solve(gram, Z.T @ (target - self.intercept_))
@@ -207,3 +223,30 @@ class GradientBoosting(TreeForecaster):
             shuffled[:, column] = rng.permutation(shuffled[:, column])
             rises.append(np.square(y - self._ratios(shuffled)).mean() - base)
         return np.maximum(np.array(rises), 0.0)
+
+
+class LightGbm(LearnedForecaster):
+    """Gradient boosting of log(ratio) by LightGBM, or scikit-learn (see `boosting`); smeared as the linear one is."""
+
+    name: ClassVar[str] = "lightgbm"
+    reach: ClassVar[int] = 56
+    fade_from: ClassVar[int] = 28
+
+    def __init__(self, seed: int = 0, max_rows: int = 3_000, rounds: int = 60) -> None:
+        super().__init__(seed, max_rows)
+        self.rounds = rounds
+
+    def _learn(self, X: Array, ratio: Array) -> None:
+        self.boosted_ = boosting.regressor(rounds=self.rounds, leaves=12, least_rows=40, seed=self.seed)
+        self.boosted_.fit(X, np.log(np.maximum(ratio, LEAST_RATIO)))
+        self.smearing_ = 1.0
+        self.smearing_ = float(ratio.sum() / max(self._ratios(X).sum(), 1e-9))
+
+    def _ratios(self, X: Array) -> Array:
+        return self.smearing_ * np.exp(np.clip(self.boosted_.predict(X), -6.0, 3.0))
+
+    def _importances(self) -> Array:
+        return self.boosted_.importances_
+
+    def _design(self, X: Array) -> Array:
+        return X

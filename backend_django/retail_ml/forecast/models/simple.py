@@ -7,9 +7,16 @@ from typing import ClassVar
 import numpy as np
 
 from retail_ml.forecast.history import History
-from retail_ml.forecast.models.base import Array, Forecaster, ahead_weekdays, level, weekday_factors
-
-YEAR = 364  # 52 whole weeks: the same weekday a year ago
+from retail_ml.forecast.models.base import (
+    SHAPE_FROM,
+    YEAR,
+    Array,
+    Forecaster,
+    ahead_weekdays,
+    credibility,
+    level,
+    weekday_factors,
+)
 
 
 class SeasonalNaive(Forecaster):
@@ -92,7 +99,7 @@ class SeasonalProfile(Forecaster):
     """
 
     name: ClassVar[str] = "seasonal_profile"
-    least_days: ClassVar[int] = YEAR + 42
+    least_days: ClassVar[int] = SHAPE_FROM
 
     def __init__(self, exponent: float = 0.85, days: int = 28) -> None:
         self.exponent = exponent
@@ -132,10 +139,8 @@ def yearly_shape(history: History, days: int, *, exponent: float, smooth: int = 
         return shape
     ahead = smoothed(history, smooth)[:, -YEAR:]
     reference = level(history, days, ending=history.days - YEAR)
-    now, before = level(history, 91), level(history, 91, ending=history.days - YEAR)
-    known = (reference > 0) & (before > 0) & (now > 0)
-    growth = np.log(np.where(known, now, 1.0) / np.where(known, before, 1.0))
-    power = exponent / (1 + (growth / 0.5) ** 2)
+    known = reference > 0
+    power = exponent * credibility(history)
     ratio = np.clip(ahead / np.where(known, reference, 1.0)[:, None], 0.05, 20.0)
     return np.where(known[:, None], ratio ** power[:, None], shape)
 

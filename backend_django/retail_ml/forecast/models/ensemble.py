@@ -1,0 +1,219 @@
+"""The default: several views of the same shop, weighed by how each did in this shop's own past.
+
+The forecast is the geometric mean of its members. A member's weight is its error^-4 over rolling origins of the
+same history (80 %; the rest is equal), shrunk to equal weights when those origins span little. The replayed members
+also give the widths, so that fitting once is enough to serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from retail_ml.forecast.backtest import LONG, Fold
+from retail_ml.forecast.history import History
+from retail_ml.forecast.intervals import RatioIntervals
+from retail_ml.forecast.models.base import SHAPE_FROM, Array, Forecaster
+from retail_ml.forecast.models.gam import Gam
+from retail_ml.forecast.models.learned import LightGbm, fading
+from retail_ml.forecast.models.simple import SeasonalProfile, WeekdayMean, WindowAverage
+
+ENOUGH = 28  # open days from which there is more than a mean per weekday
+LEARN_FROM = 120  # days from which the learned member takes part
+STEADY = 28  # days of the level of the member without season
+SHARPNESS = 4.0
+BY_ERROR = 0.8
+HALF_SPAN = 56.0  # days of replayed origins at which the weights stand half way between equal and their own
+NEAR = 28  # days ahead by which members are compared
+FAR = (60, 90)  # days ahead between which the member without season gives way
+DENSE = 0.9
+
+
+class Ensemble(Forecaster):
+    """Geometric mean of `gam`, level × weekday, `seasonal_profile` and `lightgbm`, as many as the history carries.
+
+    28 open days: a mean per weekday; up to 119 days: gam and level × weekday; up to 379: and LightGBM; then all.
+    Where the shop sells on fewer than nine of ten open days, the seasonal window average serves if it did better.
+    `widths_` are the intervals that belong to it, `weights_` (series, members) the weights near the origin.
+    """
+
+    name: ClassVar[str] = "ensemble"
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def _fit(self, history: History) -> None:
+        self.top_ = np.full(len(history.y), np.inf)  # members are capped, and a promotion may exceed the past
+        self.names_ = members(history)
+        self.members_ = Members(history, self.names_, seed=self.seed)
+        replays = self._replays(history)
+        self.weights_ = weights(replays, self.names_, len(history.y))
+        self.plain_ = np.zeros(len(history.y), dtype=bool)
+        if replays[WindowAverage.name] and sold_share(history) < DENSE:
+            mixed = [self._mixed(row) for row in by_origin(replays)]
+            self.plain_ = errors(replays[WindowAverage.name]) < errors(mixed)
+        self.folds_ = [self._mixed(row) for row in by_origin(replays)]
+        if len(self.folds_) < 2:
+            self.widths_ = RatioIntervals.from_spread(history, WeekdayMean().fit(history).expected())
+        else:
+            self.widths_ = RatioIntervals.calibrate(self.folds_, horizon=NEAR, step=step(history.days))
+
+    def _forecast(self, horizon: int) -> Array:
+        return self._mix(self.members_.predict(horizon), horizon)
+
+    def shares(self, horizon: int) -> Array:
+        """Weights of the members on each day ahead, (series, members, horizon); they add up to 1."""
+        full = np.ones((len(self.names_), horizon))
+        for row, name in enumerate(self.names_):
+            if name == LightGbm.name:
+                full[row] = fading(horizon, LightGbm.fade_from, LightGbm.reach)
+            elif name == WeekdayMean.name and SeasonalProfile.name in self.names_:
+                full[row] = fading(horizon, *FAR)
+        weighed = self.weights_[:, :, None] * full
+        return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
+
+    def _mix(self, known: Mapping[str, Array], horizon: int) -> Array:
+        """Geometric mean of the members' forecasts; the window average for the series that it serves."""
+        stacked = np.stack([known[name] for name in self.names_], axis=1)
+        mean = np.exp((self.shares(horizon) * np.log(np.maximum(stacked, 1e-9))).sum(axis=1))
+        mean = np.where((stacked > 0).any(axis=1), mean, 0.0)
+        if self.plain_.any():
+            mean[self.plain_] = known[WindowAverage.name][self.plain_]
+        return mean
+
+    def _mixed(self, row: Mapping[str, Fold]) -> Fold:
+        """The fold of the mix from the members' folds of one origin."""
+        one = row[self.names_[0]]
+        forecast = self._mix({name: fold.forecast for name, fold in row.items()}, one.actual.shape[1])
+        return replace(one, forecast=forecast)
+
+    def _replays(self, history: History) -> dict[str, list[Fold]]:
+        """Folds of every member over the same origins, each from its own past.
+
+        The learned member is fitted once, before the first origin, and asked again at each.
+        """
+        out: dict[str, list[Fold]] = {name: [] for name in (*self.names_, WindowAverage.name)}
+        learned: LightGbm | None = None
+        for cutoff in origins(history.days) if len(self.names_) > 1 else ():
+            past, ahead = history.until(cutoff), min(LONG, history.days - cutoff)
+            counted = ~history.closed_long[cutoff : cutoff + ahead]
+            if 3 * counted[:NEAR].sum() < min(NEAR, ahead) or sold_days(past) < ENOUGH // 2:
+                continue
+            found = Members(past, self.names_, seed=self.seed, learned=learned)
+            learned = found.learned
+            actual = history.y[:, cutoff : cutoff + ahead]
+            for name, forecast in found.predict(ahead).items():
+                out[name].append(Fold(cutoff, past.origin, forecast, actual, counted))
+        return out
+
+
+class Members:
+    """The members fitted on one history.
+
+    The effects of named days are learned once, by gam: the others see the history without them, and get them back
+    on the days ahead. `learned`: a learned member fitted on an earlier part of the same history, used as it is.
+    """
+
+    def __init__(self, history: History, names: Sequence[str], *, seed: int, learned: LightGbm | None = None) -> None:
+        self.gam = Gam().fit(history) if Gam.name in names else None
+        self.history = self._without_named_days(history)
+        kinds = {
+            WeekdayMean.name: WeekdayMean(days=STEADY),
+            SeasonalProfile.name: SeasonalProfile(),
+            WindowAverage.name: WindowAverage(),
+        }
+        self.models: dict[str, Forecaster] = {
+            name: kinds[name].fit(self.history) for name in (*names, WindowAverage.name) if name in kinds
+        }
+        self.learned = learned
+        if learned is None and LightGbm.name in names:
+            self.learned = LightGbm(seed).fit(self.history)
+
+    def predict(self, horizon: int) -> dict[str, Array]:
+        """Forecast of every member, (series, horizon) each."""
+        out = {name: model.predict(horizon) for name, model in self.models.items()}
+        if self.learned is not None:
+            near = min(horizon, LightGbm.reach)
+            found = self.learned.near(near, later=self.history) * self.history.open_ahead(near)
+            out[LightGbm.name] = np.pad(found, ((0, 0), (0, horizon - near)))
+        if self.gam is not None:
+            special = self.gam.special(self.history.days, horizon)
+            out = {name: forecast * special for name, forecast in out.items()}
+            out[Gam.name] = self.gam.predict(horizon)
+        return out
+
+    def _without_named_days(self, history: History) -> History:
+        if self.gam is None:
+            return history
+        special = self.gam.special(0, history.days)
+        return history if (special == 1).all() else replace(history, y=history.y / special)
+
+
+def members(history: History) -> tuple[str, ...]:
+    """Names of the members that a history of this length carries."""
+    if sold_days(history) < ENOUGH:
+        return (WeekdayMean.name,)
+    names = [Gam.name, WeekdayMean.name]
+    if history.days >= LEARN_FROM:
+        names.append(LightGbm.name)
+    if history.days >= SHAPE_FROM:
+        names.append(SeasonalProfile.name)
+    return tuple(names)
+
+
+def origins(days: int) -> list[int]:
+    """Origins of the replays, ascending: 8, 14 days apart, the last 28 days before the end.
+
+    A history without room for those: 7 days apart from max(42, a third of it) to a week before the end.
+
+    >>> origins(400)[0], origins(400)[-1], origins(70), origins(45)
+    (274, 372, [42, 49, 56, 63], [])
+    """
+    if days >= NEAR + 7 * 14 + max(42, days // 3):
+        return [days - NEAR - 14 * k for k in range(7, -1, -1)]
+    return list(range(max(42, days // 3), days - 6, 7))
+
+
+def step(days: int) -> int:
+    """Days between the origins of the replays."""
+    return 14 if days >= NEAR + 7 * 14 + max(42, days // 3) else 7
+
+
+def errors(folds: Sequence[Fold]) -> Array:
+    """Mean absolute daily error over the first NEAR days of all folds (at least one), (series,)."""
+    size = [np.abs(f.actual - f.forecast)[:, :NEAR][:, f.counted[:NEAR]] for f in folds]
+    return np.asarray(np.concatenate(size, axis=1).mean(axis=1))
+
+
+def sold_days(history: History) -> int:
+    """Open days with a sale."""
+    return int((history.usable & history.sold).sum())
+
+
+def sold_share(history: History) -> float:
+    """Share of the open days with a sale."""
+    return sold_days(history) / int(history.usable.sum())
+
+
+def by_origin(replays: Mapping[str, Sequence[Fold]]) -> list[dict[str, Fold]]:
+    """One mapping from member to fold for each origin."""
+    return [dict(zip(replays, folds, strict=True)) for folds in zip(*replays.values(), strict=True)]
+
+
+def weights(replays: Mapping[str, Sequence[Fold]], names: Sequence[str], series: int) -> Array:
+    """Weights of the members, (series, members); they add up to 1."""
+    equal = np.full((series, len(names)), 1 / len(names))
+    folds = replays[names[0]]
+    if not folds:
+        return equal
+    found = np.column_stack([errors(replays[name]) for name in names])
+    found = np.maximum(found, 1e-6 * np.maximum(found.max(axis=1, keepdims=True), 1e-9))
+    own = (found.min(axis=1, keepdims=True) / found) ** SHARPNESS
+    own = BY_ERROR * own / own.sum(axis=1, keepdims=True) + (1 - BY_ERROR) * equal
+    last = min(NEAR, folds[-1].actual.shape[1])
+    span = folds[-1].cutoff + last - folds[0].cutoff
+    trust = span / (span + HALF_SPAN)
+    return np.asarray(trust * own + (1 - trust) * equal)
