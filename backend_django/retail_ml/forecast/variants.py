@@ -1,0 +1,215 @@
+"""Which variant of a product will sell: a style's own sizes and colours, shrunk to the curves of its category.
+
+A product's forecast is shared out: variant = product × share. A style's own units say most about its shares, but one
+that sold twenty units of five sizes in three colours says little; what it lacks comes from the other styles.
+
+1. A curve: every option value (S, M, red, …) has a weight in its category, shrunk to its weight in the shop, and a
+   variant's share of its style is the product of its values' weights, normalised over the style. Fitted to all styles
+   at once, whichever values a style has (`curves.scale`).
+2. Posterior means (own + A·expected)/(Σ own + A) of a Dirichlet-multinomial (Mosimann 1962): the style's sizes, and
+   its colours, against the curve; then each variant against the product of both. The prior weights A, one per kind of
+   option, are those of maximum likelihood over all styles (`curves.prior_weight`; Minka 2000).
+3. The last 56 days against all of that, with the weight B under which the last 28 days were likeliest when seen from
+   the day before them: great where shares are steady, small where variants come and go.
+
+Units count as purchases of the style's usual size: one order for 200 is not 200 opinions. A day on which a variant
+was sold out says nothing of it (Hunter 2004: choices among what is there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+
+from retail_ml.forecast import curves
+from retail_ml.forecast.backtest import Fold
+from retail_ml.forecast.curves import Bools, Floats, Ints, Parts, within
+from retail_ml.forecast.variant_sales import VariantSales
+
+HALF_LIFE = 365.0
+"""Days after which a sale counts half in the long run."""
+RECENT = 56
+"""Days that are set against the long run."""
+TRIED = 28
+"""Last days by which the weight of the long run is found."""
+SOLD_OUT_ROUNDS = 4
+LEAST_SEEN = 0.05
+"""Share of a style that must have been there for a day to be scaled up in full."""
+MOST_CALIBRATED = 6_000
+"""Variants per fold that the widths are calibrated on."""
+
+
+@dataclass(frozen=True, eq=False)
+class VariantShares:
+    """`share` (variants,) of the product's demand, adding up to one over its variants; 0 for those not sold any more.
+
+    `curve` (variants,): what the category's curves alone say. `evidence` (variants,): own purchases, decayed.
+    `priors`: prior weights in purchases, one per kind of option, then of the variants against their options, then of
+    the long run against the last 56 days.
+    """
+
+    variant_ids: npt.NDArray[np.str_]
+    product_row: Ints
+    share: Floats
+    curve: Floats
+    evidence: Floats
+    priors: Floats
+
+    def of(self, product: Floats) -> Floats:
+        """Figures of products (products,) or (products, days) shared out over the variants; 0 without a product."""
+        there = self.product_row >= 0
+        if not there.any():
+            return np.zeros((len(there), *product.shape[1:]))
+        share = np.where(there, self.share, 0.0)
+        return product[np.where(there, self.product_row, 0)] * (share[:, None] if product.ndim == 2 else share)
+
+
+def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
+    """Shares of all variants from what is known. Only active variants share, unless a product has none.
+
+    `out` (variants, days): days without stock (`stockouts.StockDays.out`); None: always there.
+
+    >>> one = VariantSales(np.array(["a", "b"]), np.array([0, 0]), 1, np.array([0, 0]), np.array([[0], [1]]),
+    ...     np.array([True, True]), np.array([0, 1]), np.array([9, 9]), np.array([3.0, 1.0]), np.array([3.0, 1.0]), 10)
+    >>> learn(one).share.round(2).tolist()
+    [0.65, 0.35]
+    """
+    there = known.product >= 0
+    style = np.where(there, known.product, known.products)  # those without a product: a style that nobody asks for
+    styles = known.products + 1
+    parts = curves.parts(known.values, style)
+    before, after = known.until(max(known.days - TRIED, 0)), known
+    steady = _long_run(before, parts, style, out=out)
+    recent = _Seen.of(before, style, out=out, since=before.days - RECENT)
+    tried = _Seen.of(after, style, out=out, since=before.days)
+    weight = curves.predictive_weight(
+        recent.own, recent.reach(steady.share), steady.share, style, came=tried.own, reached=tried.reach(steady.share)
+    )
+    steady = _long_run(known, parts, style, out=out)
+    recent = _Seen.of(known, style, out=out, since=known.days - RECENT)
+    share = steady.share
+    for _ in range(1 if out is None else SOLD_OUT_ROUNDS):
+        share = (recent.own + weight * steady.share) / (recent.reach(share) + weight)
+        share = within(share, style, styles)
+    live = known.active | (np.bincount(style, weights=known.active, minlength=styles) == 0)[style]
+    share = within(np.where(live, share, 0.0), style, styles)
+    priors = np.append(steady.priors, weight)
+    return VariantShares(known.ids, known.product, share, steady.curve, np.where(there, steady.own, 0.0), priors)
+
+
+@dataclass(frozen=True, eq=False)
+class _Steady:
+    """Shares of the long run, the curve's, own purchases, prior weights."""
+
+    share: Floats
+    curve: Floats
+    own: Floats
+    priors: Floats
+
+
+def _long_run(known: VariantSales, parts: Parts, style: Ints, *, out: Bools | None) -> _Steady:
+    seen = _Seen.of(known, style, out=out, half_life=HALF_LIFE)
+    reach = seen.reach(None)
+    for _ in range(1 if out is None else SOLD_OUT_ROUNDS):
+        curve = curves.curve(known.values, known.category, seen.own, reach, style=style)
+        share, priors = curves.posterior(seen.own, reach, curve, parts=parts, style=style)
+        reach = seen.reach(share)
+    return _Steady(share, curve, seen.own, priors)
+
+
+# --- widths --------------------------------------------------------------------------------------
+
+
+def folds(known: VariantSales, product_folds: Sequence[Fold], *, out: Bools | None = None) -> list[Fold]:
+    """Folds of variants from folds of products: at each cutoff the products' forecast × the shares learned by then.
+
+    Variants that were never sold before a cutoff, or have no product, are left out; of many, 6,000 evenly taken by id.
+    Which variants are active is today's knowledge: at a cutoff all are. `VolumeBins.calibrate` takes the folds.
+    """
+    made = []
+    for fold in product_folds:
+        past = known.until(fold.cutoff)
+        past = replace(past, active=np.ones_like(past.active))
+        shares = learn(past, out=None if out is None else out[:, : fold.cutoff])
+        seen = np.flatnonzero((np.bincount(past.row, minlength=len(past.ids)) > 0) & (past.product >= 0))
+        rows = seen[np.unique(np.linspace(0, len(seen) - 1, min(len(seen), MOST_CALIBRATED)).astype(int))]
+        forecast = fold.forecast[past.product[rows]] * shares.share[rows, None]
+        actual = known.panel(rows, first=fold.cutoff, last=fold.cutoff + fold.actual.shape[1])
+        made.append(replace(fold, forecast=forecast, actual=actual))
+    return made
+
+
+# --- purchases, and the days without stock -------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """`own` purchases of each variant, and the days on which its style sold while some of its variants were out.
+
+    `at` (gaps,) style and `sold` (gaps,) purchases of such a day; `variant` and `gap` (pairs,): who was out when;
+    `rest` (styles,): purchases on all other days.
+    """
+
+    own: Floats
+    style: Ints
+    at: Ints
+    sold: Floats
+    variant: Ints
+    gap: Ints
+    rest: Floats
+
+    @classmethod
+    def of(
+        cls, known: VariantSales, style: Ints, *, out: Bools | None, since: int = 0, half_life: float = np.inf
+    ) -> _Seen:
+        """Purchases from day `since` on: units over the style's mean units per order line (with one usual line)."""
+        styles = known.products + 1
+        of = style[known.row]
+        lot = float(known.units.sum() / known.purchases.sum()) if known.units.size else 1.0
+        mean = (np.bincount(of, weights=known.units, minlength=styles) + lot) / (
+            np.bincount(of, weights=known.purchases, minlength=styles) + 1
+        )
+        cells = known.units / mean[of] * 0.5 ** ((known.days - 1 - known.day) / half_life)
+        cells = np.where((known.day >= since) & (of < known.products), cells, 0.0)
+        own = np.bincount(known.row, weights=cells, minlength=len(style))
+        gaps = _gaps(known, style, cells, out=out)
+        rest = np.bincount(of, weights=cells, minlength=styles) - np.bincount(gaps[0], gaps[1], minlength=styles)
+        return cls(own, style, *gaps, rest)
+
+    def reach(self, share: Floats | None) -> Floats:
+        """Purchases that the style would have had, all in stock, on the days on which a variant was there (variants,).
+
+        On a day with the variants S there a style sells Σ_S share of what it could: own / reach is then the likeliest
+        share, whether those who do not find theirs take a sister or go (Hunter 2004). `share` None: all alike.
+        """
+        styles = len(self.rest)
+        if share is None:
+            share = within(np.ones(len(self.style)), self.style, styles)
+        seen = 1 - np.bincount(self.gap, weights=share[self.variant], minlength=len(self.at))
+        full = self.sold / np.maximum(seen, LEAST_SEEN)
+        total = self.rest + np.bincount(self.at, weights=full, minlength=styles)
+        missed = np.bincount(self.variant, weights=full[self.gap], minlength=len(self.style))
+        return np.maximum(total[self.style] - missed, 0.0)
+
+
+def _gaps(known: VariantSales, style: Ints, cells: Floats, *, out: Bools | None) -> tuple[Ints, Floats, Ints, Ints]:
+    """Style and purchases of each day with a variant out, and the pairs (variant, such a day)."""
+    if out is None or not known.days:
+        none = np.empty(0, dtype=np.int64)
+        return none, np.empty(0), none, none
+    styles = known.products + 1
+    out = out[:, : known.days].copy()
+    out[known.row, known.day] = False  # what was sold was there
+    keep = cells > 0
+    of, day = style[known.row[keep]], known.day[keep]
+    sold = coo_array((cells[keep], (of, day)), shape=(styles, known.days)).tocsr()
+    dates = np.zeros((styles, known.days), dtype=bool)
+    dates[of, day] = True
+    variant, when = np.nonzero(out & dates[style])
+    key, gap = np.unique(style[variant] * known.days + when, return_inverse=True)
+    at, when = np.divmod(key, known.days)
+    return at, np.asarray(sold[at, when]).ravel() if len(at) else np.empty(0), variant, gap
