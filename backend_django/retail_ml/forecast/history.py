@@ -12,11 +12,14 @@ import numpy.typing as npt
 import polars as pl
 
 from retail_ml import frames
-from retail_ml.forecast import calendar
-from retail_ml.forecast.calendar import BoolArray, Calendar
+from retail_ml.forecast import calendar, closures
+from retail_ml.forecast.calendar import Calendar
+from retail_ml.forecast.closures import BoolArray
 from retail_ml.forecast.events import Event
 
 Array = npt.NDArray[np.float64]
+
+DENSE = 0.90  # share of open days with a sale from which a day without one says nothing about demand
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,13 @@ class History:
     @cached_property
     def closed_long(self) -> BoolArray:
         """Days inside a long closure of the whole shop, shape (days,)."""
-        return calendar.closures(self.start, self.sold, self.calendar)
+        return closures.closures(self.sold, self.calendar.regular(self.start, self.days))
 
     @cached_property
     def usable(self) -> BoolArray:
         """Days that say something about demand: open, and not silent in a shop that sells every day. (days,)"""
         mask = self.calendar.is_open(self.start, self.days) & ~self.closed_long
-        if calendar.sold_share(self.sold, mask) >= calendar.DENSE:
+        if closures.sold_share(self.sold, mask) >= DENSE:
             mask &= self.sold
         return mask if mask.any() else np.ones(self.days, dtype=bool)
 

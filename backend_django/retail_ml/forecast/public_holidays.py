@@ -13,6 +13,15 @@ from retail_ml.errors import BadParameter
 
 EASTER = "Easter Sunday"
 ORTHODOX = frozenset({"BG", "BY", "CY", "GE", "GR", "MD", "ME", "MK", "RO", "RS", "RU", "UA"})
+NEW_YEAR, CHRISTMAS = "New Year's Day", "Christmas Day"
+FEASTS = frozenset({NEW_YEAR, CHRISTMAS, EASTER})
+GUESSED = (
+    "ES", "GB", "DE", "FR", "IT", "PT", "NL", "BE", "AT", "CH", "IE", "PL", "SE", "NO", "DK", "FI", "CZ",
+    "SK", "HU", "RO", "BG", "GR", "HR", "SI", "RS", "EE", "LV", "LT", "LU", "UA", "RU", "TR", "IL", "US",
+    "CA", "MX", "BR", "AR", "CL", "CO", "PE", "UY", "EC", "CR", "DO", "AU", "NZ", "ZA", "JP", "KR", "IN",
+)  # fmt: skip
+"""Countries among which the shop's own is guessed; the order decides between equals."""
+GUESSED_REGIONS = ("ES", "GB", "DE", "CH", "AU", "CA")
 NAMES = {"UK": "GB", "GREAT BRITAIN": "GB", "ENGLAND": "GB", "USA": "US", "AMERICA": "US", "HOLLAND": "NL"}
 """Names in daily use that the package does not know."""
 
@@ -74,15 +83,19 @@ def regions(country: str) -> tuple[str, ...]:
 def of_years(country: str, region: str, first: int, last: int) -> MappingProxyType[date, str]:
     """Day → English name of the holidays of the years `first` to `last`; Easter Sunday is always among them.
 
-    Two holidays on one day: the name that the tables put first. "(observed)" stays in the name: shops treat the
-    day in lieu otherwise than the feast. Years that the tables do not know have Easter alone.
+    Without a country, New Year and Christmas are added too. Two holidays on one day: the name that the tables put
+    first. "(observed)" stays in the name: shops treat the day in lieu otherwise than the feast. Years that the
+    tables do not know have Easter alone.
 
     >>> of_years("GB", "ENG", 2026, 2026)[date(2026, 8, 31)], of_years("", "", 2026, 2026)[date(2026, 4, 5)]
     ('Late Summer Bank Holiday', 'Easter Sunday')
     """
     when = easter_of(country)
     table = {when(year): EASTER for year in range(first, last + 1)}
-    if country:
+    if not country:
+        for year in range(first, last + 1):
+            table |= {date(year, 1, 1): NEW_YEAR, date(year, 12, 25): CHRISTMAS}
+    else:
         import holidays
 
         kind = getattr(holidays, country)
@@ -94,6 +107,31 @@ def of_years(country: str, region: str, first: int, last: int) -> MappingProxyTy
         for day, names in own.items():
             table.setdefault(day, re.sub(r" \((estimated|substituted from [^)]*)\)", "", names.split("; ")[0]))
     return MappingProxyType(dict(sorted(table.items())))
+
+
+def everywhere(first: int, last: int) -> dict[date, str]:
+    """Holidays of the years `first` to `last` that most countries keep: they do not tell one from another.
+
+    >>> len(everywhere(2026, 2027))
+    8
+    """
+    out: dict[date, str] = {}
+    for year in range(first, last + 1):
+        out |= {date(year, 1, 1): NEW_YEAR, date(year, 12, 25): CHRISTMAS}
+        out |= {easter(year): EASTER, orthodox_easter(year): EASTER}
+    return out
+
+
+@lru_cache(maxsize=64)
+def candidates(country: str = "") -> tuple[tuple[str, str], ...]:
+    """(country, region) among which a shop's holidays are guessed; with `country`, it and its regions.
+
+    >>> candidates("GB")
+    (('GB', ''), ('GB', 'ENG'), ('GB', 'NIR'), ('GB', 'SCT'), ('GB', 'WLS'))
+    """
+    countries = [country] if country else GUESSED
+    with_regions = (country,) if country else GUESSED_REGIONS
+    return tuple((c, r) for c in countries for r in ("", *(regions(c) if c in with_regions else ())))
 
 
 def easter_of(country: str) -> Callable[[int], date]:

@@ -1,10 +1,10 @@
 """Closed days are learned, and silence in a shop that seldom sells is not taken for a closure."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
-from retail_ml.forecast import calendar
+from retail_ml.forecast import calendar, closures
 from retail_ml.tests.forecast.shops import history
 
 
@@ -28,10 +28,9 @@ def test_christmas_shutdown_returns_but_a_refurbishment_does_not():
     christmas = (date(2024, 12, 24) - start).days
     sold[christmas : christmas + 5] = False
     learned = calendar.learn(start, sold)
-    assert learned.shutdown == {(12, 24), (12, 25), (12, 26), (12, 27), (12, 28)}
-    assert not learned.is_open(date(2025, 12, 25), 1)[0]
+    assert learned.is_open(date(2025, 12, 23), 7).tolist() == [True, False, False, False, False, False, True]
     sold[christmas - 60 : christmas + 60] = False  # four months: not a Christmas shutdown
-    assert calendar.learn(start, sold).shutdown == frozenset()
+    assert calendar.learn(start, sold).shutdowns == ()
 
 
 def test_long_closure_stays_out_of_levels():
@@ -45,7 +44,7 @@ def test_long_closure_stays_out_of_levels():
 def test_closures_in_a_sparse_shop_need_to_be_long():
     rng = np.random.default_rng(1)
     sold = rng.random(365) < 0.08
-    assert not calendar.closures(date(2024, 1, 1), sold, calendar.Calendar(frozenset(), frozenset())).any()
+    assert not closures.closures(sold, np.ones(365, dtype=bool)).any()
 
 
 def test_shutdown_uses_month_and_day_across_new_year():
@@ -53,5 +52,5 @@ def test_shutdown_uses_month_and_day_across_new_year():
     sold = np.ones(200, dtype=bool)
     eve = (date(2024, 12, 31) - start).days
     sold[eve : eve + 3] = False
-    days = [start + timedelta(days=eve + i) for i in range(3)]
-    assert calendar.learn(start, sold).shutdown == {(d.month, d.day) for d in days}
+    learned = calendar.learn(start, sold)
+    assert learned.is_open(date(2025, 12, 30), 5).tolist() == [True, False, False, False, True]
