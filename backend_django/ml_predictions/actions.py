@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, DELETION, LogEntry
-from django.db import transaction
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
-from ml_predictions.models import InventoryAlert, MLModel, Prediction
+from ml_predictions.models import CalendarEvent, InventoryAlert, MLModel, Prediction
 
 audit = logging.getLogger("ml_predictions.audit")
 
@@ -52,6 +53,27 @@ class InService(Refused):
     def __init__(self, model: MLModel) -> None:
         self.details = {"model_id": model.pk, "service": model.service, "version": model.version}
         super().__init__(f"Version {model.version} of {model.service} is in service; activate another one first.")
+
+
+class EventExists(Refused):
+    """The calendar has this event already: same kind, days, level, id and name."""
+
+    code = "event_exists"
+
+    def __init__(self, event: CalendarEvent) -> None:
+        days = {"first_day": event.first_day.isoformat(), "last_day": event.last_day.isoformat()}
+        self.details = {"name": event.name, **days}
+        super().__init__(f"This event is in the calendar already: {event.name}, {event.first_day} to {event.last_day}.")
+
+
+class CalendarBusy(Refused):
+    """Another call added one of the events while they were being stored."""
+
+    code = "calendar_busy"
+    details: dict[str, Any] = {}
+
+    def __init__(self) -> None:
+        super().__init__("Another call has changed the calendar at the same moment. Nothing was stored; upload again.")
 
 
 def resolve_alert(alert: InventoryAlert, *, user: Any, note: str = "") -> InventoryAlert:
@@ -105,6 +127,58 @@ def delete_model(model: MLModel, *, user: Any) -> None:
         _record(user, current, DELETION, gettext_noop("Deleted."))
         current.delete()
     artifacts.delete(model.artifact)
+
+
+def save_event(event: CalendarEvent, *, user: Any) -> CalendarEvent:
+    """Store a new or changed calendar event, whose fields have been checked. Raises EventExists."""
+    new = event.pk is None
+    if new:
+        event.created_by = str(user)[:160]
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                event.save()
+        except IntegrityError as error:
+            raise EventExists(event) from error
+        added = (ADDITION, gettext_noop("Added to the calendar."))
+        _record(user, event, *(added if new else (CHANGE, gettext_noop("Changed in the calendar."))))
+    return event
+
+
+def delete_event(event: CalendarEvent, *, user: Any) -> None:
+    """Take an event out of the calendar."""
+    with transaction.atomic():
+        _record(user, event, DELETION, gettext_noop("Taken out of the calendar."))
+        event.delete()
+
+
+def add_events(events: Sequence[CalendarEvent], *, user: Any, dry_run: bool = False) -> dict[str, Any]:
+    """Store checked events, all or none; those that the calendar has already, or that come twice, are left out.
+
+    Returns `rows`, `created` (with `dry_run`: that would be), `duplicates` and `dry_run`. Raises CalendarBusy.
+    """
+    with transaction.atomic():
+        known = {event.key for event in CalendarEvent.objects.all()}
+        new = {event.key: event for event in reversed(events) if event.key not in known}  # of two alike the first
+        if not dry_run and new:
+            _store(list(reversed(new.values())), user=user)
+    return {
+        "rows": len(events), "created": len(new), "duplicates": len(events) - len(new), "dry_run": dry_run,
+    }  # fmt: skip
+
+
+def _store(events: list[CalendarEvent], *, user: Any) -> None:
+    for event in events:
+        event.created_by = str(user)[:160]
+    try:
+        with transaction.atomic():
+            CalendarEvent.objects.bulk_create(events)
+    except IntegrityError as error:
+        raise CalendarBusy from error
+    audit.info("%s: %d calendar events uploaded", user, len(events))
+    if getattr(user, "pk", None) is not None:
+        told = gettext("Uploaded to the calendar.")
+        LogEntry.objects.log_actions(user_id=user.pk, queryset=events, action_flag=ADDITION, change_message=told)
 
 
 def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:

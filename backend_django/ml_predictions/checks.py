@@ -159,7 +159,7 @@ def _countries() -> dict[str, str]:
     """Every spelling of every country whose holidays are known → its code and name."""
     from holidays.registry import COUNTRIES
 
-    spellings = {}
+    spellings: dict[str, str] = {}
     for name, (_class, two, three, *_more) in COUNTRIES.items():
         readable = name.replace("_", " ").title()
         spellings |= dict.fromkeys((two, three, readable), f"{two} ({readable})")

@@ -416,6 +416,11 @@ class CalendarEvent(models.Model):
             ),
         ]  # fmt: skip
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What no two events share."""
+        return (self.kind, self.first_day, self.last_day, self.level, self.object_id, self.name)
+
     def __str__(self) -> str:
         return f"{self.name} ({self.first_day:%Y-%m-%d} – {self.last_day:%Y-%m-%d})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from ml_predictions.views import asking, records, training
+from ml_predictions.views import asking, calendar_events, records, training
 
 app_name = "ml"
 
@@ -14,6 +14,7 @@ router.register("models", records.Models, basename="models")
 router.register("predictions", records.Predictions, basename="predictions")
 router.register("sales-forecasts", records.SalesForecasts, basename="sales-forecasts")
 router.register("inventory-alerts", records.InventoryAlerts, basename="inventory-alerts")
+router.register("calendar-events", calendar_events.CalendarEvents, basename="calendar-events")
 router.register("training-logs", records.TrainingLogs, basename="training-logs")
 
 urlpatterns = [

@@ -365,3 +365,15 @@ REQUIREMENTS = shape(
     ),
     note=text(),
 )
+
+
+# --- the calendar ---------------------------------------------------------------------------------
+
+UPLOADED = shape(
+    "UploadedEvents",
+    success=s.BooleanField(),
+    rows=s.IntegerField(help_text="Rows of the file."),
+    created=s.IntegerField(help_text="Events stored; with dry_run: that would be."),
+    duplicates=s.IntegerField(help_text="Rows left out: in the calendar already, or twice in the file."),
+    dry_run=s.BooleanField(),
+)

@@ -44,18 +44,21 @@ def for_forecast(*, first: date, last: date) -> tuple[Event, ...]:
     return tuple(sorted(found, key=lambda e: (e.first, e.last, e.kind, e.level, e.object_id, e.name)))
 
 
-def occurrences(event: CalendarEvent, *, first: date | None, last: date | None) -> list[tuple[date, date]]:
-    """First and last day of each time that `event` has a day from `first` to `last` (None: no end on that side).
+def happens(event: CalendarEvent, first: date, last: date) -> bool:
+    """Has `event` a day from `first` to `last`?"""
+    # An event of every year has one in any 366 days.
+    whole_year = event.repeats_yearly and (last - first).days >= 365
+    return whole_year or bool(occurrences(event, first=first, last=last))
 
-    An event of every year comes back on the same days, 29 February on the 28th of common years. Without an end on
-    one side it is given as entered, since it always comes back.
+
+def occurrences(event: CalendarEvent, *, first: date, last: date) -> list[tuple[date, date]]:
+    """First and last day of each time that `event` has a day from `first` to `last`.
+
+    An event of every year comes back on the same days, 29 February on the 28th of common years.
     """
     begin, end = event.first_day, event.last_day
     if not event.repeats_yearly:
-        early = last is None or begin <= last
-        return [(begin, end)] if early and (first is None or end >= first) else []
-    if first is None or last is None:
-        return [(begin, end)]
+        return [(begin, end)] if begin <= last and end >= first else []
     across = end.year - begin.year  # 1: over New Year
     years = range(max(first.year - across, date.min.year), min(last.year, date.max.year - across) + 1)
     times = [(_in_year(begin, year), _in_year(end, year + across)) for year in years]
