@@ -24,6 +24,7 @@ urlpatterns = [
     path("train-inventory-optimization/", training.TrainInventoryOptimization.as_view()),
     path("train-all/", training.TrainAll.as_view()),
     path("predict-sales/", asking.PredictSales.as_view()),
+    path("forecast-accuracy/", asking.ForecastAccuracy.as_view()),
     path("product-recommendations/<str:product_id>/", asking.ProductRecommendations.as_view()),
     path("similar-products/<str:product_id>/", asking.SimilarProducts.as_view()),
     path("bought-together/<str:product_id>/", asking.BoughtTogether.as_view()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ml_predictions.admin import accuracy as accuracy
 from ml_predictions.admin import models as models  # imported for its effect: it registers the pages
 from ml_predictions.admin import results as results
 from ml_predictions.admin import trainings as trainings

@@ -129,11 +129,12 @@ def pretty(name: str, label: Any) -> Callable[..., SafeString]:
 
 
 def amount(name: str, label: Any) -> Callable[..., str]:
-    """A column of a list that shows the number of `name` with two decimals, in the reader's language."""
+    """A column of a list that shows the number of `name` with two decimals, in the reader's language; — for none."""
 
     @admin.display(description=label, ordering=name)
     def shown(self: Any, obj: Any) -> str:
-        return number_format(round(getattr(obj, name), 2), decimal_pos=2, force_grouping=True)
+        value = getattr(obj, name)
+        return "—" if value is None else number_format(round(value, 2), decimal_pos=2, force_grouping=True)
 
     return shown
 

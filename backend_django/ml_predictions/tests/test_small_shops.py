@@ -149,10 +149,16 @@ def train() -> dict[str, str]:
     return refused
 
 
-LISTS = {"models": "active/", "predictions": "", "inventory-alerts": "summary/", "training-logs": ""}
+LISTS = {
+    "models": "active/", "predictions": "", "sales-forecasts": "", "inventory-alerts": "summary/",
+    "calendar-events": "", "training-logs": "",
+}  # fmt: skip
 BESIDE_PRODUCTS = ("product-recommendations", "similar-products", "bought-together")
 OF_CUSTOMERS = ("customer-recommendations", "customer-segment")
-PLAIN = ("inventory-analysis", "reorder-recommendations", "inventory-health", "dashboard-summary", "data-requirements")
+PLAIN = (
+    "inventory-analysis", "reorder-recommendations", "inventory-health", "dashboard-summary", "data-requirements",
+    "forecast-accuracy",
+)  # fmt: skip
 
 
 def reads(api: APIClient) -> Iterator[str]:

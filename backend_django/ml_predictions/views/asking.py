@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ml_predictions import actions, selectors
+from ml_predictions import actions, selectors, selectors_accuracy
 from ml_predictions.messages import message
-from ml_predictions.serializers import answers, inputs
+from ml_predictions.serializers import answers, forecast_accuracy, inputs
 from ml_predictions.serializers.records import (
     ModelRecord,
     TrainingRecord,
@@ -38,6 +38,21 @@ class PredictSales(Call):
         """Sales and units of each of the next days, and of their total, with intervals; kept as a prediction."""
         found = actions.predict_sales(self.checked(request), user=request.user)
         return answer({**found, "model": model_summary(found["model"])})
+
+
+class ForecastAccuracy(Call):
+    """How well past forecasts kept their word."""
+
+    serializer_class = forecast_accuracy.Which
+
+    @extend_schema(
+        summary="Promise and truth of past forecasts",
+        parameters=[forecast_accuracy.Which],
+        responses=forecast_accuracy.ANSWER,
+    )
+    def get(self, request: Request) -> Response:
+        """Per level and days ahead: error and coverage as promised and as they came, beside the naive baseline."""
+        return answer(selectors_accuracy.forecast_accuracy(self.checked(request)))
 
 
 # --- recommendations ------------------------------------------------------------------------------
