@@ -354,7 +354,7 @@ class TestRows:
             assert row.sales == pytest.approx(day["predicted_sales"], abs=0.01)
             assert row.sales_lower_80 == pytest.approx(day["confidence_lower"], abs=0.01)
             assert row.quantity_upper_80 == pytest.approx(day["quantity_upper"], abs=0.01)
-            assert 0 <= row.sales_lower_95 <= row.sales_lower_80 <= row.sales <= row.sales_upper_80
+            assert row.sales_lower_95 <= row.sales_lower_80 <= row.sales <= row.sales_upper_80
             assert row.sales_upper_80 <= row.sales_upper_95
         week = rows.filter(level="product").order_by("start", "object_id")[0]
         assert (week.days, week.start) == (7, date(2026, 6, 30))

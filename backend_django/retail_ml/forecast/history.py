@@ -19,6 +19,8 @@ from retail_ml.forecast.events import Event
 
 Array = npt.NDArray[np.float64]
 
+LEAST_KEPT = 0.1
+
 DENSE = 0.90  # share of open days with a sale from which a day without one says nothing about demand
 
 
@@ -105,11 +107,20 @@ class History:
 
     @cached_property
     def capped(self) -> Array:
-        """`y` with negative days at 0 and freak days cut to what their series can be believed to reach.
+        """`y` with freak days cut to what their series can be believed to reach, and no day below 0.
 
-        The cap is exp(median + max(log 6, 5 robust sd)) of the logarithms of its positive usable days.
+        The cap is exp(median + max(log 6, 5 robust sd)) of the logarithms of its positive usable days. What came
+        back on negative days is taken from all days alike (see `kept`), so that the mean stays what it was.
         """
-        return winsorise(self.y, self.usable)
+        return winsorise(self.y, self.usable) * self.kept[:, None]
+
+    @cached_property
+    def kept(self) -> Array:
+        """Share of each series' positive days that its negative days leave of them, at least LEAST_KEPT, (series,)."""
+        sold = winsorise(self.y, self.usable)
+        back = np.minimum(np.maximum(-self.y, 0.0), sold.max(axis=1, keepdims=True, initial=0.0)).sum(axis=1)
+        whole = sold.sum(axis=1)
+        return np.asarray(np.maximum(1 - back / np.where(whole > 0, whole, 1.0), LEAST_KEPT))
 
 
 def winsorise(y: Array, usable: BoolArray) -> Array:

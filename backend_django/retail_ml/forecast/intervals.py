@@ -1,14 +1,16 @@
 """Widths of daily forecasts from the errors of the back-test, for a day and, apart from it, for a sum of days.
 
-A day is forecast × level error × day noise. The level error (is the whole week too high?) is taken per block of
-the horizon, the day noise pooled over all days; both as ratios actual / forecast. The width of a SUM comes from
+A day is forecast × level error × day noise. The level error (is the whole month too high?) is taken per block of
+28 days, the day noise pooled over all days; both as ratios actual / forecast. The width of a SUM comes from
 the ratios of the sums themselves over 7, 14, 28, 56 and 91 days: errors of neighbouring days share their level,
 so adding daily bounds would be too wide, and adding variances too narrow.
 
 A ratio has mean 1 and is never negative: its quantiles are those of a gamma distribution with the variance found.
-Few folds make that variance uncertain: it is shrunk towards a prior (sd .10 for the level) with the weight of two
-folds, and widened by Student's t (the mean of 1 is given, so only the variance is uncertain). Beyond the tested
-horizon the sd grows with the root of the horizon.
+Few folds make that variance uncertain: single wild folds are cut, it is shrunk towards a prior (sd .10 for the level)
+with the weight of four folds, and widened by Student's t (the mean of 1 is given, so only the variance is uncertain).
+Beyond the tested horizon the sd grows with the root of the horizon. Where more was returned than sold on some days,
+ratios may be negative: sums then have a normal distribution. Long closures and days forecast at almost nothing are
+no demand and stay out.
 """
 
 from __future__ import annotations
@@ -27,11 +29,12 @@ from retail_ml.forecast.history import History
 
 Array = npt.NDArray[np.float64]
 
-BLOCKS = (7, 14, 21, 28, 56, 91)  # ends of the blocks of the horizon, in days
+BLOCKS = (28, 56, 91)  # ends of the blocks of the horizon, in days
 WINDOWS = (7, 14, 28, 56, 91)  # lengths of the sums that are calibrated, in days
 PRIOR_LEVEL = 0.10**2
-PRIOR_WEIGHT = 2.0
+PRIOR_WEIGHT = 4.0
 MOST = 5.0  # ratios above count as this
+WILD = 2.5  # robust standard deviations beyond which the error of a fold is cut
 GRID = (np.arange(199) + 0.5) / 199
 NODES = (np.arange(31) + 0.5) / 31
 FEWEST_TO_MEASURE = 3  # earlier folds needed before the width of a fold is calibrated and its coverage counted
@@ -41,7 +44,7 @@ FEWEST_TO_MEASURE = 3  # earlier folds needed before the width of a fold is cali
 class RatioIntervals:
     """`noise` (series, 199) quantiles; `level` (series, blocks), `sums` (series, windows) variances; `freedom`.
 
-    >>> tight = RatioIntervals(np.ones((1, 199)), np.full((1, 6), .01), np.full((1, 5), .01), 50.0)
+    >>> tight = RatioIntervals(np.ones((1, 199)), np.full((1, 3), .01), np.full((1, 5), .01), 50.0)
     >>> lower, upper = tight.total(np.full((1, 7), 10.0), 0.95)
     >>> round(float(lower[0])), round(float(upper[0]))
     (57, 85)
@@ -69,10 +72,11 @@ class RatioIntervals:
         Where sales are rare, of as many days as hold 20 with a sale.
         """
         last = np.flatnonzero(history.usable)[-history.in_open_days(history.enough_days(56)) :]
-        noise, mean = [], expected[:, last]
-        for y, f in zip(history.capped[:, last], mean, strict=True):
-            centre = f.mean()
-            noise.append(y[f > 0] / f[f > 0] if centre > 0 else np.empty(0))
+        sold = history.capped / history.kept[:, None]
+        seen = np.where(history.y < 0, history.y, sold)[:, last]  # returns are seen, freak days are cut
+        noise = [
+            np.clip(y[f > 0] / f[f > 0], -4 * MOST, 4 * MOST) for y, f in zip(seen, expected[:, last], strict=True)
+        ]
         spread = np.array([_variance(sample) for sample in noise])
         count = max(len(last), 1)
         level = np.outer(PRIOR_LEVEL + spread / count, np.maximum(np.array(BLOCKS) / 28, 1.0))
@@ -85,7 +89,7 @@ class RatioIntervals:
     def quantiles(self, mean: Array, probabilities: Sequence[float]) -> Array:
         """Quantiles of each single day of `mean` (series, days ahead from day 1 on): (probabilities, series, days).
 
-        >>> tight = RatioIntervals(np.ones((1, 199)), np.full((1, 6), .01), np.full((1, 5), .01), 50.0)
+        >>> tight = RatioIntervals(np.ones((1, 199)), np.full((1, 3), .01), np.full((1, 5), .01), 50.0)
         >>> tight.quantiles(np.full((1, 2), 10.0), [0.1, 0.5, 0.9])[:, 0, 0].round(1).tolist()
         [8.8, 10.0, 11.3]
         """
@@ -100,8 +104,13 @@ class RatioIntervals:
         """Quantiles of the sum over all days of `mean` (series, days from day 1 on): (probabilities, series)."""
         if mean.shape[1] == 1:
             return self.quantiles(mean, probabilities)[:, :, 0]
-        variance = self.sum_variance(mean.shape[1])
-        return np.array([mean.sum(axis=1) * self._quantile(variance, p) for p in probabilities])
+        variance, signed = self.sum_variance(mean.shape[1]), self.noise[:, 0] < 0
+        out = []
+        for p in probabilities:
+            student = (stdtrit(self.freedom, p) / ndtri(p)) ** 2 if abs(p - 0.5) > 1e-6 else 1.0
+            positive = gamma_quantile(np.minimum(variance * student, widest(p)), p)
+            out.append(np.where(signed, 1 + ndtri(p) * np.sqrt(variance * student), positive))
+        return np.array(out) * mean.sum(axis=1)
 
     def daily(self, mean: Array, coverage: float) -> tuple[Array, Array]:
         """Bounds of each single day of `mean` (series, days ahead from day 1 on), (series, days) each."""
@@ -122,10 +131,6 @@ class RatioIntervals:
         nodes = np.column_stack([one, self.sums])
         x, at = np.log(np.array([1, *WINDOWS])), np.log(days)
         return np.array([np.interp(at, x, row) for row in nodes])
-
-    def _quantile(self, variance: Array, p: float) -> Array:
-        student = (stdtrit(self.freedom, p) / ndtri(p)) ** 2 if abs(p - 0.5) > 1e-6 else 1.0
-        return gamma_quantile(np.minimum(variance * student, widest(p)), p)
 
     def _day_quantiles(self, series: int, variance: float, probabilities: Sequence[float]) -> Array:
         student = self.freedom / (self.freedom - 2) if self.freedom > 2.5 else 5.0
@@ -239,7 +244,7 @@ def _ratio(fold: Fold, first: int, last: int) -> tuple[Array, npt.NDArray[np.boo
     forecast = fold.forecast[:, first:last][:, counted].sum(axis=1)
     actual = fold.actual[:, first:last][:, counted].sum(axis=1)
     known = (forecast > 0) & (fold.actual.shape[1] >= last) & (2 * counted.sum() >= last - first)
-    return np.clip(actual / np.where(forecast > 0, forecast, 1.0), 0.0, MOST), known
+    return np.clip(actual / np.where(forecast > 0, forecast, 1.0), -MOST, MOST), known
 
 
 def _noise(folds: Sequence[Fold], series: int, horizon: int) -> Array:
@@ -249,7 +254,7 @@ def _noise(folds: Sequence[Fold], series: int, horizon: int) -> Array:
         f, y = fold.forecast[series, :horizon], fold.actual[series, :horizon]
         use = fold.counted[:horizon] & (f > 0.05 * f.mean())
         if use.any() and y[use].sum() > 0:
-            samples.append(np.clip(y[use] / f[use] / (y[use].sum() / f[use].sum()), 0.0, 4 * MOST))
+            samples.append(np.clip(y[use] / f[use] / (y[use].sum() / f[use].sum()), -4 * MOST, 4 * MOST))
     return np.concatenate(samples) if samples else np.empty(0)
 
 
@@ -266,22 +271,34 @@ def _grid(sample: Array) -> Array:
     return np.quantile(sample, np.clip(0.5 + (GRID - 0.5) * (1 + 1 / len(sample)), 0, 1))
 
 
-def _second_moments(folds: Sequence[Fold], first: int, last: int) -> tuple[Array, Array]:
-    """Mean of (ratio − 1)² over the folds that know these days, and their number: (series,) each."""
-    ratios, known = zip(*(_ratio(fold, first, last) for fold in folds), strict=True)
-    count = np.array(known).sum(axis=0)
-    squares = (np.square(np.array(ratios) - 1) * np.array(known)).sum(axis=0)
-    return squares / np.maximum(count, 1), count
+def _second_moments(folds: Sequence[Fold], first: int, lasts: Sequence[int]) -> tuple[Array, Array | float]:
+    """Mean of (ratio − 1)² over the folds that know days first…last, and their number: (series,) each.
+
+    Single errors beyond WILD robust standard deviations are cut to that.
+    """
+    if not folds:
+        return np.zeros(1), 0.0
+    found = [_ratio(fold, first, last) for fold, last in zip(folds, lasts, strict=True)]
+    ratios, known = (np.array(part) for part in zip(*found, strict=True))
+    errors = np.where(known, np.abs(ratios - 1), np.nan)
+    errors[:, ~known.any(axis=0)] = 0.0
+    errors = np.minimum(errors, WILD * 1.4826 * np.nanmedian(errors, axis=0))
+    return np.nanmean(np.square(errors), axis=0), known.sum(axis=0)
 
 
 def _levels(folds: Sequence[Fold], blocks: list[tuple[int, int]], spread: Array) -> Array:
-    """Variance of the level error per block; an untested block grows from the one before it."""
+    """Variance of the level error per block; an untested block grows from the one before it.
+
+    The first block takes what is known of it, of a week or more: short histories have no more.
+    """
     out: list[Array] = []
     for first, last in blocks:
-        found, count = _second_moments(folds, first, last)
-        found = np.maximum(found - spread / (last - first), 0.0)
-        prior = out[-1] * last / max(first, 1) if out and last > 28 else np.full(len(spread), PRIOR_LEVEL)
-        out.append((count * found + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT))
+        ends = [min(last, fold.actual.shape[1]) if first == 0 else last for fold in folds]
+        usable = [(fold, end) for fold, end in zip(folds, ends, strict=True) if end - first >= 7]
+        found, count = _second_moments([fold for fold, _ in usable], first, [end for _, end in usable])
+        by_chance = spread * np.mean([1 / (end - first) for _, end in usable] or [0.0])
+        prior = out[-1] * last / first if out else np.full(len(spread), PRIOR_LEVEL)
+        out.append((count * np.maximum(found - by_chance, 0.0) + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT))
     return np.column_stack(out)
 
 
@@ -289,7 +306,7 @@ def _sums(folds: Sequence[Fold], spread: Array) -> Array:
     """Variance of the ratio of sums per window, shrunk to level prior + day noise / days."""
     out: list[Array] = []
     for days in WINDOWS:
-        found, count = _second_moments(folds, 0, days)
+        found, count = _second_moments(folds, 0, [days] * len(folds))
         prior = PRIOR_LEVEL + spread / days if days <= 28 else out[-1] * days / WINDOWS[WINDOWS.index(days) - 1]
         out.append((count * found + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT))
     return np.column_stack(out)

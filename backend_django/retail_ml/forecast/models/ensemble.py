@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from retail_ml.forecast.backtest import LONG, Fold
 from retail_ml.forecast.history import History
@@ -48,8 +49,9 @@ class Ensemble(Forecaster):
     def _fit(self, history: History) -> None:
         self.top_ = np.full(len(history.y), np.inf)  # members are capped, and a promotion may exceed the past
         self.names_ = members(history)
-        self.members_ = Members(history, self.names_, seed=self.seed)
-        replays = self._replays(history)
+        with threadpool_limits(1):  # the matrices are small: threads cost more than they bring
+            self.members_ = Members(history, self.names_, seed=self.seed)
+            replays = self._replays(history)
         self.weights_ = weights(replays, self.names_, len(history.y))
         self.plain_ = np.zeros(len(history.y), dtype=bool)
         if replays[WindowAverage.name] and sold_share(history) < DENSE:

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from retail_ml.forecast.backtest import LONG
 from retail_ml.forecast.features import calendar_terms
 from retail_ml.forecast.history import History
 from retail_ml.forecast.models.base import Array, Forecaster, credibility
@@ -21,7 +22,7 @@ from retail_ml.forecast.models.base import Array, Forecaster, credibility
 CHANGEPOINTS = 12
 LAST_CHANGE = 0.95  # share of the history that holds the changepoints
 SLOPE = 0.5  # prior sd of the log growth per year
-CHANGE = 0.6  # prior sd of a change of it at one of 12 changepoints of a year
+CHANGE = (0.1, 0.8)  # prior sd of a change of it at one of 12 changepoints a year: last year is credible, or is not
 DAMPING = 60.0  # days: the slope ahead fades by 1 / e in so many
 HARMONICS = 10
 YEARLY_FROM = 300
@@ -51,14 +52,15 @@ class Gam(Forecaster):
     least_days: ClassVar[int] = 28
 
     def _fit(self, history: History) -> None:
-        self.believed_ = credibility(history) if history.days >= YEARLY_FROM else np.zeros(len(history.y))
+        self.believed_ = credibility(history)
         use, y = history.usable, history.capped
         self.scale_ = np.maximum(y[:, use].mean(axis=1), 1e-9)
-        columns = self._design(history.days)
+        self.design_ = self._columns(history.days + LONG)
+        columns = self.design_
         fits = []
         for series in range(len(y)):
             sd = self._sd(columns, series)
-            fits.append(fit(columns.X[use], y[series, use] / self.scale_[series], columns.mean, sd))
+            fits.append(fit(columns.X[: history.days][use], y[series, use] / self.scale_[series], columns.mean, sd))
         self.coefficients_ = np.array(fits)
         self.cap_, self.top_ = self.top_, np.full(len(y), np.inf)
 
@@ -77,19 +79,25 @@ class Gam(Forecaster):
     def parts(self, first: int, days: int) -> dict[str, Array]:
         """Logarithmic effect of each group of terms from day `first` of the history on, (series, days) each."""
         design = self._design(first + days)
+        X = design.X[first : first + days]
         out: dict[str, Array] = {}
         for group in dict.fromkeys(design.group):
             own = np.array([g == group for g in design.group])
-            out[group] = self.coefficients_[:, own] @ design.X[first:, own].T
+            out[group] = self.coefficients_[:, own] @ X[:, own].T
         return out
 
     def _sd(self, design: Design, series: int) -> Array:
-        """The yearly wave of a shop that is growing may be growth: its prior narrows with last year's credibility."""
-        yearly = np.array([group == "season" for group in design.group])
-        return np.where(yearly, design.sd * max(float(self.believed_[series]), 1e-3), design.sd)
+        """Prior sds. What a growing shop did last year is put down to its trend rather than to the season."""
+        believed = max(float(self.believed_[series]), 1e-3)
+        change = CHANGE[0] * believed + CHANGE[1] * (1 - believed)
+        factor = {"season": believed, "change": change}
+        return design.sd * np.array([factor.get(group, 1.0) for group in design.group])
 
     def _design(self, days: int) -> Design:
-        """The columns of the first `days` days from the start of the history on."""
+        """The columns of at least the first `days` days from the start of the history on."""
+        return self.design_ if len(self.design_.X) >= days else self._columns(days)
+
+    def _columns(self, days: int) -> Design:
         history = self.history_
         weekday = (history.start.weekday() + np.arange(days)) % 7
         columns = [("level", 0.0, 10.0, np.ones(days)), *_trend(history.days, days)]
@@ -136,10 +144,10 @@ def _trend(known: int, days: int) -> list[Column]:
     beyond = np.maximum(t - known, 0)
     year = np.where(t <= known, t - known, DAMPING * (1 - np.exp(-beyond / DAMPING))) / 365
     span = LAST_CHANGE * known / (CHANGEPOINTS + 1)
-    sd = CHANGE * np.sqrt(12 * span / 365)
+    sd = float(np.sqrt(12 * span / 365))
     out: list[Column] = [("trend", 0.0, SLOPE, year)]
     return out + [
-        ("trend", 0.0, sd, np.maximum(year - (span * k - known) / 365, 0.0)) for k in range(1, CHANGEPOINTS + 1)
+        ("change", 0.0, sd, np.maximum(year - (span * k - known) / 365, 0.0)) for k in range(1, CHANGEPOINTS + 1)
     ]
 
 
