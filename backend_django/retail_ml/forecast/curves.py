@@ -24,6 +24,9 @@ PRIORS = np.geomspace(0.1, 5_000.0, 48)
 USUAL_PRIOR = (np.log(10.0), 1.5)
 """Mean and sd of the log prior weight before any style has been seen."""
 ROUNDS = 30
+GONE = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)
+"""Odds of having left the range that are compared, and the gain in log likelihood that another than 0 must bring."""
+GAIN = 2.0
 
 
 def within(weight: Floats, style: Ints, styles: int) -> Floats:
@@ -180,19 +183,46 @@ def predictive_weight(
     units scatter, and sees how fast shares move.
 
     >>> own, reach, style = np.array([9.0, 1.0]), np.array([10.0, 10.0]), np.array([0, 0])
-    >>> steady = predictive_weight(own, reach, np.array([.5, .5]), style, came=np.array([500.0, 500]), reached=reach * 10)
-    >>> moved = predictive_weight(own, reach, np.array([.5, .5]), style, came=np.array([90.0, 10]), reached=reach * 10)
+    >>> even = np.array([0.5, 0.5])
+    >>> steady = predictive_weight(own, reach, even, style, came=np.array([500.0, 500.0]), reached=reach)
+    >>> moved = predictive_weight(own, reach, even, style, came=np.array([90.0, 10.0]), reached=reach)
     >>> steady > 100, moved < 2
     (True, True)
     """
-    styles = int(style.max(initial=-1)) + 1
-    use = came > 0
 
     def likelihood(b: float) -> float:
-        there = within((own + b * usual) / (reach + b) * reached, style, styles)[use]
-        return float((came[use] * np.log(np.maximum(there, 1e-12))).sum())
+        return _log_likelihood((own + b * usual) / (reach + b), style, came=came, reached=reached)
 
     return _likeliest(likelihood)
+
+
+def alive(silence: Floats, gone: float) -> Floats:
+    """Is a variant that should have sold `silence` times since it last did still there? exp(−e)/(exp(−e) + δ).
+
+    >>> alive(np.array([0.0, 5.0]), 0.01).round(2).tolist()
+    [0.99, 0.4]
+    """
+    return 1 / (1 + gone * np.exp(np.minimum(silence, 50.0)))
+
+
+def odds_of_gone(share: Floats, silence: Floats, style: Ints, *, came: Floats, reached: Floats) -> float:
+    """The odds δ under which what `came` next was likeliest from share · alive(silence, δ); 0 unless it gains 2.
+
+    >>> share, silence, style = np.array([.5, .5]), np.array([0.0, 9.0]), np.array([0, 0])
+    >>> odds_of_gone(share, silence, style, came=np.array([50.0, 0.0]), reached=np.ones(2))
+    0.3
+    >>> odds_of_gone(share, silence, style, came=np.array([25.0, 25.0]), reached=np.ones(2))
+    0.0
+    """
+    found = [_log_likelihood(share * alive(silence, odds), style, came=came, reached=reached) for odds in GONE]
+    best = int(np.argmax(found))
+    return GONE[best] if found[best] > found[0] + GAIN else 0.0
+
+
+def _log_likelihood(share: Floats, style: Ints, *, came: Floats, reached: Floats) -> float:
+    use = came > 0
+    there = within(share * reached, style, int(style.max(initial=-1)) + 1)[use]
+    return float((came[use] * np.log(np.maximum(there, 1e-12))).sum())
 
 
 def _likeliest(likelihood: Callable[[float], float]) -> float:

@@ -12,6 +12,9 @@ that sold twenty units of five sizes in three colours says little; what it lacks
 3. The last 56 days against all of that, with the weight B under which the last 28 days were likeliest when seen from
    the day before them: great where shares are steady, small where variants come and go.
 
+4. Variants that went: after a silence in which it should have sold e times, a variant is still there with probability
+   exp(−e)/(exp(−e) + δ); the odds δ of having gone are chosen like B, and are 0 where that gains nothing.
+
 Units count as purchases of the style's usual size: one order for 200 is not 200 opinions. A day on which a variant
 was sold out says nothing of it (Hunter 2004: choices among what is there).
 """
@@ -49,7 +52,7 @@ class VariantShares:
 
     `curve` (variants,): what the category's curves alone say. `evidence` (variants,): own purchases, decayed.
     `priors`: prior weights in purchases, one per kind of option, then of the variants against their options, then of
-    the long run against the last 56 days.
+    the long run against the last 56 days. `gone`: odds that a silent variant has left the range.
     """
 
     variant_ids: npt.NDArray[np.str_]
@@ -58,6 +61,7 @@ class VariantShares:
     curve: Floats
     evidence: Floats
     priors: Floats
+    gone: float
 
     def of(self, product: Floats) -> Floats:
         """Figures of products (products,) or (products, days) shared out over the variants; 0 without a product."""
@@ -80,25 +84,55 @@ def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
     """
     there = known.product >= 0
     style = np.where(there, known.product, known.products)  # those without a product: a style that nobody asks for
-    styles = known.products + 1
     parts = curves.parts(known.values, style)
-    before, after = known.until(max(known.days - TRIED, 0)), known
-    steady = _long_run(before, parts, style, out=out)
-    recent = _Seen.of(before, style, out=out, since=before.days - RECENT)
-    tried = _Seen.of(after, style, out=out, since=before.days)
-    weight = curves.predictive_weight(
-        recent.own, recent.reach(steady.share), steady.share, style, came=tried.own, reached=tried.reach(steady.share)
-    )
+    weight, gone = _weights(known, parts, style, out=out)
     steady = _long_run(known, parts, style, out=out)
+    share = _mixed(known, steady.share, style, weight=weight, out=out)
+    if gone > 0:
+        share = share * curves.alive(share * _quiet(known, style, out=out), gone)
+    live = known.active | (np.bincount(style, weights=known.active)[style] == 0)
+    share = within(np.where(live, share, 0.0), style, known.products + 1)
+    return VariantShares(
+        known.ids, known.product, share, steady.curve, steady.own, np.append(steady.priors, weight), gone
+    )
+
+
+def _weights(known: VariantSales, parts: Parts, style: Ints, *, out: Bools | None) -> tuple[float, float]:
+    """The weight of the long run, then the odds of having gone: what makes the last 28 days likeliest."""
+    past = known.until(max(known.days - TRIED, 0))
+    steady = _long_run(past, parts, style, out=out)
+    came = _Seen.of(known, style, out=out, since=past.days)
+    reached = came.reach(steady.share)
+    recent = _Seen.of(past, style, out=out, since=past.days - RECENT)
+    reach = recent.reach(steady.share)
+    weight = curves.predictive_weight(recent.own, reach, steady.share, style, came=came.own, reached=reached)
+    share = _mixed(past, steady.share, style, weight=weight, out=out)
+    silence = share * _quiet(past, style, out=out)
+    return weight, curves.odds_of_gone(share, silence, style, came=came.own, reached=reached)
+
+
+def _mixed(known: VariantSales, steady: Floats, style: Ints, *, weight: float, out: Bools | None) -> Floats:
+    """Shares of the last 56 days and of the long run, the latter with this weight in purchases."""
     recent = _Seen.of(known, style, out=out, since=known.days - RECENT)
-    share = steady.share
+    share = steady
     for _ in range(1 if out is None else SOLD_OUT_ROUNDS):
-        share = (recent.own + weight * steady.share) / (recent.reach(share) + weight)
-        share = within(share, style, styles)
-    live = known.active | (np.bincount(style, weights=known.active, minlength=styles) == 0)[style]
-    share = within(np.where(live, share, 0.0), style, styles)
-    priors = np.append(steady.priors, weight)
-    return VariantShares(known.ids, known.product, share, steady.curve, np.where(there, steady.own, 0.0), priors)
+        share = within((recent.own + weight * steady) / (recent.reach(share) + weight), style, known.products + 1)
+    return share
+
+
+def _quiet(known: VariantSales, style: Ints, *, out: Bools | None) -> Floats:
+    """Purchases of its style since a variant last sold, while it was there, (variants,); 0 if it never sold."""
+    seen = _Seen.of(known, style, out=out)
+    last = np.full(len(style), -1)
+    np.maximum.at(last, known.row, known.day)
+    key = style[known.row] * known.days + known.day
+    order = np.argsort(key, kind="stable")
+    running = np.append(0.0, np.cumsum(seen.cells[order]))
+    begins = np.searchsorted(key[order], style * known.days + last, side="right")
+    ends = np.searchsorted(key[order], (style + 1) * known.days, side="left")
+    late = seen.when[seen.gap] > last[seen.variant]
+    missed = np.bincount(seen.variant[late], weights=seen.sold[seen.gap[late]], minlength=len(style))
+    return np.where(last >= 0, np.maximum(running[ends] - running[begins] - missed, 0.0), 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,13 +184,15 @@ def folds(known: VariantSales, product_folds: Sequence[Fold], *, out: Bools | No
 class _Seen:
     """`own` purchases of each variant, and the days on which its style sold while some of its variants were out.
 
-    `at` (gaps,) style and `sold` (gaps,) purchases of such a day; `variant` and `gap` (pairs,): who was out when;
-    `rest` (styles,): purchases on all other days.
+    `cells`: purchases by cell of `known`. `at` (gaps,) style, `when` day and `sold` purchases of such a day; `variant`
+    and `gap` (pairs,): who was out when. `rest` (styles,): purchases on all other days.
     """
 
     own: Floats
+    cells: Floats
     style: Ints
     at: Ints
+    when: Ints
     sold: Floats
     variant: Ints
     gap: Ints
@@ -177,8 +213,8 @@ class _Seen:
         cells = np.where((known.day >= since) & (of < known.products), cells, 0.0)
         own = np.bincount(known.row, weights=cells, minlength=len(style))
         gaps = _gaps(known, style, cells, out=out)
-        rest = np.bincount(of, weights=cells, minlength=styles) - np.bincount(gaps[0], gaps[1], minlength=styles)
-        return cls(own, style, *gaps, rest)
+        rest = np.bincount(of, weights=cells, minlength=styles) - np.bincount(gaps[0], gaps[2], minlength=styles)
+        return cls(own, cells, style, *gaps, rest)
 
     def reach(self, share: Floats | None) -> Floats:
         """Purchases that the style would have had, all in stock, on the days on which a variant was there (variants,).
@@ -196,11 +232,13 @@ class _Seen:
         return np.maximum(total[self.style] - missed, 0.0)
 
 
-def _gaps(known: VariantSales, style: Ints, cells: Floats, *, out: Bools | None) -> tuple[Ints, Floats, Ints, Ints]:
-    """Style and purchases of each day with a variant out, and the pairs (variant, such a day)."""
+def _gaps(
+    known: VariantSales, style: Ints, cells: Floats, *, out: Bools | None
+) -> tuple[Ints, Ints, Floats, Ints, Ints]:
+    """Style, day and purchases of each day with a variant out, and the pairs (variant, such a day)."""
     if out is None or not known.days:
         none = np.empty(0, dtype=np.int64)
-        return none, np.empty(0), none, none
+        return none, none, np.empty(0), none, none
     styles = known.products + 1
     out = out[:, : known.days].copy()
     out[known.row, known.day] = False  # what was sold was there
@@ -212,4 +250,4 @@ def _gaps(known: VariantSales, style: Ints, cells: Floats, *, out: Bools | None)
     variant, when = np.nonzero(out & dates[style])
     key, gap = np.unique(style[variant] * known.days + when, return_inverse=True)
     at, when = np.divmod(key, known.days)
-    return at, np.asarray(sold[at, when]).ravel() if len(at) else np.empty(0), variant, gap
+    return at, when, np.asarray(sold[at, when]).ravel() if len(at) else np.empty(0), variant, gap
