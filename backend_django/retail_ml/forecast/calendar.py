@@ -156,14 +156,15 @@ class Calendar:
     def facts(self) -> dict[str, Any]:
         """What was learned, as plain data for the receipt; dates as ISO text, weekdays from Monday 0.
 
-        `country_source`: "set" by the owner, "guessed", or "unknown"; `region_source` likewise; `guess` is the
-        evidence. `holidays`: every holiday seen on an open weekday, on how many of its days the shop was silent, and
+        `country_source`: "set" by the owner, "guessed", or "unknown"; `region_source` likewise, or "assumed"
+        where no closed day tells; `guess` is the evidence. `holidays`: every holiday seen on an open weekday, on how many of its days the shop was silent, and
         whether it is expected closed. `shutdowns`: latest dates, years seen; those seen once may not come back.
 
         >>> Calendar(frozenset({6}), country="ES").facts()["country_source"]
         'set'
         """
         source = "set" if self.guess is None else "guessed"
+        assumed = self.guess is not None and not self.guess.explained
         return {
             "closed_weekdays": sorted(self.closed_weekdays),
             "open_before_christmas": [list(one) for one in sorted(self.advent)],
@@ -175,7 +176,7 @@ class Calendar:
             "country": self.country,
             "country_source": ("set" if self.country_set else source) if self.country else "unknown",
             "region": self.region,
-            "region_source": source if self.region else "unknown",
+            "region_source": ("assumed" if assumed else source) if self.region else "unknown",
             "guess": {} if self.guess is None else asdict(self.guess),
             "holidays": [asdict(one) for one in self.kept],
             "unseen_holidays_closed": self.keeps_unseen,

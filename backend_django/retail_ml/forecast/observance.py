@@ -25,6 +25,7 @@ ODD_SALE = 0.02  # chance of a sale on a day on which the shop is closed
 FADING = 0.7  # weight of an occurrence beside the next one of the same name
 SHARES = np.linspace(0.025, 0.975, 20)  # of the names kept
 SURE = 1.0  # log-odds from which a holiday is expected closed: a shop that seldom sells is often silent on them
+RECENT = 6 * 366  # days that are looked at to guess a country
 FEWEST_HITS = 3
 EVIDENCE = 7.0  # log-likelihood by which a country must explain the silent days better than chance
 LEAD = 3.0  # and by which it must lead the next country
@@ -77,7 +78,8 @@ def kept_names(sold: BoolArray, told: BoolArray, named: Mapping[str, Sequence[in
     names = {name: at for name, at in names.items() if at}
     if not names:
         return []
-    day_odds: Array = np.where(sold, np.log(ODD_SALE / (1 - silence)), np.log((1 - ODD_SALE) / silence))
+    of_sale, of_silence = float(np.log(ODD_SALE / (1 - silence))), float(np.log((1 - ODD_SALE) / silence))
+    day_odds: Array = np.where(sold, of_sale, of_silence)
     odds = [float(day_odds[np.array(at)] @ FADING ** np.arange(len(at))[::-1]) for at in names.values()]
     likelihood = _by_share(np.array(odds), np.zeros(len(odds)))
     weight = np.exp(likelihood - likelihood.max())
@@ -101,8 +103,9 @@ def guess(start: date, sold: BoolArray, told: BoolArray, *, country: str = "") -
     >>> guess(date(2024, 1, 8), sold, np.ones(len(sold), dtype=bool)).country
     'ES'
     """
+    late = max(0, len(sold) - RECENT)
+    start, sold, told = start + timedelta(days=late), sold[late:], told[late:].copy()
     years = start.year, (start + timedelta(days=len(sold))).year
-    told = told.copy()
     told[_positions(start, len(sold), public_holidays.everywhere(*years))] = False
     days, silent = int(told.sum()), int((told & ~sold).sum())
     candidates = public_holidays.candidates(country)

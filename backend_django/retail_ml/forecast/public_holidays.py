@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
@@ -17,11 +18,12 @@ NEW_YEAR, CHRISTMAS = "New Year's Day", "Christmas Day"
 FEASTS = frozenset({NEW_YEAR, CHRISTMAS, EASTER})
 GUESSED = (
     "ES", "GB", "DE", "FR", "IT", "PT", "NL", "BE", "AT", "CH", "IE", "PL", "SE", "NO", "DK", "FI", "CZ",
-    "SK", "HU", "RO", "BG", "GR", "HR", "SI", "RS", "EE", "LV", "LT", "LU", "UA", "RU", "TR", "IL", "US",
+    "SK", "HU", "RO", "BG", "GR", "HR", "SI", "RS", "EE", "LV", "LT", "LU", "RU", "TR", "IL", "US",
     "CA", "MX", "BR", "AR", "CL", "CO", "PE", "UY", "EC", "CR", "DO", "AU", "NZ", "ZA", "JP", "KR", "IN",
 )  # fmt: skip
 """Countries among which the shop's own is guessed; the order decides between equals."""
 GUESSED_REGIONS = ("ES", "GB", "DE", "CH", "AU", "CA")
+_REMARK = re.compile(r" \((estimated|substituted from [^)]*)\)")
 NAMES = {"UK": "GB", "GREAT BRITAIN": "GB", "ENGLAND": "GB", "USA": "US", "AMERICA": "US", "HOLLAND": "NL"}
 """Names in daily use that the package does not know."""
 
@@ -96,17 +98,38 @@ def of_years(country: str, region: str, first: int, last: int) -> MappingProxyTy
         for year in range(first, last + 1):
             table |= {date(year, 1, 1): NEW_YEAR, date(year, 12, 25): CHRISTMAS}
     else:
-        import holidays
-
-        kind = getattr(holidays, country)
-        own = kind(
-            subdiv=region or None,
-            years=range(first, last + 1),
-            language="en_US" if "en_US" in kind.supported_languages else None,
-        )
-        for day, names in own.items():
-            table.setdefault(day, re.sub(r" \((estimated|substituted from [^)]*)\)", "", names.split("; ")[0]))
+        for day, name in _table(country, region, range(first, last + 1), "en_US").items():
+            table.setdefault(day, name)
     return MappingProxyType(dict(sorted(table.items())))
+
+
+def in_language(country: str, region: str, years: tuple[int, int], language: str) -> dict[str, str]:
+    """English name → name in `language` ("es") of the holidays of the years, first and last included.
+
+    Empty when the tables of the country are not written in it; Easter Sunday is missing where it is no holiday.
+
+    >>> in_language("ES", "", (2026, 2026), "es")["Labor Day"]
+    'Fiesta del Trabajo'
+    """
+    import holidays
+
+    if not country or language not in getattr(holidays, country).supported_languages:
+        return {}
+    span = range(years[0], years[1] + 1)
+    own = _table(country, region, span, language)
+    return {name: own[day] for day, name in _table(country, region, span, "en_US").items() if day in own}
+
+
+def _table(country: str, region: str, years: range, language: str) -> dict[date, str]:
+    """Day → first name, in the language if the country's tables have it, else in their own."""
+    import holidays
+
+    kind = getattr(holidays, country)
+    known = language if language in kind.supported_languages else None
+    with warnings.catch_warnings():  # of years that a table does not know: they have no holidays then, as documented
+        warnings.filterwarnings("ignore", message="Requested Holidays are available only", category=UserWarning)
+        days = kind(subdiv=region or None, years=years, language=known)
+    return {day: _REMARK.sub("", names.split("; ")[0]) for day, names in days.items()}
 
 
 def everywhere(first: int, last: int) -> dict[date, str]:
