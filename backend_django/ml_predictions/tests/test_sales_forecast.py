@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from ml_predictions.services.base import NotTrained
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.sources.base import DataUntil, LeftOut
 from ml_predictions.sources.django_shop import DjangoShop
-from orders.models import OrderItem
 from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.forecast import shop as forecast_shop
 from retail_ml.forecast.models import BASELINE, GradientBoosting, RandomForest
@@ -208,24 +206,6 @@ class TestTraining:
         answer.pop("model")
         assert finite(answer)
         assert finite(model.metrics)
-
-    def test_nothing_after_the_cutoff_in_the_database_reaches_the_version(
-        self, shop: None, run: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        cutoff = datetime(2026, 3, 1, tzinfo=UTC)
-        monkeypatch.setattr(DjangoShop, "data_until", lambda self: DataUntil(cutoff, live=False, time_zone="UTC"))
-        service = SalesForecastService()
-        before = service.train(run, model_type="linear")
-        OrderItem.objects.filter(order__placed_at__gte=cutoff).update(amount=Decimal(99_999), units=7)
-        after = service.train(run, model_type="linear")
-        assert before.as_of == date(2026, 2, 28)
-        contents = [service.content(m) for m in (before, after)]
-        for key, array in contents[0].arrays.items():
-            np.testing.assert_array_equal(array, contents[1].arrays[key], err_msg=key)
-        assert before.metrics == after.metrics
-        OrderItem.objects.filter(order__placed_at__lt=cutoff).update(amount=Decimal(50))
-        moved = service.content(service.train(run, model_type="linear"))
-        assert not np.array_equal(moved.arrays["total_sales_mean"], contents[0].arrays["total_sales_mean"])
 
 
 @pytest.mark.parametrize("learner", [RandomForest, GradientBoosting])

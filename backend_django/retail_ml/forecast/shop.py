@@ -58,8 +58,9 @@ class ShopForecast:
 def read(lines: pl.DataFrame, *, as_of: date) -> ShopData:
     """Histories of the whole shop up to `as_of` from `frames.ORDER_LINES`; same-day reversals netted.
 
-    A shop whose first sale is later than `as_of` (it opened today) is read as if it had sold on `as_of`. Raises
-    NotEnoughHistory below FEWEST_SALES orders with a sale.
+    Lines after `as_of` (of the day that is not over) are left out of everything; only whether there are FEWEST_SALES
+    orders with a sale looks at them, else NotEnoughHistory is raised. A shop whose first sale is later than `as_of`
+    (it opened today) is read as if it had sold on `as_of`.
     """
     lines = frames.net_same_day(lines)
     sales = lines.filter(~pl.col("is_return"))
@@ -72,8 +73,11 @@ def read(lines: pl.DataFrame, *, as_of: date) -> ShopData:
             found=orders,
             needed=FEWEST_SALES,
         )
-    if sales.filter(pl.col("day") <= as_of).is_empty():
+    over = sales.filter(pl.col("day") <= as_of)
+    if over.is_empty():
         lines = lines.with_columns(day=pl.lit(as_of, dtype=pl.Date))
+    else:
+        lines, orders = lines.filter(pl.col("day") <= as_of), over["order_id"].n_unique()
     total = dict(zip(TARGETS, history.from_lines(lines, until=as_of), strict=True))
     data = ShopData(lines, as_of, total, orders)
     data.notes += _notes(total["sales"], orders)
