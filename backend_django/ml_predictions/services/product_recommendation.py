@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -20,11 +20,12 @@ from ml_predictions.services.base import Service, TrainingRun
 from ml_predictions.services.recommendation_answers import Ranked, Shelf, Why, rank, serve
 from ml_predictions.services.recommendation_version import page_rows, page_table, version_of
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
-from retail_ml.recommend.base import MODES, Mode, Query, Recommender
+from retail_ml.recommend.base import MODES, Mode, Query, Recommender, history_of
 from retail_ml.recommend.content import product_texts
 from retail_ml.recommend.data import Sales
-from retail_ml.recommend.models import BoughtTogether, PersonalBlend, SimilarContent, Trending
-from retail_ml.recommend.selection import BASELINE, RUNGS, choose
+from retail_ml.recommend.models import BoughtTogether, SimilarContent, Trending
+from retail_ml.recommend.reasons import BasketReasons, PersonReasons
+from retail_ml.recommend.selection import BASELINE, RUNGS, SURFACE, choose
 from retail_ml.recommend.tables import Tables
 
 """Order lines below which nothing is trained."""
@@ -135,11 +136,12 @@ class ProductRecommendationService(Service):
                 received=mode,
                 allowed=list(MODES),
             )
-        served, tables = self._served(self.active(), "customer")
+        served, tables = self._served(self.active(), SURFACE[mode])
         history = self._history(customer_id)
         query = Query(history=history, mode=mode)
-        why, named = _customer_reasons(tables, history, mode)
-        items = serve(rank(served, query, why, named=named), Shelf(self.source), top_n=top_n, again=False)
+        why = PersonReasons(tables, history_of(history, tables), repeats=mode != "novel")
+        ranked = rank(served, query, answers.cause_reasons(tables, why), named=why.named())
+        items = serve(ranked, Shelf(self.source), top_n=top_n, again=False)
         note = message("recommend.no_purchases") if history.is_empty() else None
         if not items:
             empty = {"repeat": "recommend.nothing_to_repeat", "novel": "recommend.nothing_new"}
@@ -155,8 +157,7 @@ class ProductRecommendationService(Service):
         served, tables = self._served(model, "basket")
         rows = tables.rows(basket)
         rows = np.unique(rows[rows >= 0])
-        cause = tables.cosine.cause(rows, np.ones(len(rows)))
-        why = answers.cause_reasons(tables, cause, "recommend.because_basket")
+        why = answers.cause_reasons(tables, BasketReasons(tables, rows))
         history = None if customer_id is None else self._history(str(customer_id))
         if self.content(model).meta["served"]["customer"] == BASELINE:  # his own purchases were no help in the test
             ranked = rank(served, Query(products=basket), why)
@@ -263,26 +264,3 @@ def _checked(top_n: int) -> int:
 def _answer(items: list[dict[str, Any]], note: dict[str, Any] | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"recommendations": items}
     return {**answer, "note": note} if note else answer
-
-
-def _customer_reasons(
-    tables: Tables, history: pl.DataFrame, mode: str
-) -> tuple[Callable[[int, dict[str, str]], Why], list[int]]:
-    """Reasons for a customer, and the rows of the products whose names they need."""
-    rows = tables.rows(history["product_id"].to_list()) if len(history) else np.empty(0, np.int64)
-    known = history.with_columns(row=pl.Series(rows, dtype=pl.Int64)).filter(pl.col("row") >= 0)
-    again = {
-        row: (orders, day) for row, orders, day in known.group_by("row").agg(pl.len(), pl.col("day").max()).iter_rows()
-    }
-    weight = PersonalBlend().attach(tables).decayed_orders(Query(history=history))
-    bought = np.flatnonzero(weight)
-    cause = tables.cosine.cause(bought, np.sqrt(weight[bought]))
-    other = answers.cause_reasons(tables, cause, "recommend.because_bought")
-
-    def why(row: int, names: dict[str, str]) -> Why:
-        if row in again and mode != "novel":
-            orders, day = again[row]
-            return Why(message("recommend.again", orders=orders, day=day.isoformat()), orders)
-        return other(row, names)
-
-    return why, np.unique(cause[cause >= 0]).tolist()

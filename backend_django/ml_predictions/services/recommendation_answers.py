@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,15 @@ import numpy as np
 from ml_predictions.messages import message
 from ml_predictions.sources.base import Source
 from retail_ml.errors import UnknownId
+from retail_ml.recommend import reasons
 from retail_ml.recommend.base import Query, Recommender
-from retail_ml.recommend.copurchase import Support
+from retail_ml.recommend.reasons import BasketReasons, PersonReasons
 from retail_ml.recommend.tables import Tables
 
 POOL = 150
 """Candidates whose stock is looked up at first."""
 SECOND_POOL = 2_000
 """Candidates that are looked up when too few of the first are in stock."""
-ALIKE = 0.25
-"""Content similarity from which a reason speaks of it."""
 
 Reason = dict[str, Any]
 Item = dict[str, Any]
@@ -130,7 +129,13 @@ def rank(
     return Ranked(external[rows].tolist(), scores.tolist(), rows.tolist(), why, [str(external[i]) for i in named])
 
 
-# --- reasons --------------------------------------------------------------------------------------
+# --- reasons: from codes and figures to sentences ---------------------------------------------------
+
+
+def told(reason: reasons.Reason, **names: str) -> Why:
+    """The sentence of a reason; `names` holds those of the products it speaks of."""
+    figures = {name: value for name, value in reason.figures.items() if name != "part"}
+    return Why(message(f"recommend.{reason.code}", **figures, **names), reason.support)
 
 
 def page_reasons(tables: Tables, row: int, likeness: np.ndarray) -> Callable[[int, dict[str, str]], Why]:
@@ -138,7 +143,7 @@ def page_reasons(tables: Tables, row: int, likeness: np.ndarray) -> Callable[[in
     supports = tables.supports(row) if row >= 0 else {}
 
     def why(other: int, _names: dict[str, str]) -> Why:
-        return pair_reason(tables, supports.get(other), other, float(likeness[other]))
+        return told(reasons.of_pair(tables, supports.get(other), other, float(likeness[other])))
 
     return why
 
@@ -150,32 +155,6 @@ def content_reasons(likeness: np.ndarray) -> Callable[[int, dict[str, str]], Why
         return Why(message("recommend.similar", similarity=round(100 * float(likeness[other]))))
 
     return why
-
-
-def pair_reason(tables: Tables, support: Support | None, other: int, likeness: float) -> Why:
-    """The strongest thing that can be said for showing `other`."""
-    if support is not None and support.worth_saying:
-        return Why(together(support), support.together)
-    if likeness >= ALIKE:
-        return Why(message("recommend.similar", similarity=round(100 * likeness)))
-    if tables.best_sellers[other]:
-        return Why(message("recommend.popular"), int(tables.orders_with[other]))
-    if support is not None and support.together > 0:
-        reason = message("recommend.together_few", together=support.together, orders=support.source)
-        return Why(reason, support.together)
-    return Why(message("recommend.rest"), int(tables.orders_with[other]))
-
-
-def together(support: Support) -> Reason:
-    """The sentence of a pair: share of orders with its lower bound, and lift."""
-    return message(
-        "recommend.together",
-        together=support.together,
-        orders=support.source,
-        share=round(100 * support.share, 1),
-        share_lower=round(100 * support.share_lower, 1),
-        lift=round(support.lift, 1),
-    )
 
 
 def together_reasons(tables: Tables, row: int) -> Callable[[int, dict[str, str]], Why]:
@@ -190,41 +169,28 @@ def together_reasons(tables: Tables, row: int) -> Callable[[int, dict[str, str]]
             "share_lower": round(support.share_lower, 4),
             "baskets": support.together,
         }
-        return Why(together(support), support.together, figures)
-
-    return why
-
-
-def popular_reasons(tables: Tables) -> Callable[[int, dict[str, str]], Why]:
-    """Reasons of a list that comes from what sells."""
-
-    def why(other: int, _names: dict[str, str]) -> Why:
-        code = "recommend.popular" if tables.best_sellers[other] else "recommend.rest"
-        return Why(message(code), int(tables.orders_with[other]))
+        return replace(told(reasons.of_support(support)), figures=figures)
 
     return why
 
 
 def trending_reasons(tables: Tables) -> Callable[[int, dict[str, str]], Why]:
     """Reasons of what is on the rise."""
-    rising = tables.trend(14)
 
-    def why(other: int, names: dict[str, str]) -> Why:
-        if rising[other] >= 1.1:
-            times = round(float(rising[other]), 1)
-            return Why(message("recommend.rising", times=times), int(tables.orders_with[other]))
-        return popular_reasons(tables)(other, names)
+    def why(other: int, _names: dict[str, str]) -> Why:
+        return told(reasons.of_trend(tables, other))
 
     return why
 
 
-def cause_reasons(tables: Tables, cause: np.ndarray, code: str) -> Callable[[int, dict[str, str]], Why]:
+def cause_reasons(tables: Tables, found: PersonReasons | BasketReasons) -> Callable[[int, dict[str, str]], Why]:
     """Reasons that name the product of the basket or history that speaks most for a recommendation."""
-    popular = popular_reasons(tables)
 
     def why(other: int, names: dict[str, str]) -> Why:
-        source = int(cause[other])
-        name = names.get(str(tables.products.external[source])) if source >= 0 else None
-        return Why(message(code, product=name)) if name else popular(other, names)
+        reason = found.of(other)
+        if reason.product is None:
+            return told(reason)
+        name = names.get(str(tables.products.external[reason.product]))
+        return told(reason, product=name) if name else told(reasons.of_sales(tables, other))
 
     return why

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ml_predictions import conf
 from ml_predictions.artifacts import Content
 from ml_predictions.messages import message
 from ml_predictions.services import recommendation_answers as answers
 from ml_predictions.services.base import Version
-from retail_ml.recommend.base import Query, Recommender
-from retail_ml.recommend.data import Sales
+from retail_ml.recommend.base import Batch, Recommender
+from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evaluation import Measure
 from retail_ml.recommend.selection import BASELINE, RUNGS, Choice, Trial
 from retail_ml.recommend.tables import Tables
@@ -24,19 +25,22 @@ PAGE_ROWS = 50
 CONFIDENT_CASES = 100
 """Questions of the test from which its result is not flagged as uncertain."""
 
+PAGES_AT_ONCE = 100
+
 Pages = tuple[np.ndarray, np.ndarray]
 
 
 def page_table(model: Recommender) -> Pages:
     """The best 50 of every product: rows (int32, -1: none) and scores (float32), products × 50."""
-    count = len(model.tables_.products)
+    count = len(model.tables_)
     ids = np.full((count, PAGE_ROWS), -1, np.int32)
     scores = np.zeros((count, PAGE_ROWS), np.float32)
-    active = np.asarray(model.tables_.active)
-    for row, product in enumerate(model.tables_.products.external.tolist()):
-        best, score = model.top(Query(products=(product,)), k=PAGE_ROWS, mask=active)
-        ids[row, : len(best)] = best
-        scores[row, : len(best)] = score
+    every = sparse.identity(count, format="csr")
+    for first in range(0, count, PAGES_AT_ONCE):
+        batch = Batch.of_subjects(every[first : first + PAGES_AT_ONCE], mask=np.asarray(model.tables_.active))
+        for row, (best, score) in enumerate(model.top_many(batch, k=PAGE_ROWS), start=first):
+            ids[row, : len(best)] = best
+            scores[row, : len(best)] = score
     return ids, scores
 
 
@@ -119,9 +123,9 @@ def _trial(trial: Trial | None) -> dict[str, Any] | None:
     if trial is None:
         return None
     return {
-        "from": trial.start.isoformat(),
-        "to": trial.end.isoformat(),
-        "days": (trial.end - trial.start).days + 1,
+        "from": day_of(trial.window[0]).isoformat(),
+        "to": day_of(trial.window[1] - 1).isoformat(),
+        "days": round(trial.window[1] - trial.window[0]),
         "orders_before": trial.orders_before,
         "products_before": trial.products_before,
         "measures": {

@@ -9,48 +9,48 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from retail_ml.recommend.neighbours import BLOCK, Neighbours, strongest
+from retail_ml.recommend.evidence import shown_pairs
+from retail_ml.recommend.neighbours import Neighbours, strongest
+from retail_ml.recommend.ridge import blocks
 
-HALF_LIFE = 180.0
-"""Days after which an order counts half."""
 CONFIDENCE_PRIOR = 10.0
 """Orders added to a product's own, so that one order in two is not worth more than 40 in 100."""
-COSINE_PRIOR = 2.0
-"""Weighted orders added to both products' own in the cosine table."""
 TREND_POWER = 0.25
+ROOM = 6_000_000
+"""Pairs that may be in memory at a time, at 24 bytes each."""
 
 
 @dataclass(frozen=True)
-class CoPurchase:
-    """Two tables of the same pair sums, for two questions.
+class Together:
+    """What goes with one product.
 
     Attributes
     ----------
-    together : Neighbours
-        c_ij / (n_i + 10), the pairs chosen by that × trend_j^0.25: what goes with one product.
+    table : Neighbours
+        c_ij / (n_i + 10), the pairs chosen by that × trend_j^0.25.
     pairs : array of int32, products × K
-        Orders that hold both, beside `together`: plain counts, for the explanation.
-    cosine : Neighbours
-        c_ij / √((c_ii + s)(c_jj + s)), chosen by that × trend_j^0.25: how a basket goes on.
+        Orders that hold both, beside `table`: plain counts, for the explanation.
+    shown : array of bool, products × K
+        The pair is a pattern, see `evidence.shown_pairs`.
     """
 
-    together: Neighbours
+    table: Neighbours
     pairs: npt.NDArray[np.int32]
-    cosine: Neighbours
+    shown: npt.NDArray[np.bool_]
 
 
-def order_weights(matrix: sparse.csr_matrix, age: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weight of an order in the pair sums: size^-0.5 × 0.5^(age / 180 days).
+def order_weights(matrix: sparse.csr_matrix, age: npt.NDArray[np.float64], half_life: float) -> npt.NDArray[np.float64]:
+    """Weight of an order in the pair sums: size^-0.5 × 0.5^(age / half_life).
 
-    >>> order_weights(sparse.csr_matrix([[1.0, 1, 1, 1], [1, 0, 0, 0]]), np.array([180.0, 0.0])).tolist()
+    >>> order_weights(sparse.csr_matrix([[1.0, 1, 1, 1], [1, 0, 0, 0]]), np.array([180.0, 0.0]), 180.0).tolist()
     [0.25, 1.0]
     """
     size = np.maximum(np.diff(matrix.indptr), 1)
-    return np.asarray(np.power(size, -0.5) * np.power(0.5, age / HALF_LIFE))
+    return np.asarray(np.power(size, -0.5) * np.power(0.5, age / half_life))
 
 
 def pair_blocks(
-    matrix: sparse.csr_matrix, weight: npt.NDArray[np.float64]
+    matrix: sparse.csr_matrix, weight: npt.NDArray[np.float64], *, room: int = ROOM
 ) -> Iterator[tuple[int, sparse.csr_matrix, npt.NDArray[np.int32]]]:
     """Pair sums in blocks of rows: number of the first row, c_ij = Σ over orders with both of their weight, counts.
 
@@ -61,11 +61,10 @@ def pair_blocks(
     >>> block.toarray().tolist(), count.tolist()
     ([[0.0, 0.75], [0.75, 0.0]], [2, 2])
     """
-    left = sparse.diags(weight + 1j).tocsr() @ matrix.astype(np.complex128)
-    right = matrix.astype(np.complex128)
-    columns = left.T.tocsr()
-    for first in range(0, matrix.shape[1], BLOCK):
-        block = (columns[first : first + BLOCK] @ right).tocsr()
+    right = matrix.astype(np.complex64)
+    columns = (sparse.diags((weight + 1j).astype(np.complex64)).tocsr() @ right).T.tocsr()
+    for first, last in blocks(matrix, columns, room):
+        block = (columns[first:last] @ right).tocsr()
         block.sort_indices()
         row = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
         off = block.indices != row + first
@@ -77,81 +76,27 @@ def pair_blocks(
 
 
 def learn(
-    matrix: sparse.csr_matrix, age: npt.NDArray[np.float64], trend: npt.NDArray[np.float64], *, k: int
-) -> CoPurchase:
-    """Both tables, with the `k` strongest per product.
+    matrix: sparse.csr_matrix,
+    age: npt.NDArray[np.float64],
+    trend: npt.NDArray[np.float64],
+    *,
+    half_life: float,
+    k: int,
+) -> Together:
+    """The `k` strongest pairs per product, by shrunk, decayed confidence × trend_j^0.25.
 
-    Source of the formulas: shrunk confidence with decay, and cosine with decay; the additive prior is that of
-    Herlocker et al. 1999 ("significance weighting") in its smooth form.
+    The additive prior is that of Herlocker et al. 1999 ("significance weighting") in its smooth form.
     """
     products = matrix.shape[1]
-    weight = order_weights(matrix, age)
-    bought = np.diff(matrix.tocsc().indptr)
-    own = np.asarray(matrix.T.astype(np.float64) @ weight).ravel() + COSINE_PRIOR
+    bought = np.bincount(matrix.indices, minlength=products)
     rising = np.power(trend, TREND_POWER)
-    together, cosine = Neighbours.none(products, k), Neighbours.none(products, k)
-    pairs = np.zeros((products, k), np.int32)
-    for first, sums, count in pair_blocks(matrix, weight):
+    table, pairs = Neighbours.none(products, k), np.zeros((products, k), np.int32)
+    for first, sums, count in pair_blocks(matrix, order_weights(matrix, age, half_life)):
         row = np.repeat(np.arange(first, first + sums.shape[0]), np.diff(sums.indptr))
         confidence = sums.data / (bought[row] + CONFIDENCE_PRIOR)
-        angle = sums.data / np.sqrt(own[row] * own[sums.indices])
-        lift = rising[sums.indices]
-        for table, score in ((together, confidence), (cosine, angle)):
-            ranked = sparse.csr_matrix((score * lift, sums.indices, sums.indptr), shape=sums.shape)
-            for i, picked in enumerate(strongest(ranked, k), start=first):
-                table.ids[i, : len(picked)] = sums.indices[picked]
-                table.score[i, : len(picked)] = score[picked]
-                if table is together:
-                    pairs[i, : len(picked)] = count[picked]
-    return CoPurchase(together, pairs, cosine)
-
-
-def wilson_lower(hits: int, trials: int, z: float = 1.959964) -> float:
-    """Lower bound of the Wilson score interval of a share, 95 % two-sided (Wilson 1927; Newcombe 1998, method 3).
-
-    >>> round(wilson_lower(81, 263), 4)  # Newcombe 1998, table I
-    0.2553
-    >>> wilson_lower(0, 0)
-    0.0
-    """
-    if trials <= 0:
-        return 0.0
-    share = hits / trials
-    centre = share + z * z / (2 * trials)
-    spread = z * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(float((centre - spread) / (1 + z * z / trials)), 0.0)
-
-
-@dataclass(frozen=True)
-class Support:
-    """The plain counts behind "bought together": orders with both, with each, and all."""
-
-    together: int
-    source: int
-    other: int
-    orders: int
-
-    @property
-    def share(self) -> float:
-        """Share of the source product's orders that hold the other one too (confidence)."""
-        return self.together / self.source if self.source else 0.0
-
-    @property
-    def share_lower(self) -> float:
-        """Lower 95 % bound of `share`."""
-        return wilson_lower(self.together, self.source)
-
-    @property
-    def lift(self) -> float:
-        """How many times more often than by chance: k·N / (n_i·n_j).
-
-        >>> Support(together=6, source=20, other=30, orders=1_000).lift
-        10.0
-        """
-        expected = self.source * self.other
-        return self.together * self.orders / expected if expected else 0.0
-
-    @property
-    def worth_saying(self) -> bool:
-        """At least three orders together, and not less often than by chance."""
-        return self.together >= 3 and self.lift >= 1
+        ranked = sparse.csr_matrix((confidence * rising[sums.indices], sums.indices, sums.indptr), shape=sums.shape)
+        for i, picked in enumerate(strongest(ranked, k), start=first):
+            table.ids[i, : len(picked)] = sums.indices[picked]
+            table.score[i, : len(picked)] = confidence[picked]
+            pairs[i, : len(picked)] = count[picked]
+    return Together(table, pairs, shown_pairs(matrix, table.ids, pairs))

@@ -1,28 +1,24 @@
-"""The shop's baskets: which products were bought in which order, and how long ago."""
+"""The shop's baskets: which products were bought in which order, by whom, and how long ago."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from retail_ml.frames import PRODUCTS, IdMap, Schema, net_same_day
+from retail_ml.frames import PRODUCTS, IdMap, net_same_day
 
-BASKET_LINES: Schema = {  # one row per order and product
-    "order_id": pl.String,
-    "customer_id": pl.String,  # null: a guest
-    "product_id": pl.String,
-    "day": pl.Date,
-}
+GUEST = -1
+"""Customer number of an order whose buyer is not known."""
 
 
 @dataclass(frozen=True)
 class Sales:
-    """Baskets up to and including `as_of`, over the products of the catalogue and those ever sold.
+    """Baskets before `now`, over the products of the catalogue and those ever sold.
 
     Attributes
     ----------
@@ -31,21 +27,22 @@ class Sales:
     catalogue : DataFrame
         `frames.PRODUCTS`, one row per product in the order of `products`; a product that was sold but is no
         longer in the catalogue has no text, no price and is not active.
-    lines : DataFrame
-        `BASKET_LINES`, sorted by order and product.
     matrix : csr_matrix of float32, orders × products
-        1 where the order holds the product.
-    age : array of float64, one per order
-        Days between the order and `as_of`, at least 0.
-    as_of : date
+        1 where the order holds the product. Orders stand by customer, then by time: guests first.
+    customer : array of int32, one per order
+        Number of the customer, 0…; -1: a guest.
+    time : array of float64, one per order
+        Days since 1970-01-01 (or any other zero); a shop's order has the whole number of its business day.
+    now : float
+        The moment of asking, in the same days: midnight after the as-of day.
     """
 
     products: IdMap
     catalogue: pl.DataFrame
-    lines: pl.DataFrame
     matrix: sparse.csr_matrix
-    age: npt.NDArray[np.float64]
-    as_of: date
+    customer: npt.NDArray[np.int32]
+    time: npt.NDArray[np.float64]
+    now: float
 
     @classmethod
     def of(cls, lines: pl.DataFrame, products: pl.DataFrame, *, as_of: date) -> Sales:
@@ -55,44 +52,69 @@ class Sales:
 
         >>> from retail_ml.tests.recommend.small import catalogue, order_lines
         >>> sales = Sales.of(order_lines({"1": "ab", "2": "b"}), catalogue("abc"), as_of=date(2026, 6, 30))
-        >>> sales.matrix.toarray().tolist()
-        [[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
+        >>> sales.matrix.toarray().tolist(), sales.age.tolist()
+        ([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], [1.0, 1.0])
         """
-        kept = (
-            net_same_day(lines)
-            .filter(~pl.col("is_return"), pl.col("units") > 0, pl.col("day") <= as_of)
-            .group_by("order_id", "product_id")
-            .agg(pl.col("customer_id").drop_nulls().min(), pl.col("day").min())
+        kept = net_same_day(lines).filter(~pl.col("is_return"), pl.col("units") > 0, pl.col("day") <= as_of)
+        ids = IdMap.of(pl.concat([products["product_id"], kept["product_id"]]))
+        orders, customers = IdMap.of(kept["order_id"]), IdMap.of(kept["customer_id"])
+        numbered = pl.DataFrame(
+            {
+                "order": orders.internal(kept["order_id"]),
+                "customer": customers.internal(kept["customer_id"]),
+                "product": ids.internal(kept["product_id"]),
+                "time": kept["day"].to_physical().cast(pl.Float64),
+            }
         )
-        return cls._of_basket_lines(kept.select(list(BASKET_LINES)), products, as_of=as_of)
+        return cls.numbered(numbered, ids, _catalogue(ids, products), now=float(day_number(as_of)) + 1)
 
     @classmethod
-    def _of_basket_lines(cls, lines: pl.DataFrame, products: pl.DataFrame, *, as_of: date) -> Sales:
-        lines = lines.sort("order_id", "product_id")
-        ids = IdMap.of(pl.concat([products["product_id"], lines["product_id"]]))
-        catalogue = (
-            pl.DataFrame({"product_id": pl.Series(ids.external.tolist(), dtype=pl.String)})
-            .join(products.unique("product_id", keep="first"), on="product_id", how="left", maintain_order="left")
-            .with_columns(
-                pl.col("name", "category", "brand", "description", "image_url").fill_null(""),
-                pl.col("active").fill_null(value=False),
-            )
-            .select(list(PRODUCTS))
-        )
-        orders = IdMap.of(lines["order_id"])
-        row = orders.internal(lines["order_id"])
-        days = lines.group_by("order_id").agg(pl.col("day").min()).sort("order_id")["day"]
-        age = (pl.Series([as_of], dtype=pl.Date) - days).dt.total_days().cast(pl.Float64).to_numpy()
-        matrix = sparse.csr_matrix(
-            (np.ones(len(lines), np.float32), (row, ids.internal(lines["product_id"]))), shape=(len(orders), len(ids))
-        )
-        return cls(ids, catalogue, lines, matrix, np.maximum(age, 0.0), as_of)
+    def numbered(cls, lines: pl.DataFrame, products: IdMap, catalogue: pl.DataFrame, *, now: float) -> Sales:
+        """Baskets from numbers: columns `order`, `customer` (-1: a guest), `product` (a row of `products`), `time`.
 
-    def before(self, day: date) -> Sales:
-        """What was known on the morning of `day`: earlier baskets, and only products sold in one of them."""
-        lines = self.lines.filter(pl.col("day") < day)
-        sold = self.catalogue.filter(pl.col("product_id").is_in(lines["product_id"].unique().to_list()))
-        return self._of_basket_lines(lines, sold, as_of=day - timedelta(days=1))
+        An order has the time of its earliest line and the customer of any line that names one; lines at or after
+        `now` are left out. `catalogue` has one row per product, in their order.
+        """
+        lines = lines.filter(pl.col("time") < now)
+        heads = (
+            lines.group_by("order")
+            .agg(pl.col("customer").max(), pl.col("time").min())
+            .sort("customer", "time", "order")
+            .with_row_index("row")
+        )
+        row = lines.select("order").join(heads.select("order", "row"), on="order", maintain_order="left")["row"]
+        matrix = sparse.csr_matrix(
+            (np.ones(len(lines), np.float32), (row.to_numpy(), lines["product"].to_numpy())),
+            shape=(len(heads), len(products)),
+        )
+        matrix.sum_duplicates()
+        matrix.data[:] = 1
+        _, customer = np.unique(heads["customer"].to_numpy(), return_inverse=True)
+        guests = bool(len(heads)) and heads["customer"][0] == GUEST
+        return cls(
+            products, catalogue, matrix, (customer - guests).astype(np.int32), heads["time"].to_numpy(), float(now)
+        )
+
+    def before(self, now: float) -> Sales:
+        """What was known at the moment `now`: earlier baskets, and only products sold in one of them."""
+        kept = np.flatnonzero(self.time < now)
+        matrix = self.matrix[kept]
+        sold = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
+        _, customer = np.unique(self.customer[kept], return_inverse=True)
+        guests = bool(len(kept)) and self.customer[kept].min() == GUEST
+        return Sales(
+            IdMap(self.products.external[sold]),
+            self.catalogue[sold],
+            matrix[:, sold],
+            (customer - guests).astype(np.int32),
+            self.time[kept],
+            float(now),
+        )
+
+    @property
+    def as_of(self) -> date:
+        """The last day wholly before `now`."""
+        return day_of(self.now - 1)
 
     @property
     def orders(self) -> int:
@@ -100,7 +122,42 @@ class Sales:
         return int(self.matrix.shape[0])
 
     @property
-    def first_day(self) -> date | None:
-        """Day of the first basket, or None when there is none."""
-        first = self.lines["day"].min()
-        return first if isinstance(first, date) else None
+    def customers(self) -> int:
+        """Number of known customers with a basket."""
+        return int(self.customer.max(initial=GUEST)) + 1
+
+    @property
+    def age(self) -> npt.NDArray[np.float64]:
+        """Days between each order and `now`, at least 0."""
+        return np.asarray(np.maximum(self.now - self.time, 0.0))
+
+    @property
+    def first(self) -> float | None:
+        """Time of the first basket, or None when there is none."""
+        return float(self.time.min()) if len(self.time) else None
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01.
+
+    >>> day_number(date(1970, 1, 3)), day_of(2.9)
+    (2, datetime.date(1970, 1, 3))
+    """
+    return (day - date(1970, 1, 1)).days
+
+
+def day_of(time: float) -> date:
+    """The day in which a time lies (days since 1970-01-01)."""
+    return date.fromordinal(date(1970, 1, 1).toordinal() + int(np.floor(time)))
+
+
+def _catalogue(ids: IdMap, products: pl.DataFrame) -> pl.DataFrame:
+    return (
+        pl.DataFrame({"product_id": pl.Series(ids.external.tolist(), dtype=pl.String)})
+        .join(products.unique("product_id", keep="first"), on="product_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("name", "category", "brand", "description", "image_url").fill_null(""),
+            pl.col("active").fill_null(value=False),
+        )
+        .select(list(PRODUCTS))
+    )

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
+from scipy import sparse
 
-from retail_ml.recommend.base import Query, Recommender
-from retail_ml.recommend.data import Sales
+from retail_ml.recommend.base import Batch, Mode, Recommender
+from retail_ml.recommend.data import GUEST, Sales
+from retail_ml.recommend.histories import Histories
+from retail_ml.recommend.tables import Tables
 
 TOP = 10
 WINDOW_DAYS = 28
+AT_ONCE = 4_000_000
+"""Scores that are in memory at a time."""
+RESAMPLES = 500
+
+Floats = npt.NDArray[np.float64]
+Window = tuple[float, float]
+"""First moment and end (not included), in days as `Sales.time`."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """One question about the past, and what was really bought."""
+class Questions:
+    """Questions about a window, in the rows of tables that were learned before it, and what was really bought.
 
-    query: Query
-    bought: frozenset[str]
+    `truth`: csr, questions × products, 1 where bought. `bought`: number of products bought, those included that the
+    tables could not know: they cannot be hit and count as missed.
+    """
+
+    batch: Batch
+    truth: sparse.csr_matrix
+    bought: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.bought)
 
 
 @dataclass(frozen=True)
@@ -32,135 +48,228 @@ class Measure:
     cases: int
     hit_rate_10: float
     ndcg_10: float
+    recall_10: float
     coverage: float
+    each: Floats = field(compare=False, repr=False, default_factory=lambda: np.empty(0))
+    """NDCG of every case: what a bootstrap draws from."""
 
-    def beats(self, other: Measure) -> bool:
-        """More hits; with as many hits, the better order."""
-        return (self.hit_rate_10, self.ndcg_10) > (other.hit_rate_10, other.ndcg_10)
+    def beats(self, other: Measure, *, by_order: bool = False) -> bool:
+        """More hits, with as many hits the better order; `by_order`: the better order, with equal order more hits."""
+        mine, theirs = (self.hit_rate_10, self.ndcg_10), (other.hit_rate_10, other.ndcg_10)
+        return mine[::-1] > theirs[::-1] if by_order else mine > theirs
 
     def rounded(self) -> dict[str, float | int]:
         """For a receipt."""
         return {
             "hit_rate_10": round(self.hit_rate_10, 4),
             "ndcg_10": round(self.ndcg_10, 4),
+            "ndcg_error": round(bootstrap_error(self.each), 4),
+            "recall_10": round(self.recall_10, 4),
             "coverage": round(self.coverage, 4),
             "cases": self.cases,
         }
 
 
-def test_window(sales: Sales, *, end: date) -> tuple[date, date] | None:
-    """First and last day of the test window that ends with `end`: 28 days, or a quarter of a shorter history.
+def bootstrap_error(values: Floats, *, seed: int = 0) -> float:
+    """Standard error of the mean of `values`, by drawing them again 500 times (Efron 1979).
 
-    None when fewer than four days of sales lie before its end.
-
-    >>> from retail_ml.tests.recommend.small import catalogue, order_lines
-    >>> year = order_lines({"1": "ab", "2": "a"}, days={"1": date(2025, 6, 30), "2": date(2026, 6, 30)})
-    >>> test_window(Sales.of(year, catalogue("ab"), as_of=date(2026, 6, 30)), end=date(2026, 6, 30))
-    (datetime.date(2026, 6, 3), datetime.date(2026, 6, 30))
+    >>> abs(bootstrap_error(np.arange(100.0)) - 28.87 / 10) < 0.3  # standard deviation / √100
+    True
     """
-    first = sales.first_day
-    if first is None or (end - first).days < 3:
-        return None
-    days = min(WINDOW_DAYS, ((end - first).days + 1) // 4)
-    return end - timedelta(days=days - 1), end
+    if len(values) < 2:
+        return 0.0
+    rng = np.random.default_rng(seed)
+    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)]
+    return float(np.std(means))
 
 
-def _baskets(sales: Sales, start: date, end: date, smallest: int) -> pl.DataFrame:
-    """Baskets of the window with their products as a list, in a fixed order."""
-    return (
-        sales.lines.filter(pl.col("day").is_between(start, end))
-        .group_by("order_id")
-        .agg(pl.col("product_id").sort())
-        .filter(pl.col("product_id").list.len() >= smallest)
-        .sort("order_id")
-    )
+def better(one: Measure, other: Measure) -> bool:
+    """Is the NDCG of `one` above that of `other` on the same cases by more than the bootstrap error of the gap?"""
+    gap = one.each - other.each
+    return bool(len(gap) > 1 and gap.mean() > bootstrap_error(gap))
 
 
-def page_cases(
-    sales: Sales, start: date, end: date, *, limit: int = 1_200, smallest: int = 2, seed: int = 0
-) -> list[Case]:
-    """One product of a later basket is shown; was another of the basket among the answers?
+def windows(sales: Sales, *, most: int = 3) -> list[Window]:
+    """The last windows of a shop's data, up to three, the earliest first: 28 days each, or a quarter of its history.
+
+    What lies before the first window is at least as long as a window. None in fewer than four days of sales.
+
+    >>> from datetime import date
+    >>> from retail_ml.tests.recommend.small import catalogue, order_lines
+    >>> half = order_lines({"1": "ab", "2": "a"}, days={"1": date(2026, 1, 1), "2": date(2026, 6, 30)})
+    >>> found = windows(Sales.of(half, catalogue("ab"), as_of=date(2026, 6, 30)))
+    >>> [(end - start) for start, end in found], found[-1][1] - found[0][0]
+    ([28.0, 28.0, 28.0], 84.0)
+    """
+    if sales.first is None or (whole := sales.now - np.floor(sales.first)) < 4:
+        return []
+    days = min(float(WINDOW_DAYS), float(whole // 4))
+    found = [(sales.now - (i + 1) * days, sales.now - i * days) for i in range(most)]
+    return [window for window in reversed(found) if window[0] - sales.first >= days]
+
+
+def page_questions(sales: Sales, tables: Tables, window: Window, *, limit: int = 1_200, seed: int = 0) -> Questions:
+    """One product of a later basket (two or more) is shown; was another of the basket among the answers?
 
     One product per basket drawn at random; up to five where there are fewer than 300 baskets, so that a small
     shop's figure rests on more than a handful of questions.
     """
     rng = np.random.default_rng(seed)
-    baskets = _baskets(sales, start, end, smallest)["product_id"].to_list()
-    each = 1 if len(baskets) >= 300 else 5
-    cases = [
-        Case(Query(products=(basket[i],)), frozenset(basket) - {basket[i]})
-        for basket in baskets
-        for i in rng.permutation(len(basket))[:each]
-    ]
-    return _sample(cases, limit, rng)
+    orders = _orders(sales, window, smallest=2)
+    each = 1 if len(orders) >= 300 else 5
+    shown, order = [], []
+    for at in orders.tolist():
+        basket = sales.matrix.indices[sales.matrix.indptr[at] : sales.matrix.indptr[at + 1]]
+        some = rng.permutation(basket)[:each]
+        shown.append(some)
+        order += [at] * len(some)
+    subjects, kept = np.concatenate(shown) if shown else np.empty(0, np.int64), np.array(order, np.int64)
+    chosen = _some(len(kept), limit, rng)
+    return _asked(sales, tables, kept[chosen], _ones(subjects[chosen], sales.matrix.shape[1]))
 
 
-def basket_cases(
-    sales: Sales, start: date, end: date, *, limit: int = 1_200, smallest: int = 3, seed: int = 0
-) -> list[Case]:
+def basket_questions(
+    sales: Sales, tables: Tables, window: Window, *, limit: int = 1_200, smallest: int = 3, seed: int = 0
+) -> Questions:
     """One product of a later basket, drawn at random, is hidden; is it among the answers for the rest?"""
     rng = np.random.default_rng(seed)
-    cases = []
-    for basket in _baskets(sales, start, end, smallest)["product_id"].to_list():
-        hidden = basket[int(rng.integers(len(basket)))]
-        cases.append(Case(Query(products=tuple(p for p in basket if p != hidden)), frozenset([hidden])))
-    return _sample(cases, limit, rng)
+    orders = _orders(sales, window, smallest=smallest)
+    orders = orders[_some(len(orders), limit, rng)]
+    whole = sales.matrix[orders]
+    size = np.diff(whole.indptr)
+    hidden = whole.indices[whole.indptr[:-1] + (rng.random(len(orders)) * size).astype(np.int64)]
+    rest = whole.astype(np.int8) - _ones(hidden, whole.shape[1])
+    rest.eliminate_zeros()
+    return _asked(sales, tables, orders, rest.tocsr())
 
 
-def customer_cases(sales: Sales, start: date, end: date, *, limit: int = 500, seed: int = 0) -> list[Case]:
-    """What customers known before `start` bought in the window, all of it."""
+def customer_questions(
+    sales: Sales, tables: Tables, window: Window, *, mode: Mode = "all", limit: int = 800, seed: int = 0
+) -> Questions:
+    """What customers known before the window bought in it: all, what they never had bought, or what they had."""
     rng = np.random.default_rng(seed)
-    known = sales.lines.filter(pl.col("customer_id").is_not_null())
-    before, later = known.filter(pl.col("day") < start), known.filter(pl.col("day").is_between(start, end))
-    both = later.join(before, on="customer_id", how="semi")["customer_id"].unique().sort()
-    chosen = both.gather(np.sort(rng.permutation(len(both))[:limit]))
-    histories = before.filter(pl.col("customer_id").is_in(chosen.to_list())).partition_by("customer_id", as_dict=True)
-    bought = (
-        later.filter(pl.col("customer_id").is_in(chosen.to_list()))
-        .group_by("customer_id")
-        .agg(pl.col("product_id").unique().sort())
-        .sort("customer_id")
-    )
-    return [Case(Query(history=histories[customer,]), frozenset(products)) for customer, products in bought.iter_rows()]
+    before, later = sales.time < window[0], _within(sales, window)
+    known = np.unique(sales.customer[before & (sales.customer != GUEST)])
+    both = np.intersect1d(known, sales.customer[later])
+    chosen = both[_some(len(both), limit, rng)]
+    place = np.full(sales.customers + 1, -1, np.int64)
+    place[chosen] = np.arange(len(chosen))
+    orders = np.flatnonzero(later & (sales.customer != GUEST) & (place[sales.customer] >= 0))
+    gather = _ones_at(place[sales.customer[orders]], np.arange(len(orders)), (len(chosen), len(orders)))
+    bought = (gather @ sales.matrix[orders]).tocsr()
+    histories = _known_at(sales, window[0], chosen, tables)
+    columns = tables_rows(sales, tables)
+    truth = bought[:, columns]
+    truth.data[:] = 1
+    total = np.diff(bought.indptr)
+    had = histories.pattern.astype(bool)
+    if mode == "novel":
+        total = total - np.diff(truth.multiply(had).tocsr().indptr)
+        truth = (truth - truth.multiply(had)).tocsr()
+    elif mode == "repeat":
+        truth = truth.multiply(had).tocsr()
+        total = np.diff(truth.indptr)
+    truth.eliminate_zeros()
+    asked = np.flatnonzero(total > 0)
+    batch = Batch.of_customers(_only(histories, asked), mask=np.ones(len(tables), bool), mode=mode)
+    return Questions(batch, truth[asked], total[asked].astype(np.int64))
 
 
-def _sample(cases: list[Case], limit: int, rng: np.random.Generator) -> list[Case]:
-    if len(cases) <= limit:
-        return cases
-    return [cases[i] for i in np.sort(rng.choice(len(cases), limit, replace=False))]
+def measure(model: Recommender, questions: Questions) -> Measure | None:
+    """Hit rate, NDCG, recall and coverage at 10 of a fitted model; None without a question.
 
+    Every product of the model is a candidate: what was in stock on the day is not known. NDCG: binary gains, ideal
+    order of min(10, bought).
 
-def measure(model: Recommender, cases: Sequence[Case]) -> Measure | None:
-    """Hit rate, NDCG and coverage at 10 of a fitted model; None without a case.
-
-    Every product of the model is a candidate: what was in stock on the day is not known. A product first sold in
-    the test window cannot be hit, and counts as missed. NDCG: binary gains, ideal order of min(10, bought).
-
-    >>> ndcg(np.array([0.0, 1.0]), relevant=1).round(4)
-    np.float64(0.6309)
+    >>> ndcg(np.array([[0.0, 1.0]]), np.array([1])).round(4).tolist()
+    [0.6309]
     """
-    if not cases:
+    if not len(questions):
         return None
-    everything = np.ones(len(model.tables_.products), bool)
-    external = model.tables_.products.external
-    hits, gains, shown = 0, 0.0, set[int]()
-    for case in cases:
-        rows, _ = model.top(case.query, k=TOP, mask=everything)
-        found = np.array([product in case.bought for product in external[rows].tolist()], dtype=np.float64)
-        hits += bool(found.any())
-        gains += float(ndcg(found, relevant=len(case.bought)))
-        shown.update(rows.tolist())
-    return Measure(len(cases), hits / len(cases), gains / len(cases), len(shown) / max(len(external), 1))
+    hits = np.zeros((len(questions), TOP))
+    shown = np.zeros(len(model.tables_), bool)
+    step = max(AT_ONCE // max(len(model.tables_), 1), 1)
+    for first in range(0, len(questions), step):
+        part = questions.batch.part(first, min(first + step, len(questions)))
+        for at, (rows, _) in enumerate(model.top_many(part, k=TOP), start=first):
+            true = questions.truth.indices[questions.truth.indptr[at] : questions.truth.indptr[at + 1]]
+            hits[at, : len(rows)] = np.isin(rows, true)
+            shown[rows] = True
+    gains = ndcg(hits, questions.bought)
+    recall = hits.sum(axis=1) / questions.bought
+    return Measure(
+        len(questions), float(hits.any(axis=1).mean()), float(gains.mean()), float(recall.mean()), float(shown.mean()),
+        gains,
+    )  # fmt: skip
 
 
-def ndcg(found: npt.NDArray[np.float64], *, relevant: int) -> np.float64:
-    """Discounted gain of a list of hits (1) and misses (0), over that of the best possible list of ten.
+def ndcg(hits: Floats, bought: npt.NDArray[np.int64]) -> Floats:
+    """Discounted gain of lists of hits (1) and misses (0), over that of the best possible lists of ten.
 
-    Järvelin and Kekäläinen 2002, with log2(rank + 1).
+    Järvelin and Kekäläinen 2002, with log2(rank + 1). Shapes: questions × 10, and questions.
 
-    >>> ndcg(np.array([1.0, 1.0]), relevant=2)
-    np.float64(1.0)
+    >>> ndcg(np.array([[1.0, 1.0]]), np.array([2])).tolist()
+    [1.0]
     """
     discount = 1 / np.log2(np.arange(2, TOP + 2))
-    ideal = discount[: min(TOP, relevant)].sum()
-    return np.float64((found * discount[: len(found)]).sum() / ideal) if ideal else np.float64(0.0)
+    ideal = np.cumsum(discount)[np.clip(bought, 1, TOP) - 1]
+    return np.asarray((hits * discount[: hits.shape[1]]).sum(axis=1) / ideal)
+
+
+def tables_rows(sales: Sales, tables: Tables) -> npt.NDArray[np.int64]:
+    """For each product of the tables its column in `sales` (which hold more: products sold later)."""
+    return np.searchsorted(sales.products.external, tables.products.external)
+
+
+def _within(sales: Sales, window: Window) -> npt.NDArray[np.bool_]:
+    return np.asarray((sales.time >= window[0]) & (sales.time < window[1]))
+
+
+def _orders(sales: Sales, window: Window, *, smallest: int) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(_within(sales, window) & (np.diff(sales.matrix.indptr) >= smallest))
+
+
+def _asked(sales: Sales, tables: Tables, orders: npt.NDArray[np.int64], subjects: sparse.csr_matrix) -> Questions:
+    """Questions about orders: their subjects are shown, the rest of each is the truth."""
+    rest = sales.matrix[orders] - subjects
+    rest.eliminate_zeros()
+    bought = np.diff(rest.tocsr().indptr).astype(np.int64)
+    columns = tables_rows(sales, tables)
+    batch = Batch.of_subjects(subjects[:, columns].tocsr(), mask=np.ones(len(tables), bool))
+    return Questions(batch, rest.tocsr()[:, columns], bought)
+
+
+def _known_at(sales: Sales, moment: float, customers: npt.NDArray[np.integer], tables: Tables) -> Histories:
+    """The customers' purchases before a moment, in the rows of the tables."""
+    whole = Histories.of(sales, customers)
+    row = np.full(sales.matrix.shape[1], -1, np.int64)
+    row[tables_rows(sales, tables)] = np.arange(len(tables))
+    age = whole.age - (sales.now - moment)
+    kept = (age > 0) & (row[whole.product] >= 0)
+    return Histories(
+        whole.customer[kept], row[whole.product[kept]], whole.order[kept], age[kept], whole.count, len(tables)
+    )
+
+
+def _only(histories: Histories, customers: npt.NDArray[np.int64]) -> Histories:
+    place = np.full(histories.count, -1, np.int64)
+    place[customers] = np.arange(len(customers))
+    kept = place[histories.customer] >= 0
+    return Histories(
+        place[histories.customer[kept]], histories.product[kept], histories.order[kept], histories.age[kept],
+        len(customers), histories.products,
+    )  # fmt: skip
+
+
+def _some(count: int, limit: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    return np.arange(count) if count <= limit else np.sort(rng.choice(count, limit, replace=False))
+
+
+def _ones(columns: npt.NDArray[np.integer], width: int) -> sparse.csr_matrix:
+    return _ones_at(np.arange(len(columns)), columns, (len(columns), width))
+
+
+def _ones_at(
+    rows: Sequence[int] | npt.NDArray[np.integer], columns: npt.NDArray[np.integer], shape: tuple[int, int]
+) -> sparse.csr_matrix:
+    return sparse.csr_matrix((np.ones(len(columns), np.float32), (rows, columns)), shape=shape)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+from scipy import sparse
 
-from retail_ml.recommend.base import Query, Recommender, Scores, scaled
+from retail_ml.recommend.base import Batch, Recommender, Rows, Scores, dense, scaled
+from retail_ml.recommend.diversity import POOL, diversified
+from retail_ml.recommend.tables import Tables
 
 COLD_FLOOR = 0.2
 """Part of the cold score that popularity has without any likeness."""
+TOGETHER_POPULARITY = 0.001
+"""Weight of share_14 beside the co-purchases of one product: it orders what was never bought with it."""
+TOGETHER_TREND = 0.25
+POPULAR = 14
+"""Half-life (days) of the popularity inside the scores."""
 
 
 class Popularity(Recommender):
@@ -17,9 +24,9 @@ class Popularity(Recommender):
     def __init__(self, *, half_life: int = 28) -> None:
         self.half_life = half_life
 
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """share_h over the largest share."""
-        return scaled(self.tables_.share(self.half_life)) if self.tables_.orders else np.zeros(len(self.tables_.active))
+        return np.tile(popular(self.tables_, self.half_life), (len(batch), 1))
 
 
 class Trending(Recommender):
@@ -28,44 +35,33 @@ class Trending(Recommender):
     def __init__(self, *, power: float = 0.5) -> None:
         self.power = power
 
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """share_14 × trend(14)^power, over the largest."""
-        if not self.tables_.orders:
-            return np.zeros(len(self.tables_.active))
-        return scaled(self.tables_.share(14) * np.power(self.tables_.trend(14), self.power))
+        score = scaled(popular(self.tables_, 14) * np.power(self.tables_.trend(14), self.power))
+        return np.tile(score, (len(batch), 1))
 
 
 class SimilarContent(Recommender):
     """Described alike and priced near: TF-IDF cosine × exp(-0.5 |log price ratio|)."""
 
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """The similarity itself, 0…1, not scaled: 1 is the same text at the same price."""
-        return content_scores(self, query)
+        return content_scores(self.tables_, batch)
 
 
 class BoughtTogether(Recommender):
-    """What goes with one product: c_ij / (n_i + 10) × trend(14)_j^0.25, pairs that are worth saying only.
+    """What goes with one product: c_ij / (n_i + 10) × trend(14)_j^0.25.
 
-    Pairs with fewer than three common orders, or fewer than chance would give, are no candidates.
+    `shown_only` (what a shopper sees): pairs that are patterns, see `evidence.shown_pairs`. Otherwise every pair, and
+    0.001 share_14(j) orders the rest: the ranking that is measured.
     """
 
-    def __init__(self, *, trend_power: float = 0.25) -> None:
-        self.trend_power = trend_power
+    def __init__(self, *, shown_only: bool = True) -> None:
+        self.shown_only = shown_only
 
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """Scaled by the strongest pair."""
-        tables = self.tables_
-        row = first_row(self, query)
-        if row < 0:
-            return np.zeros(len(tables.active))
-        ids, pairs = tables.together.ids[row], tables.pairs[row]
-        known = ids >= 0
-        lift = pairs[known] * float(tables.orders)
-        chance = float(tables.orders_with[row]) * tables.orders_with[ids[known]]
-        sure = (pairs[known] >= 3) & (lift >= chance)
-        score = np.zeros(len(tables.active))
-        score[ids[known][sure]] = tables.together.score[row][known][sure]
-        return scaled(score * np.power(tables.trend(14), self.trend_power))
+        return scaled(together_scores(self.tables_, batch, shown_only=self.shown_only))
 
 
 class HybridPage(Recommender):
@@ -76,124 +72,132 @@ class HybridPage(Recommender):
     each over its largest value, so that the score is 0…1.
     """
 
-    def __init__(self, *, kappa: float = 20.0, trend_power: float = 0.25, popularity: float = 0.001) -> None:
-        self.kappa = kappa
-        self.trend_power = trend_power
-        self.popularity = popularity
-
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """The mixture; all cold for a product without history."""
-        tables = self.tables_
-        cold = cold_scores(self, query)
-        row = first_row(self, query)
-        if row < 0 or not tables.orders_with[row]:
-            return cold
-        weight = self.warm(int(tables.orders_with[row]))
-        together = tables.together.dense(row) * np.power(tables.trend(14), self.trend_power)
-        return weight * scaled(together + self.popularity * tables.share(14)) + (1 - weight) * cold
+        tables, pages = self.tables_, batch.pages
+        cold = cold_scores(tables, batch)
+        orders = np.where(pages >= 0, tables.orders_with[pages] if len(tables) else 0, 0)
+        warm = self.warm(orders.astype(float))[:, None]
+        together = scaled(together_scores(tables, batch, shown_only=False))
+        return np.asarray(warm * together + (1 - warm) * cold)
 
-    def warm(self, orders: int) -> float:
-        """Weight of the co-purchases for a product with so many orders.
-
-        >>> HybridPage(kappa=20).warm(60)
-        0.75
-        """
-        return orders / (orders + self.kappa)
+    def warm(self, orders: Scores) -> Scores:
+        """Weight of the co-purchases for products with so many orders: n / (n + kappa)."""
+        return np.asarray(orders / (orders + self.tables_.weights.kappa))
 
 
 class PopularContent(Recommender):
     """For a product page of a small shop: what sells, and rather what is like it. share_28 × (0.2 + content)."""
 
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """The cold part of `HybridPage` alone."""
-        return cold_scores(self, query)
+        return cold_scores(self.tables_, batch)
+
+
+class PersonalFrequency(Recommender):
+    """For a customer: what he bought most often, then what sells most. A baseline that is hard to beat."""
+
+    def scores(self, batch: Batch) -> Scores:
+        """Number of his orders with the product + share_28 over the largest, over the sum of both maxima."""
+        counts = dense(batch.histories.pattern)
+        return scaled(counts + 0.5 * popular(self.tables_, 28))
 
 
 class PersonalBlend(Recommender):
     """For a customer: what goes with what he bought, what he buys again, what is popular.
 
-    cf(i) = Σ_j √D_240(j) cosine_ji / max;  r = D_240 / max;  p = share_14 / max, where D_240(j) is the sum of
-    0.5^(age/240) over his orders with j.
-    all = cf + 2 r trend(14)^0.25 + 0.3 p;  novel = cf trend(7) + 0.3 p on what he never bought;
-    repeat = the score of `all` on what he bought.
+    cf(i) = max(0, Σ_j √D(j) W_ji) / max;  r = D / max;  p = share_14 / max, where D(j) is the sum of 0.5^(age/h) over
+    his orders with j and W the local ridge of the persons.
+    all = cf + repeat · r · trend(14)^0.25 + popular · p;  novel = cf · trend(7) + novel_popular · p on what he never
+    bought, diversified; repeat = the score of `all` on what he bought. The factors: `weights.Weights`.
     """
 
-    def __init__(self, *, half_life: float = 240.0, repeat: float = 2.0, popularity: float = 0.3) -> None:
-        self.half_life = half_life
-        self.repeat = repeat
-        self.popularity = popularity
-
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """Scaled by the strongest candidate; popularity for a customer without history."""
-        tables = self.tables_
-        popular = scaled(tables.share(14)) if tables.orders else np.zeros(len(tables.active))
-        bought = self.decayed_orders(query)
-        rows = np.flatnonzero(bought)
-        cf = scaled(tables.cosine.weighted_sum(rows, np.sqrt(bought[rows])))
-        if query.mode == "novel":
-            return scaled(np.where(bought > 0, 0.0, cf * tables.trend(7) + self.popularity * popular))
-        again = self.repeat * scaled(bought) * np.power(tables.trend(14), 0.25)
-        return scaled(cf + again + self.popularity * popular)
+        tables, w = self.tables_, self.tables_.weights
+        cf = scaled(pull(tables, batch, w.profile_half_life))
+        sells = popular(tables, POPULAR)
+        if batch.mode == "novel":
+            return scaled(cf * np.power(tables.trend(7), w.novel_trend) + w.novel_popular * sells)
+        again = scaled(dense(batch.histories.decayed(w.repeat_half_life)))
+        return scaled(cf + w.repeat * again * np.power(tables.trend(14), w.trend) + w.popular * sells)
 
-    def decayed_orders(self, query: Query) -> Scores:
-        """D_240 of every product for the query's history; all 0 without one."""
-        tables = self.tables_
-        out = np.zeros(len(tables.active))
-        if query.history is None or query.history.is_empty():
-            return out
-        rows = tables.rows(query.history["product_id"].to_list())
-        days = np.datetime64(tables.as_of, "D") - query.history["day"].to_numpy().astype("datetime64[D]")
-        age = np.maximum(days.astype(np.float64), 0.0)  # bought since the model was trained: as fresh as can be
-        known = rows >= 0
-        np.add.at(out, rows[known], np.power(0.5, age[known] / self.half_life))
-        return out
+    def ordered(self, score: Scores, *, k: int, batch: Batch) -> tuple[Rows, Scores]:
+        """The best `k`; a list of new products is not to say the same thing ten times."""
+        rows, kept = super().ordered(score, k=max(k, POOL), batch=batch)
+        if batch.mode == "novel" and self.tables_.weights.likeness > 0:
+            rows, kept = diversified(rows, kept, self.tables_.text.vectors, weight=self.tables_.weights.likeness)
+        return rows[:k], kept[:k]
 
 
 class BasketCompletion(Recommender):
-    """How a basket goes on: Σ cosine_ij × trend(14)_j^0.25 over the basket / mean row sum + w · share_14(j).
+    """How a basket goes on: Σ A_ij over the basket / mean row sum × trend(14)_j^t + w · share_14(j).
 
-    For a customer with history a fifth of his own score is added (that weight is a judgement, not measured).
+    A is the local ridge of the baskets without negatives. For a customer with history his own score is added.
     """
 
-    def __init__(
-        self, *, popularity_weight: float = 3.0, trend_power: float = 0.25, customer_weight: float = 0.2
-    ) -> None:
-        self.popularity_weight = popularity_weight
-        self.trend_power = trend_power
-        self.customer_weight = customer_weight
-
-    def scores(self, query: Query) -> Scores:
+    def scores(self, batch: Batch) -> Scores:
         """Scaled by the strongest candidate; popularity for an empty or unknown basket."""
-        tables = self.tables_
-        rows = np.unique(self.excluded(query))
-        score = self.popularity_weight * tables.share(14) if tables.orders else np.zeros(len(tables.active))
-        if len(rows):
-            pull = tables.cosine.weighted_sum(rows, np.ones(len(rows))) / tables.row_weight
-            score = score + pull * np.power(tables.trend(14), self.trend_power)
-        if len(self.bought(query)):
-            score = scaled(score) + self.customer_weight * PersonalBlend().attach(tables).scores(query)
-        return scaled(score)
+        tables, w = self.tables_, self.tables_.weights
+        follows = dense(batch.subjects @ tables.basket) / tables.row_weight
+        if w.basket_trend:
+            follows *= np.power(tables.trend(14), w.basket_trend)
+        sells = tables.share(POPULAR) if tables.orders else 0.0
+        score = scaled(follows + w.basket_popular * sells)
+        if len(batch.histories.product):
+            known = batch.histories.orders[:, None] > 0
+            score = scaled(score + w.basket_customer * known * PersonalBlend().attach(tables).scores(batch))
+        return score
 
 
-def first_row(model: Recommender, query: Query) -> int:
-    """Row of the product whose page it is; -1 for none or an unknown one."""
-    return int(model.tables_.rows(query.products[:1])[0]) if query.products else -1
+def popular(tables: Tables, half_life: int) -> Scores:
+    """share_h over the largest; 0 without any order."""
+    return scaled(tables.share(half_life)) if tables.orders else np.zeros(len(tables))
 
 
-def content_scores(model: Recommender, query: Query) -> npt.NDArray[np.float64]:
-    """Content similarity to the query's product, or to its text when the product is newer than the tables."""
-    row = first_row(model, query)
-    if row >= 0:
-        return model.tables_.similar.dense(row)
-    if query.text.strip():
-        return model.tables_.text.similar_to(query.text, price=query.price)
-    return np.zeros(len(model.tables_.active))
+def pull(tables: Tables, batch: Batch, half_life: float) -> Scores:
+    """Σ_j √D_h(j) W_ji of every customer and product, negatives cut: questions × products."""
+    profile = batch.histories.decayed(half_life).sqrt().astype(np.float32)
+    return np.maximum(dense(profile @ tables.person), 0.0)
 
 
-def cold_scores(model: Recommender, query: Query) -> Scores:
+def together_scores(tables: Tables, batch: Batch, *, shown_only: bool) -> Scores:
+    """c_ij / (n_i + 10) × trend(14)_j^0.25 of each question's product i; all 0 without one."""
+    out = np.zeros((len(batch), len(tables)))
+    rising = np.power(tables.trend(14), TOGETHER_TREND)
+    table, rest = tables.together, TOGETHER_POPULARITY * tables.share(14)
+    for at in np.flatnonzero(batch.pages >= 0):
+        row = batch.pages[at]
+        kept = (table.table.ids[row] >= 0) & (table.shown[row] if shown_only else True)
+        ids = table.table.ids[row][kept]
+        if not shown_only:
+            out[at] = rest
+        out[at, ids] += table.table.score[row][kept] * rising[ids]
+    return out
+
+
+def content_scores(tables: Tables, batch: Batch) -> Scores:
+    """Content similarity to each question's product, or to the words of one that is newer than the tables."""
+    out = np.zeros((len(batch), len(tables)))
+    for at, row in enumerate(batch.pages.tolist()):
+        if row >= 0:
+            out[at] = tables.similar.dense(row)
+        elif batch.new is not None and batch.new[at][0].strip():
+            out[at] = tables.text.similar_to(batch.new[at][0], price=batch.new[at][1])
+    return out
+
+
+def cold_scores(tables: Tables, batch: Batch) -> Scores:
     """share_28 × (0.2 + content), over the largest: for products whose co-purchases say little.
 
     The share has a floor of 0.05 / products, so that a product never sold can be shown on the page of its like.
     """
-    share = model.tables_.share(28) + 0.05 / max(len(model.tables_.active), 1)
-    return scaled(share * (COLD_FLOOR + content_scores(model, query)))
+    share = tables.share(28) + 0.05 / max(len(tables), 1)
+    return scaled(share * (COLD_FLOOR + content_scores(tables, batch)))
+
+
+def subjects_of(rows: list[Rows], products: int) -> sparse.csr_matrix:
+    """Questions × products from the products of each question."""
+    indptr = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int32)
+    indices = np.concatenate(rows).astype(np.int32) if rows else np.empty(0, np.int32)
+    return sparse.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(rows), products))

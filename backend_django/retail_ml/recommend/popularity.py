@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-HALF_LIVES = (7, 14, 28, 365)
+HALF_LIVES = (7, 14, 28, 90, 365)
 """Half-lives (days) for which shares are kept."""
 
 

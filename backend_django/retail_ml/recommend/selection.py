@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from retail_ml.recommend import evaluation
-from retail_ml.recommend.base import Recommender
+from retail_ml.recommend.base import Mode, Recommender
 from retail_ml.recommend.data import Sales
-from retail_ml.recommend.evaluation import Case, Measure
-from retail_ml.recommend.models import BasketCompletion, HybridPage, PersonalBlend, PopularContent, Popularity
+from retail_ml.recommend.evaluation import Measure, Questions, Window
+from retail_ml.recommend.models import (
+    BasketCompletion,
+    HybridPage,
+    PersonalBlend,
+    PersonalFrequency,
+    PopularContent,
+    Popularity,
+)
 from retail_ml.recommend.tables import Tables
+from retail_ml.recommend.weights import Weights
 
 SMALL_ORDERS, SMALL_PRODUCTS = 30, 10
 """Below either, co-purchases say too little: popularity and content serve."""
@@ -22,12 +30,16 @@ Rungs = dict[str, Callable[[], Recommender]]
 RUNGS: dict[str, Rungs] = {  # richest first; the last is the baseline
     "page": {"hybrid": HybridPage, "popularity_content": PopularContent, BASELINE: Popularity},
     "basket": {"co_purchase": BasketCompletion, BASELINE: Popularity},
-    "customer": {"personal": PersonalBlend, BASELINE: Popularity},
+    "customer": {"personal": PersonalBlend, "frequency": PersonalFrequency, BASELINE: Popularity},
+    "customer_novel": {"personal": PersonalBlend, BASELINE: Popularity},
+    "customer_repeat": {"personal": PersonalBlend, "frequency": PersonalFrequency, BASELINE: Popularity},
 }
-CASES: dict[str, Callable[..., list[Case]]] = {
-    "page": evaluation.page_cases,
-    "basket": evaluation.basket_cases,
-    "customer": evaluation.customer_cases,
+SURFACE: dict[Mode, str] = {"all": "customer", "novel": "customer_novel", "repeat": "customer_repeat"}
+"""The surface of each list for a customer."""
+QUESTIONS: dict[str, Callable[..., Questions]] = {
+    "page": evaluation.page_questions,
+    "basket": evaluation.basket_questions,
+    **{surface: partial(evaluation.customer_questions, mode=mode) for mode, surface in SURFACE.items()},
 }
 
 
@@ -35,8 +47,7 @@ CASES: dict[str, Callable[..., list[Case]]] = {
 class Trial:
     """All rungs fitted on what lies before `start` and asked about start…end; None: nobody to ask about."""
 
-    start: date
-    end: date
+    window: Window
     orders_before: int
     products_before: int
     measures: dict[str, dict[str, Measure | None]]
@@ -75,76 +86,77 @@ class Surface:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rung of each surface, and the windows on which it was chosen and tested (None: too short a history)."""
+    """The rung of each surface, the weights, and the windows on which they were chosen and tested (None: too short)."""
 
     surfaces: dict[str, Surface]
     validation: Trial | None
     test: Trial | None
     small: bool
+    weights: Weights | None = None
 
 
-def trial(sales: Sales, start: date, end: date, *, seed: int) -> Trial:
-    """Fit every rung on the baskets before `start` and ask it about those of start…end.
+def trial(sales: Sales, window: Window, *, seed: int, weights: Weights | None = None) -> Trial:
+    """Fit every rung on the baskets before a window and ask it about those of the window.
 
     Nothing of the window reaches the tables: `Sales.before` leaves out its baskets and the products first sold in
     it.
     """
-    known = sales.before(start)
-    tables = Tables.learn(known)
+    known = sales.before(window[0])
+    tables = Tables.learn(known, weights=weights)
     measures: dict[str, dict[str, Measure | None]] = {}
     for surface, rungs in RUNGS.items():
-        cases = CASES[surface](sales, start, end, seed=seed)
-        measures[surface] = {name: evaluation.measure(model().attach(tables), cases) for name, model in rungs.items()}
-    return Trial(start, end, known.orders, len(known.products), measures)
+        asked = QUESTIONS[surface](sales, tables, window, seed=seed)
+        measures[surface] = {name: evaluation.measure(model().attach(tables), asked) for name, model in rungs.items()}
+    return Trial(window, known.orders, len(known.products), measures)
 
 
 def choose(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda step: None) -> Choice:
     """Choose a rung per surface on one window, and test it on the next; both end with the data.
 
-    The validation window (the 28 days before the test window) chooses. The test window only measures, with one
+    The validation window (the one before the test window) chooses. The test window only measures, with one
     exception, and that only downwards: what loses to popularity there is not served.
     """
     small = sales.orders < SMALL_ORDERS or len(sales.products) < SMALL_PRODUCTS
+    found = evaluation.windows(sales)
     validation = test = None
-    if (window := evaluation.test_window(sales, end=sales.as_of)) is not None:
+    if len(found) > 1 and not small:
         progress("validate")
-        earlier = evaluation.test_window(sales, end=window[0] - timedelta(days=1))
-        if earlier is not None and not small:
-            found = trial(sales, *earlier, seed=seed)
-            validation = None if found.small else found
+        earlier = trial(sales, found[-2], seed=seed)
+        validation = None if earlier.small else earlier
+    if found:
         progress("test")
-        test = trial(sales, *window, seed=seed)
+        test = trial(sales, found[-1], seed=seed)
     surfaces = {surface: _surface(surface, small, validation, test) for surface in RUNGS}
     return Choice(surfaces, validation, test, small)
 
 
 def _surface(surface: str, small: bool, validation: Trial | None, test: Trial | None) -> Surface:
-    rungs = list(RUNGS[surface])
+    rungs, by_order = list(RUNGS[surface]), surface in SURFACE.values()
     tested = test.measures[surface] if test else dict.fromkeys(rungs)
     baseline = tested[BASELINE]
     if baseline is None:  # no later basket to ask about: nothing speaks for the richer rungs
         return Surface(_untested(surface), None, None)
     start = rungs[1:] if small else rungs
-    if validation is not None and (best := _best(validation.measures[surface], start)) is not None:
+    if validation is not None and (best := _best(validation.measures[surface], start, by_order=by_order)) is not None:
         start = start[start.index(best) :]
     passed_over: dict[str, Measure] = {}
     for name in start:
         measure = tested[name]
-        if measure is not None and not baseline.beats(measure):
+        if measure is not None and not baseline.beats(measure, by_order=by_order):
             return Surface(name, measure, baseline, passed_over)
         if measure is not None:
             passed_over[name] = measure
     return Surface(BASELINE, baseline, baseline, passed_over)
 
 
-def _best(measures: dict[str, Measure | None], rungs: list[str]) -> str | None:
+def _best(measures: dict[str, Measure | None], rungs: list[str], *, by_order: bool) -> str | None:
     """The best of `rungs` (as good: the simpler); None when they were not measured."""
     best = None
     for name in reversed(rungs):
         measure = measures[name]
         if measure is None:
             return None
-        if best is None or measure.beats(best[1]):
+        if best is None or measure.beats(best[1], by_order=by_order):
             best = (name, measure)
     return best[0] if best else None
 

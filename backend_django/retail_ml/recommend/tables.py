@@ -1,4 +1,4 @@
-"""Everything that is learned of a shop: arrays, and nothing about any one customer."""
+"""Everything that is learned of a shop's baskets: arrays, and no customer's id."""
 
 from __future__ import annotations
 
@@ -13,14 +13,26 @@ import numpy.typing as npt
 from scipy import sparse
 
 from retail_ml.frames import IdMap
-from retail_ml.recommend import copurchase
+from retail_ml.recommend import copurchase, ridge
 from retail_ml.recommend.content import TextIndex, product_texts
-from retail_ml.recommend.data import Sales
+from retail_ml.recommend.copurchase import Together
+from retail_ml.recommend.data import Sales, day_of
+from retail_ml.recommend.evidence import Support
+from retail_ml.recommend.histories import Histories
 from retail_ml.recommend.neighbours import Neighbours
 from retail_ml.recommend.popularity import HALF_LIVES, shares, trend
+from retail_ml.recommend.weights import Weights
 
 KEPT = 100
-"""Neighbours kept per product and table."""
+"""Pairs kept per product."""
+ALIKE = 50
+"""Products described alike that are kept per product."""
+RECENT = 50
+"""Products of a customer (the most recent) that the person table learns from."""
+LARGEST_ORDER = 100
+"""Products of an order that the basket table learns from: of longer ones the best sellers."""
+PART = 50_000
+"""Customers whose histories are in memory at a time."""
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,34 +48,42 @@ class Tables:
         On sale when the tables were learned.
     orders_with : array of int32, one per product
         Orders that hold it.
+    first_sold : array of float64, one per product
+        Time of its first order; NaN: never sold.
     orders : int
         All orders.
     shares : array of float64, half-lives × products
         Decayed share of the order lines, for the half-lives `popularity.HALF_LIVES`.
-    together, cosine : Neighbours
-        See `copurchase.CoPurchase`; `pairs` are the counts beside `together`.
+    person, basket : csr_matrix of float32, products × products
+        Local ridge: row j says what follows from having bought j, having j in the basket (there without negatives).
+    together : Together
+        What goes with one product.
     similar : Neighbours
         Content similarity, 0…1.
     text : TextIndex
         For products that are newer than the tables.
-    as_of : date
+    weights : Weights
+    now : float
+        The moment as of which all of this was learned, see `Sales.now`.
     """
 
     products: IdMap
     active: npt.NDArray[np.bool_]
     orders_with: npt.NDArray[np.int32]
+    first_sold: npt.NDArray[np.float64]
     orders: int
     shares: npt.NDArray[np.float64]
-    together: Neighbours
-    pairs: npt.NDArray[np.int32]
-    cosine: Neighbours
+    person: sparse.csr_matrix
+    basket: sparse.csr_matrix
+    together: Together
     similar: Neighbours
     text: TextIndex
-    as_of: date
+    weights: Weights
+    now: float
 
     @classmethod
-    def learn(cls, sales: Sales, *, neighbours: int = KEPT) -> Tables:
-        """Learn all tables of a shop's baskets and catalogue.
+    def learn(cls, sales: Sales, *, weights: Weights | None = None, neighbours: int = KEPT) -> Tables:
+        """Learn all tables of a shop's baskets and catalogue; `weights` None: the defaults for its rhythm.
 
         >>> from retail_ml.tests.recommend.small import catalogue, order_lines
         >>> baskets = order_lines({"1": "ab", "2": "ab", "3": "c"})
@@ -71,26 +91,36 @@ class Tables:
         >>> tables.support("a", "b").together, tables.orders
         (2, 3)
         """
+        weights = default_weights(sales) if weights is None else weights
         matrix, count = sales.matrix, len(sales.products)
         k = max(min(neighbours, count - 1), 1)
         share = np.stack([shares(matrix, sales.age, days) for days in HALF_LIVES])
         rising = trend(share[HALF_LIVES.index(14)], share[HALF_LIVES.index(365)])
-        pairs = copurchase.learn(matrix, sales.age, rising, k=k)
         price = sales.catalogue["price"].fill_null(float("nan")).to_numpy()
         text = TextIndex.of(product_texts(sales.catalogue), price)
         return cls(
             products=sales.products,
             active=sales.catalogue["active"].to_numpy(),
             orders_with=np.bincount(matrix.indices, minlength=count).astype(np.int32),
+            first_sold=_first_sold(sales),
             orders=sales.orders,
             shares=share,
-            together=pairs.together,
-            pairs=pairs.pairs,
-            cosine=pairs.cosine,
-            similar=text.neighbours(k),
+            person=person_table(sales, weights),
+            basket=basket_table(sales, weights),
+            together=copurchase.learn(matrix, sales.age, rising, half_life=weights.together_half_life, k=k),
+            similar=text.neighbours(max(min(ALIKE, count - 1), 1)),
             text=text,
-            as_of=sales.as_of,
+            weights=weights,
+            now=sales.now,
         )
+
+    @property
+    def as_of(self) -> date:
+        """The last day wholly before `now`."""
+        return day_of(self.now - 1)
+
+    def __len__(self) -> int:
+        return len(self.active)
 
     def share(self, half_life: int) -> npt.NDArray[np.float64]:
         """Decayed share of each product, for one of `popularity.HALF_LIVES`."""
@@ -115,9 +145,9 @@ class Tables:
 
     @cached_property
     def row_weight(self) -> float:
-        """Mean sum of a product's cosine row: brings a basket's sum to the scale of a share."""
-        sums = self.cosine.score.sum(axis=1, dtype=np.float64)
-        return float(sums.mean()) if sums.any() else 1.0
+        """Mean sum of a product's basket row: brings a basket's sum to the scale of a share."""
+        total = float(self.basket.data.sum(dtype=np.float64))
+        return total / len(self) if total > 0 else 1.0
 
     def rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
         """Row numbers of product ids; -1 for unknown ones. Quick for a few ids, unlike `IdMap.internal`."""
@@ -137,39 +167,50 @@ class Tables:
         out[rows[rows >= 0]] = True
         return out
 
-    def support(self, source: str, other: str) -> copurchase.Support | None:
+    def support(self, source: str, other: str) -> Support | None:
         """The counts behind a pair, or None when the pair is not among the strongest of `source`."""
         i, j = self.rows([source, other])
         return self.supports(int(i)).get(int(j)) if i >= 0 else None
 
-    def supports(self, row: int) -> dict[int, copurchase.Support]:
+    def supports(self, row: int) -> dict[int, Support]:
         """The counts behind the strongest pairs of one product, by the row of the other."""
-        source, pairs = int(self.orders_with[row]), self.pairs[row].tolist()
+        source = int(self.orders_with[row])
+        entries = zip(
+            self.together.table.ids[row].tolist(),
+            self.together.pairs[row].tolist(),
+            self.together.shown[row].tolist(),
+            strict=True,
+        )
         return {
-            other: copurchase.Support(together, source, int(self.orders_with[other]), self.orders)
-            for other, together in zip(self.together.ids[row].tolist(), pairs, strict=True)
+            other: Support(pairs, source, int(self.orders_with[other]), self.orders, shown)
+            for other, pairs, shown in entries
             if other >= 0
         }
 
     def to_arrays(self) -> tuple[dict[str, Any], Arrays]:
         """JSON values and arrays that `from_arrays` takes back."""
         vectors = self.text.vectors
-        meta = {"orders": self.orders, "as_of": self.as_of.isoformat(), "text_shape": list(vectors.shape)}
+        meta = {
+            "orders": self.orders,
+            "now": self.now,
+            "text_shape": list(vectors.shape),
+            "tables_weights": self.weights.to_dict(),
+        }
         return meta, {
             "products": self.products.external,
             "active": self.active,
             "orders_with": self.orders_with,
+            "first_sold": self.first_sold,
             "shares": self.shares,
-            "together_ids": self.together.ids,
-            "together_score": self.together.score,
-            "pairs": self.pairs,
-            "cosine_ids": self.cosine.ids,
-            "cosine_score": self.cosine.score,
+            **_unfold("person", self.person),
+            **_unfold("basket", self.basket),
+            "together_ids": self.together.table.ids,
+            "together_score": self.together.table.score,
+            "pairs": self.together.pairs,
+            "shown": self.together.shown,
             "similar_ids": self.similar.ids,
             "similar_score": self.similar.score,
-            "text_data": vectors.data,
-            "text_indices": vectors.indices.astype(np.int32),
-            "text_indptr": vectors.indptr.astype(np.int64),
+            **_unfold("text", vectors),
             "text_idf": self.text.idf,
             "price": self.text.price,
         }
@@ -177,19 +218,90 @@ class Tables:
     @classmethod
     def from_arrays(cls, meta: dict[str, Any], arrays: Arrays) -> Tables:
         """The tables that `to_arrays` gave; the arrays may be memory-mapped."""
-        vectors = sparse.csr_matrix(
-            (arrays["text_data"], arrays["text_indices"], arrays["text_indptr"]), shape=tuple(meta["text_shape"])
-        )
+        count = len(arrays["products"])
         return cls(
             products=IdMap(arrays["products"]),
             active=arrays["active"],
             orders_with=arrays["orders_with"],
+            first_sold=arrays["first_sold"],
             orders=int(meta["orders"]),
             shares=arrays["shares"],
-            together=Neighbours(arrays["together_ids"], arrays["together_score"]),
-            pairs=arrays["pairs"],
-            cosine=Neighbours(arrays["cosine_ids"], arrays["cosine_score"]),
+            person=fold("person", arrays, (count, count)),
+            basket=fold("basket", arrays, (count, count)),
+            together=Together(
+                Neighbours(arrays["together_ids"], arrays["together_score"]), arrays["pairs"], arrays["shown"]
+            ),
             similar=Neighbours(arrays["similar_ids"], arrays["similar_score"]),
-            text=TextIndex(vectors, arrays["text_idf"], arrays["price"]),
-            as_of=date.fromisoformat(meta["as_of"]),
+            text=TextIndex(fold("text", arrays, tuple(meta["text_shape"])), arrays["text_idf"], arrays["price"]),
+            weights=Weights(**meta["tables_weights"]),
+            now=float(meta["now"]),
         )
+
+
+def default_weights(sales: Sales) -> Weights:
+    """The defaults, with the customers' half-lives scaled to the median gap between their orders."""
+    gaps = Histories.of(sales, np.arange(min(sales.customers, PART))).gaps
+    return Weights.for_rhythm(float(np.median(gaps)) if len(gaps) else None)
+
+
+def person_table(sales: Sales, weights: Weights) -> sparse.csr_matrix:
+    """W of the persons: local ridge on X = √D_h over the most recent products of each customer."""
+    parts = [sparse.csr_matrix((0, len(sales.products)), dtype=np.float32)]
+    for first in range(0, sales.customers, PART):
+        some = Histories.of(sales, np.arange(first, min(first + PART, sales.customers)))
+        kept = some.decayed(weights.fit_half_life).multiply(some.recent(RECENT)).sqrt().astype(np.float32).tocsr()
+        kept.eliminate_zeros()
+        parts.append(kept)
+    matrix = sparse.vstack(parts, format="csr", dtype=np.float32)
+    found = ridge.gram(matrix, keep=ridge.kept_per_product(matrix.shape[1]))
+    return ridge.local_ridge(found, penalty=weights.ridge)
+
+
+def basket_table(sales: Sales, weights: Weights) -> sparse.csr_matrix:
+    """A of the baskets, negatives left out: local ridge on the orders, the older the lighter."""
+    found = basket_gram(
+        sales.matrix, sales.age, half_life=weights.basket_half_life, size_power=weights.basket_size_power
+    )
+    table = ridge.local_ridge(found, penalty=weights.basket_ridge)
+    table.data = np.maximum(table.data, 0)
+    table.eliminate_zeros()
+    return table
+
+
+def basket_gram(
+    matrix: sparse.csr_matrix, age: npt.NDArray[np.float64], *, half_life: float, size_power: float
+) -> sparse.csr_matrix:
+    """G of the orders with weight 0.5^(age / h) · size^-power, in each order at most the 100 best sellers."""
+    bought = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    size = np.diff(matrix.indptr)
+    order = np.repeat(np.arange(len(size)), size)
+    ranked = np.lexsort((matrix.indices, -bought[matrix.indices], order))  # orders stay where they are
+    place = np.empty(len(ranked), np.int64)
+    place[ranked] = np.arange(len(ranked)) - np.repeat(matrix.indptr[:-1], size)
+    kept = place < LARGEST_ORDER
+    weight = np.power(0.5, age / half_life) * np.power(np.maximum(size, 1), -size_power)
+    rows = sparse.csr_matrix(
+        (np.sqrt(weight)[order[kept]].astype(np.float32), (order[kept], matrix.indices[kept])), shape=matrix.shape
+    )
+    rows.eliminate_zeros()
+    return ridge.gram(rows, keep=ridge.kept_per_product(matrix.shape[1]))
+
+
+def fold(name: str, arrays: Arrays, shape: tuple[int, ...]) -> sparse.csr_matrix:
+    """The csr matrix whose three arrays stand under `name`; nothing is copied."""
+    parts = (arrays[f"{name}_data"], arrays[f"{name}_indices"], arrays[f"{name}_indptr"])
+    return sparse.csr_matrix(parts, shape=shape)
+
+
+def _unfold(name: str, matrix: sparse.csr_matrix) -> Arrays:
+    return {
+        f"{name}_data": matrix.data,
+        f"{name}_indices": matrix.indices.astype(np.int32),
+        f"{name}_indptr": matrix.indptr.astype(np.int32),
+    }
+
+
+def _first_sold(sales: Sales) -> npt.NDArray[np.float64]:
+    out = np.full(len(sales.products), np.inf)
+    np.minimum.at(out, sales.matrix.indices, np.repeat(sales.time, np.diff(sales.matrix.indptr)))
+    return np.where(np.isfinite(out), out, np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from string import ascii_lowercase
 
 import numpy as np
@@ -10,30 +10,47 @@ import polars as pl
 import pytest
 
 from retail_ml.recommend import evaluation, selection
-from retail_ml.recommend.base import Query
-from retail_ml.recommend.data import Sales
-from retail_ml.recommend.evaluation import Case, Measure
-from retail_ml.recommend.models import Popularity
-from retail_ml.recommend.selection import Trial, choose
+from retail_ml.recommend.base import Batch
+from retail_ml.recommend.data import Sales, day_number
+from retail_ml.recommend.evaluation import Measure, Questions
+from retail_ml.recommend.models import PersonalBlend, Popularity, subjects_of
+from retail_ml.recommend.selection import QUESTIONS, RUNGS, Trial, choose
 from retail_ml.recommend.tables import Tables
 from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, order_lines
 
 
+def asked(tables: Tables, pages: list[str], bought: list[str], unknown: list[int]) -> Questions:
+    """Pages, what was bought beside them, and how many products more that the tables do not know."""
+    subjects, truth = (subjects_of([tables.rows(row) for row in rows], len(tables)) for rows in (pages, bought))
+    batch = Batch.of_subjects(subjects, mask=np.ones(len(tables), bool))
+    return Questions(batch, truth, np.diff(truth.indptr) + np.array(unknown))
+
+
 def test_measure_by_hand():
     """Popularity shows a, b (the shown product left out); ideal gains 1 and 1 + 1/log2(3)."""
-    tables = Tables.learn(Sales.of(order_lines({"1": "ab", "2": "ab", "3": "a", "4": "c"}), catalogue("abcd"),
-                                   as_of=AS_OF))  # fmt: skip
-    cases = [
-        Case(Query(products=("c",)), frozenset("b")),  # a, b: hit at rank 2
-        Case(Query(products=("a",)), frozenset("bd")),  # b, c: hit at rank 1 of two bought
-        Case(Query(products=("b",)), frozenset("z")),  # not known: missed
-    ]
-    found = evaluation.measure(Popularity().attach(tables), cases)
-    second = 1 / np.log2(3)
+    lines = order_lines({"1": "ab", "2": "ab", "3": "a", "4": "c"})
+    tables = Tables.learn(Sales.of(lines, catalogue("abcd"), as_of=AS_OF))
+    questions = asked(tables, ["c", "a", "b"], ["b", "bd", ""], [0, 0, 1])
+    found = evaluation.measure(Popularity().attach(tables), questions)
+    second = 1 / np.log2(3)  # b after a; b first of two bought; not known: missed
     assert found.hit_rate_10 == pytest.approx(2 / 3)
     assert found.ndcg_10 == pytest.approx((second + 1 / (1 + second)) / 3)
+    assert found.recall_10 == pytest.approx((1 + 0.5) / 3)
     assert found.coverage == 0.75  # a, b, c of the four products
-    assert evaluation.measure(Popularity().attach(tables), []) is None
+    np.testing.assert_allclose(found.each, [second, 1 / (1 + second), 0])
+    assert evaluation.measure(Popularity().attach(tables), asked(tables, [], [], [])) is None
+
+
+def test_a_measure_does_not_depend_on_how_many_are_asked_at_a_time(monkeypatch):
+    sales = Sales.of(checkerboard(), catalogue("abcdefgh"), as_of=AS_OF)
+    window = evaluation.windows(sales)[-1]
+    tables = Tables.learn(sales.before(window[0]))
+    for questions in QUESTIONS.values():
+        found = questions(sales, tables, window)
+        once = evaluation.measure(PersonalBlend().attach(tables), found)
+        with monkeypatch.context() as few:
+            few.setattr(evaluation, "AT_ONCE", 1)
+            assert evaluation.measure(PersonalBlend().attach(tables), found) == once
 
 
 def test_the_future_cannot_be_seen():
@@ -46,51 +63,77 @@ def test_the_future_cannot_be_seen():
         ]
     )
     products = catalogue("abcdefghixyz")
-    known = [Sales.of(x, products, as_of=AS_OF).before(cut) for x in (lines, other)]
+    whole = [Sales.of(x, products, as_of=AS_OF) for x in (lines, other)]
+    known = [sales.before(day_number(cut)) for sales in whole]
     (one_meta, one), (two_meta, two) = (Tables.learn(x).to_arrays() for x in known)
     assert one_meta == two_meta
     assert one.keys() == two.keys()
     for name, array in one.items():
         np.testing.assert_array_equal(array, two[name])
     assert known[1].products.external.tolist() == list("abcdefgh")  # not even the names of later products
-    histories = [
-        {
-            c.query.history["day"].max()
-            for c in evaluation.customer_cases(Sales.of(x, products, as_of=AS_OF), cut, AS_OF)
-        }
-        for x in (lines, other)
-    ]
-    assert max(max(h) for h in histories) < cut
+    window = (float(day_number(cut)), whole[1].now)
+    found = evaluation.customer_questions(whole[1], Tables.learn(known[1]), window)
+    histories = found.batch.histories
+    assert histories.count == 1  # c00 alone came after the cut
+    assert histories.age.min() >= 1
+    mine = lines.filter(pl.col("day") < cut, pl.col("customer_id") == "c00").group_by("product_id").len()
+    counts = dict(zip("abcdefgh", histories.pattern.toarray()[0], strict=True))
+    assert {p: n for p, n in counts.items() if n} == dict(mine.rows())
+    assert found.bought.tolist() == [5]  # a, h, x, y, z: three of them could not be known
 
 
-def test_cases_come_from_the_window_alone():
+def test_questions_come_from_the_window_alone():
     sales = Sales.of(checkerboard(), catalogue("abcdefgh"), as_of=AS_OF)
-    start, end = evaluation.test_window(sales, end=AS_OF)
-    later = sales.lines.filter(pl.col("day").is_between(start, end)).group_by("order_id").agg("product_id")
-    baskets = {frozenset(b) for b in later["product_id"].to_list()}
-    for cases in (evaluation.page_cases(sales, start, end), evaluation.basket_cases(sales, start, end)):
-        assert cases
-        assert all(frozenset(c.query.products) | c.bought in baskets for c in cases)
-        assert all(not set(c.query.products) & c.bought for c in cases)
+    window = evaluation.windows(sales)[-1]
+    tables = Tables.learn(sales.before(window[0]))
+    later = sales.matrix[sales.time >= window[0]].toarray().astype(bool)
+    baskets = {tuple(np.flatnonzero(b)) for b in later}
+    for kind in ("page", "basket"):
+        found = QUESTIONS[kind](sales, tables, window)
+        assert len(found)
+        shown, truth = found.batch.subjects.toarray() > 0, found.truth.toarray() > 0
+        assert not (shown & truth).any()
+        assert {tuple(np.flatnonzero(row)) for row in shown | truth} <= baskets
+        assert (truth.sum(axis=1) == found.bought).all()
+        assert ((shown if kind == "page" else truth).sum(axis=1) == 1).all()
 
 
-def test_a_sample_of_cases_is_fixed_and_has_no_case_twice():
+def test_modes_divide_what_a_customer_buys():
+    sales = Sales.of(checkerboard(60), catalogue("abcdefgh"), as_of=AS_OF)
+    window = evaluation.windows(sales)[-1]
+    tables = Tables.learn(sales.before(window[0]))
+    whole, novel, repeat = (
+        evaluation.customer_questions(sales, tables, window, mode=mode) for mode in ("all", "novel", "repeat")
+    )
+    assert int(whole.bought.sum()) == int(novel.bought.sum() + repeat.bought.sum())
+    assert not (novel.truth.toarray() * (novel.batch.histories.pattern.toarray() > 0)).any()
+    assert (repeat.truth.toarray() <= (repeat.batch.histories.pattern.toarray() > 0)).all()
+
+
+def test_a_sample_of_questions_is_fixed_and_has_none_twice():
     sales = Sales.of(checkerboard(), catalogue("abcdefgh"), as_of=AS_OF)
-    start, end = AS_OF - timedelta(days=60), AS_OF
-    every = evaluation.page_cases(sales, start, end)
-    some = evaluation.page_cases(sales, start, end, limit=8)
+    window = (sales.now - 60, sales.now)
+    tables = Tables.learn(sales.before(window[0]))
+    every = evaluation.page_questions(sales, tables, window)
+    some, again = (evaluation.page_questions(sales, tables, window, limit=8) for _ in range(2))
     assert len(some) == 8 < len(every)
-    assert all(case in every for case in some)
-    assert len({id(case) for case in some}) == 8
-    assert some == evaluation.page_cases(sales, start, end, limit=8)
+    np.testing.assert_array_equal(some.truth.toarray(), again.truth.toarray())
+    pairs = [
+        {(tuple(a), tuple(b)) for a, b in zip(q.batch.subjects.toarray(), q.truth.toarray(), strict=True)}
+        for q in (some, every)
+    ]
+    assert pairs[0] <= pairs[1]
 
 
-@pytest.mark.parametrize(("days", "window"), [(400, 28), (112, 28), (111, 27), (40, 10), (4, 1), (3, None), (1, None)])
-def test_short_histories_get_a_shorter_window(days, window):
+@pytest.mark.parametrize(
+    ("days", "length", "count"), [(400, 28, 3), (112, 28, 3), (111, 27, 3), (40, 10, 3), (4, 1, 3), (3, 0, 0)]
+)
+def test_short_histories_get_shorter_windows(days, length, count):
     first = AS_OF - timedelta(days=days - 1)
     sales = Sales.of(order_lines({"1": "ab", "2": "ab"}, days={"1": first}), catalogue("ab"), as_of=AS_OF)
-    found = evaluation.test_window(sales, end=AS_OF)
-    assert (None if found is None else (found[1] - found[0]).days + 1) == window
+    found = evaluation.windows(sales)
+    assert [end - start for start, end in found] == [length] * count
+    assert not found or (found[-1][1] == sales.now and found[0][0] - sales.first >= length)
 
 
 def test_checkerboard_is_served_by_the_hybrid():
@@ -100,7 +143,7 @@ def test_checkerboard_is_served_by_the_hybrid():
     assert page.method == "hybrid"
     assert page.measure.ndcg_10 > page.baseline.ndcg_10
     assert page.beats_baseline is True
-    assert choice.validation.end < choice.test.start
+    assert choice.validation.window[1] <= choice.test.window[0]
 
 
 def popular_shop(orders: int = 240) -> Sales:
@@ -119,17 +162,15 @@ def popular_shop(orders: int = 240) -> Sales:
     return Sales.of(order_lines(baskets, days=days), catalogue(names, name=names), as_of=AS_OF)
 
 
-def fake(start: date, **page: Measure) -> Trial:
-    other = Measure(100, 0.1, 0.1, 0.1)
-    return Trial(start, start, 500, 50, {
-        "page": page,
-        "basket": {"co_purchase": other, "popularity": other},
-        "customer": {"personal": other, "popularity": other},
+def fake(**page: Measure) -> Trial:
+    other = Measure(100, 0.1, 0.1, 0.1, 0.1)
+    return Trial((0.0, 1.0), 500, 50, {
+        surface: page if surface == "page" else dict.fromkeys(rungs, other) for surface, rungs in RUNGS.items()
     })  # fmt: skip
 
 
 def measured(hit: float) -> Measure:
-    return Measure(100, hit, hit, 0.5)
+    return Measure(100, hit, hit, hit, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +186,8 @@ def measured(hit: float) -> Measure:
 def test_choice_never_serves_what_loses(monkeypatch, validation, test, served):
     names = ("hybrid", "popularity_content", "popularity")
     trials = iter([
-        fake(AS_OF, **dict(zip(names, map(measured, validation), strict=True))),
-        fake(AS_OF, **dict(zip(names, map(measured, test), strict=True))),
+        fake(**dict(zip(names, map(measured, validation), strict=True))),
+        fake(**dict(zip(names, map(measured, test), strict=True))),
     ])  # fmt: skip
     monkeypatch.setattr(selection, "trial", lambda *a, **k: next(trials))
     page = choose(popular_shop(), seed=1).surfaces["page"]

@@ -13,9 +13,10 @@ from polars.testing import assert_frame_equal
 
 from retail_ml.errors import BadParameter
 from retail_ml.recommend import models
-from retail_ml.recommend.base import RANKING, Query, Recommender
+from retail_ml.recommend.base import RANKING, Batch, Query, Recommender
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.tables import Tables
+from retail_ml.recommend.weights import Weights
 from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, order_lines
 
 PRODUCTS = "abcdefghi"  # i is never sold
@@ -70,7 +71,7 @@ def model(request) -> Recommender:
 def test_all_models_are_walked():
     assert {cls.__name__ for cls in every_model()} >= {
         "Popularity", "Trending", "SimilarContent", "BoughtTogether", "HybridPage", "PopularContent",
-        "BasketCompletion", "PersonalBlend",
+        "BasketCompletion", "PersonalBlend", "PersonalFrequency",
     }  # fmt: skip
 
 
@@ -186,17 +187,16 @@ def test_checkerboard_customer(tables):
     assert set(personal.recommend(Query(history=history), k=2)["product_id"]) == set("ac")
 
 
-def test_bought_together_leaves_out_rare_and_chance_pairs():
-    # a and b: 2 orders, too few. a and c: 3 of 6 with a, but c is in every order: lift 1. a and d: 3, lift > 1.
-    baskets = {"1": "abcd", "2": "abcd", "3": "acd", "4": "ac", "5": "c", "6": "ce"}
+def test_bought_together_shows_patterns_only():
+    """a goes with b in 12 of 14 orders, with c twice only; d is in every order and so no more with a than by chance."""
+    baskets = {f"{i:02}": "abd" for i in range(12)} | {"p": "acd", "q": "acd"} | {f"x{i}": "ed" for i in range(30)}
     tables = Tables.learn(Sales.of(order_lines(baskets), catalogue("abcde"), as_of=AS_OF))
-    together = models.BoughtTogether().attach(tables).recommend(Query(products=("a",)))
-    assert set(together["product_id"]) == {"c", "d"}
-    assert tables.support("a", "b").together == 2
-    assert tables.support("a", "c").lift == 1.0
-    fewer = Tables.learn(Sales.of(order_lines({**baskets, "7": "a"}), catalogue("abcde"), as_of=AS_OF))
-    together = models.BoughtTogether().attach(fewer).recommend(Query(products=("a",)))
-    assert set(together["product_id"]) == {"d"}  # now c comes less often with a than by chance
+    shown = models.BoughtTogether().attach(tables).recommend(Query(products=("a",)))
+    assert shown["product_id"].to_list() == ["b"]
+    assert tables.support("a", "c").together == 2
+    assert (tables.support("a", "d").lift, tables.support("a", "d").shown) == (1.0, False)
+    ranked = models.BoughtTogether(shown_only=False).attach(tables).recommend(Query(products=("a",)))
+    assert set(ranked["product_id"]) == set("bcde")  # the measured ranking leaves nothing out
 
 
 def test_hybrid_weight_moves_from_content_to_baskets():
@@ -213,41 +213,79 @@ def test_hybrid_weight_moves_from_content_to_baskets():
 
 
 def test_hybrid_score_by_hand():
-    """Two orders {a, b}, one {a, c}, one {c}; all today, so trend and decay are 1 and shares are counts / 7."""
+    """Two orders {a, b}, one {a, c}, one {c}; all a day old, so trend is 1 and shares are counts / 7."""
     lines = order_lines({"1": "ab", "2": "ab", "3": "ac", "4": "c"})
     tables = Tables.learn(Sales.of(lines, catalogue("abc", name=["", "", ""]), as_of=AS_OF))
     np.testing.assert_allclose(tables.share(28), [3 / 7, 2 / 7, 2 / 7], rtol=1e-12)
-    np.testing.assert_allclose(tables.together.dense(0), [0, 2 / np.sqrt(2) / 13, 1 / np.sqrt(2) / 13], rtol=1e-6)
-    own = np.array([3 / np.sqrt(2), 2 / np.sqrt(2), 1 / np.sqrt(2) + 1]) + 2.0
-    np.testing.assert_allclose(
-        tables.cosine.dense(0), [0, np.sqrt(2) / np.sqrt(own[0] * own[1]), np.sqrt(0.5) / np.sqrt(own[0] * own[2])],
-        rtol=1e-6,
-    )  # fmt: skip
+    day = 0.5 ** (1 / 180)
+    sums = np.array([0, 2 / np.sqrt(2), 1 / np.sqrt(2)]) * day
+    np.testing.assert_allclose(tables.together.table.dense(0), sums / 13, rtol=1e-6)
     found = models.HybridPage().attach(tables).recommend(Query(products=("a",)))
-    share = 2 / 7
-    b, c = np.sqrt(2) / 13 + 0.001 * share, np.sqrt(0.5) / 13 + 0.001 * share
+    together = sums / 13 + 0.001 * np.array([3, 2, 2]) / 7
     cold = (2 / 7 + 0.05 / 3) / (3 / 7 + 0.05 / 3)  # over the largest, which a itself has
-    expected = [3 / 23 * 1 + 20 / 23 * cold, 3 / 23 * c / b + 20 / 23 * cold]
+    expected = 3 / 23 * together[1:] / together.max() + 20 / 23 * cold
     assert found["product_id"].to_list() == ["b", "c"]
     np.testing.assert_allclose(found["score"], expected, rtol=1e-6)
 
 
 def test_personal_score_by_hand():
-    lines = order_lines({"1": "ab", "2": "ab", "3": "ac", "4": "c"})
-    tables = Tables.learn(Sales.of(lines, catalogue("abc"), as_of=AS_OF))
-    history = pl.DataFrame({"product_id": ["a", "a", "b"], "day": [AS_OF, date(2025, 11, 2), date(2025, 11, 2)]})
+    lines = order_lines({"1": "ab", "2": "ab", "3": "ac", "4": "c"}, customers={"1": "7", "2": "8", "3": "9"})
+    tables = Tables.learn(Sales.of(lines, catalogue("abc"), as_of=AS_OF), weights=Weights(profile_half_life=120))
+    history = pl.DataFrame(
+        {
+            "order_id": ["x", "y", "y"],
+            "product_id": ["a", "a", "b"],
+            "day": [AS_OF, date(2025, 11, 3), date(2025, 11, 3)],
+        }
+    )
+    repeats = np.array([0.5 ** (1 / 240) + 0.5, 0.5, 0])
+    profile = np.array([0.5 ** (1 / 120) + 0.25, 0.25, 0])
+    cf = np.maximum(np.sqrt(profile) @ tables.person.toarray(), 0)
+    sells = np.array([1, 2 / 3, 2 / 3])
+    score = cf / cf.max() + 2 * repeats / repeats.max() + 0.3 * sells
+    batch = Batch.of(Query(history=history), tables, mask=tables.active)
     personal = models.PersonalBlend().attach(tables)
-    np.testing.assert_allclose(personal.decayed_orders(Query(history=history)), [1.5, 0.5, 0], rtol=1e-12)
-    cosine = np.stack([tables.cosine.dense(i) for i in range(3)])
-    cf = np.sqrt(1.5) * cosine[0] + np.sqrt(0.5) * cosine[1]
-    score = cf / cf.max() + 2 * np.array([1, 1 / 3, 0]) + 0.3 * np.array([1, 2 / 3, 2 / 3])
-    np.testing.assert_allclose(personal.scores(Query(history=history)), score / score.max(), rtol=1e-9)
+    np.testing.assert_allclose(personal.scores(batch)[0], score / score.max(), rtol=1e-3)  # the day 3 is 240 - 1 off
+    novel = cf / cf.max() + 0.3 * sells
+    batch = Batch.of(Query(history=history, mode="novel"), tables, mask=tables.active)
+    np.testing.assert_allclose(personal.scores(batch)[0], novel / novel.max(), rtol=1e-2)
 
 
 def test_basket_score_by_hand():
     lines = order_lines({"1": "ab", "2": "ab", "3": "ac", "4": "c"})
     tables = Tables.learn(Sales.of(lines, catalogue("abc"), as_of=AS_OF))
-    cosine = np.stack([tables.cosine.dense(i) for i in range(3)])
-    score = cosine[1] / (cosine.sum() / 3) + 3 * np.array([3, 2, 2]) / 7
-    found = models.BasketCompletion().attach(tables).scores(Query(products=("b",)))
-    np.testing.assert_allclose(found, score / score.max(), rtol=1e-6)
+    table = tables.basket.toarray()
+    score = table[1] / (table.sum() / 3) + 3 * np.array([3, 2, 2]) / 7
+    batch = Batch.of(Query(products=("b",)), tables, mask=tables.active)
+    np.testing.assert_allclose(
+        models.BasketCompletion().attach(tables).scores(batch)[0], score / score.max(), rtol=1e-6
+    )
+
+
+def test_personal_frequency_is_his_own_counts_then_what_sells():
+    lines = order_lines({"1": "ab", "2": "b", "3": "c", "4": "c", "5": "c", "6": "d"})
+    tables = Tables.learn(Sales.of(lines, catalogue("abcd"), as_of=AS_OF))
+    history = pl.DataFrame({"order_id": ["x", "y", "y"], "product_id": ["a", "a", "d"], "day": [AS_OF] * 3})
+    found = models.PersonalFrequency().attach(tables).recommend(Query(history=history))
+    assert found["product_id"].to_list() == ["a", "d", "c", "b"]
+
+
+# --- diversity ------------------------------------------------------------------------------------
+
+
+def test_a_list_of_new_products_does_not_say_the_same_thing_twice():
+    """x1, x2, x3 have one text; y another: with equal pull the second place goes to y."""
+    names = ["start", "red silk dress", "red silk dress", "red silk dress", "garden spade"]
+    baskets = {f"{i}": ["s", "x1", "x2", "x3", "y"] for i in range(6)} | {"z1": ["x1"], "z2": ["x1", "x2"]}
+    customers = {order: f"c{order}" for order in baskets}
+    shop = Sales.of(
+        order_lines(baskets, customers=customers), catalogue(["s", "x1", "x2", "x3", "y"], name=names), as_of=AS_OF
+    )
+    query = Query(history=pl.DataFrame({"order_id": ["1"], "product_id": ["s"], "day": [AS_OF]}), mode="novel")
+    plain, diverse = (
+        models.PersonalBlend().attach(Tables.learn(shop, weights=Weights(likeness=weight))).recommend(query)
+        for weight in (0.0, 0.4)
+    )
+    assert plain["product_id"].to_list()[:2] == ["x1", "x2"]
+    assert diverse["product_id"].to_list()[:2] == ["x1", "y"]
+    assert set(plain["product_id"]) == set(diverse["product_id"])

@@ -1,0 +1,148 @@
+"""The product's own recommender behind the benchmark's interface: any data set with these two frames can be run.
+
+lines     order, customer (-1: anonymous), product, ts (days), qty, price     ids int64
+products  product, text, category, price
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend_django"))
+
+from retail_ml.frames import PRODUCTS, IdMap
+from retail_ml.recommend.base import Batch, Mode
+from retail_ml.recommend.data import GUEST, Sales
+from retail_ml.recommend.histories import Histories
+from retail_ml.recommend.models import (
+    BasketCompletion,
+    BoughtTogether,
+    HybridPage,
+    PersonalBlend,
+    Popularity,
+    SimilarContent,
+    subjects_of,
+)
+from retail_ml.recommend.tables import Tables
+
+
+class Trastienda:
+    """Fit once, then ask. Every answer is a list of product ids, the best first; unknown ids are no error."""
+
+    def fit(self, lines: Any, products: Any, now: float) -> Trastienda:
+        """Learn from the lines before `now` (days); frames of polars or pandas."""
+        lines, products = as_polars(lines), as_polars(products)
+        lines = lines.filter(pl.col("ts") < now, pl.col("qty") > 0)
+        self.products = np.unique(np.concatenate([products["product"].to_numpy(), lines["product"].to_numpy()]))
+        self.customers = np.unique(lines.filter(pl.col("customer") >= 0)["customer"].to_numpy())
+        self.sales = self._sales(lines, products, now)
+        self.learn()
+        return self
+
+    def learn(self) -> None:
+        """What the product does with a shop's sales."""
+        self.tables = Tables.learn(self.sales)
+        self.person = PersonalBlend().attach(self.tables)
+
+    def _sales(self, lines: pl.DataFrame, products: pl.DataFrame, now: float) -> Sales:
+        count = len(self.products)
+        names = IdMap(np.char.zfill(np.arange(count).astype(str), len(str(count))))
+        customer = np.searchsorted(self.customers, lines["customer"].to_numpy())
+        numbered = pl.DataFrame(
+            {
+                "order": lines["order"],
+                "customer": np.where(lines["customer"].to_numpy() >= 0, customer, GUEST),
+                "product": np.searchsorted(self.products, lines["product"].to_numpy()),
+                "time": lines["ts"].cast(pl.Float64),
+            }
+        )
+        return Sales.numbered(numbered, names, self._catalogue(products, names), now=now)
+
+    def _catalogue(self, products: pl.DataFrame, names: IdMap) -> pl.DataFrame:
+        known = products.unique("product", keep="first").select(
+            "product",
+            name=pl.col("text").cast(pl.String).fill_null(""),
+            category=pl.col("category").cast(pl.String).fill_null(""),
+            price=pl.col("price").cast(pl.Float64),
+        )
+        return (
+            pl.DataFrame({"product": self.products, "product_id": names.external.tolist()})
+            .join(known, on="product", how="left", maintain_order="left")
+            .with_columns(
+                pl.col("name", "category").fill_null(""),
+                brand=pl.lit(""), description=pl.lit(""), image_url=pl.lit(""), active=pl.lit(value=True),
+                created=pl.lit(None, dtype=pl.Date),
+            )
+            .select(list(PRODUCTS))
+        )  # fmt: skip
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def recommend_for_customer(self, customer: int, k: int, mode: Mode = "all") -> list[int]:
+        """What to offer a customer; popularity for one who never bought (nothing in mode "repeat")."""
+        batch = Batch.of_customers(self._history(customer), mask=self._candidates(), mode=mode)
+        return self._ids(self.person.top_many(batch, k=k)[0][0])
+
+    def recommend_for_basket(self, basket: Sequence[int], k: int, customer: int | None = None) -> list[int]:
+        """How a basket goes on."""
+        history = self._history(-1 if customer is None else customer)
+        batch = Batch(subjects_of([self._rows(basket)], len(self.products)), history, self._candidates())
+        return self._ids(BasketCompletion().attach(self.tables).top_many(batch, k=k)[0][0])
+
+    def bought_together(self, product: int, k: int, *, shown_only: bool = False) -> list[int]:
+        """What goes with one product; `shown_only`: patterns alone, false discoveries controlled."""
+        return self._beside(BoughtTogether(shown_only=shown_only), product, k)
+
+    def similar(self, product: int, k: int) -> list[int]:
+        """What is described alike."""
+        return self._beside(SimilarContent(), product, k)
+
+    def beside_new(self, product: int, k: int) -> list[int]:
+        """The page of a product, new ones included."""
+        return self._beside(HybridPage(), product, k)
+
+    def popular(self, k: int) -> list[int]:
+        """What sells most lately."""
+        batch = Batch.of_subjects(subjects_of([self._rows([])], len(self.products)), mask=self._candidates())
+        return self._ids(Popularity().attach(self.tables).top_many(batch, k=k)[0][0])
+
+    def _beside(self, model: Any, product: int, k: int) -> list[int]:
+        batch = Batch.of_subjects(subjects_of([self._rows([product])], len(self.products)), mask=self._candidates())
+        return self._ids(model.attach(self.tables).top_many(batch, k=k)[0][0])
+
+    def _history(self, customer: int) -> Histories:
+        at = int(np.searchsorted(self.customers, customer))
+        if at == len(self.customers) or self.customers[at] != customer:
+            return Histories.none(1, len(self.products))
+        return Histories.of(self.sales, np.array([at]))
+
+    def _rows(self, ids: Sequence[int]) -> np.ndarray:
+        wanted = np.unique(np.asarray(list(ids), np.int64))
+        at = np.searchsorted(self.products, wanted)
+        known = (at < len(self.products)) & (self.products[np.minimum(at, len(self.products) - 1)] == wanted)
+        return at[known]
+
+    def _candidates(self) -> np.ndarray:
+        return np.asarray(self.tables.active)
+
+    def _ids(self, rows: np.ndarray) -> list[int]:
+        return self.products[rows].tolist()
+
+
+def as_polars(frame: Any) -> pl.DataFrame:
+    """A frame of polars as it is; one of pandas by its columns."""
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    columns = {}
+    for name in frame.columns:
+        if name in ("text", "category"):  # a missing text is NaN there
+            columns[name] = [value if isinstance(value, str) else "" for value in frame[name].tolist()]
+        else:
+            columns[name] = frame[name].to_numpy()
+    return pl.DataFrame(columns)
