@@ -29,7 +29,8 @@ SHARPNESS = 4.0
 BY_ERROR = 0.8
 HALF_SPAN = 56.0  # days of replayed origins at which the weights stand half way between equal and their own
 NEAR = 28  # days ahead by which members are compared
-FAR = (60, 90)  # days ahead between which the member without season gives way
+BLEND = (28, 56)  # days ahead between which the weights near the origin give way to those for later days
+FAR = (28, 60)  # days ahead between which the member without season gives way
 DENSE = 0.9
 
 
@@ -52,7 +53,8 @@ class Ensemble(Forecaster):
         with threadpool_limits(1):  # the matrices are small: threads cost more than they bring
             self.members_ = Members(history, self.names_, seed=self.seed)
             replays = self._replays(history)
-        self.weights_ = weights(replays, self.names_, len(history.y))
+        self.weights_ = weights(replays, self.names_, len(history.y), days=(0, NEAR))
+        self.later_ = weights(replays, self.names_, len(history.y), days=(NEAR, LONG))
         self.plain_ = np.zeros(len(history.y), dtype=bool)
         if replays[WindowAverage.name] and sold_share(history) < DENSE:
             mixed = [self._mixed(row) for row in by_origin(replays)]
@@ -74,7 +76,8 @@ class Ensemble(Forecaster):
                 full[row] = fading(horizon, LightGbm.fade_from, LightGbm.reach)
             elif name == WeekdayMean.name and SeasonalProfile.name in self.names_:
                 full[row] = fading(horizon, *FAR)
-        weighed = self.weights_[:, :, None] * full
+        near = fading(horizon, *BLEND)
+        weighed = (self.weights_[:, :, None] * near + self.later_[:, :, None] * (1 - near)) * full
         return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
     def _mix(self, known: Mapping[str, Array], horizon: int) -> Array:
@@ -184,9 +187,10 @@ def step(days: int) -> int:
     return 14 if days >= NEAR + 7 * 14 + max(42, days // 3) else 7
 
 
-def errors(folds: Sequence[Fold]) -> Array:
-    """Mean absolute daily error over the first NEAR days of all folds (at least one), (series,)."""
-    size = [np.abs(f.actual - f.forecast)[:, :NEAR][:, f.counted[:NEAR]] for f in folds]
+def errors(folds: Sequence[Fold], *, days: tuple[int, int] = (0, NEAR)) -> Array:
+    """Mean absolute daily error over these days ahead of all folds that know some of them (at least one), (series,)."""
+    ahead = slice(*days)
+    size = [np.abs(f.actual - f.forecast)[:, ahead][:, f.counted[ahead]] for f in folds]
     return np.asarray(np.concatenate(size, axis=1).mean(axis=1))
 
 
@@ -205,17 +209,18 @@ def by_origin(replays: Mapping[str, Sequence[Fold]]) -> list[dict[str, Fold]]:
     return [dict(zip(replays, folds, strict=True)) for folds in zip(*replays.values(), strict=True)]
 
 
-def weights(replays: Mapping[str, Sequence[Fold]], names: Sequence[str], series: int) -> Array:
-    """Weights of the members, (series, members); they add up to 1."""
+def weights(
+    replays: Mapping[str, Sequence[Fold]], names: Sequence[str], series: int, *, days: tuple[int, int]
+) -> Array:
+    """Weights of the members on these days ahead, (series, members); they add up to 1."""
     equal = np.full((series, len(names)), 1 / len(names))
-    folds = replays[names[0]]
+    folds = [fold for fold in replays[names[0]] if fold.counted[slice(*days)].any()]
     if not folds:
         return equal
-    found = np.column_stack([errors(replays[name]) for name in names])
+    found = np.column_stack([errors(replays[name], days=days) for name in names])
     found = np.maximum(found, 1e-6 * np.maximum(found.max(axis=1, keepdims=True), 1e-9))
     own = (found.min(axis=1, keepdims=True) / found) ** SHARPNESS
     own = BY_ERROR * own / own.sum(axis=1, keepdims=True) + (1 - BY_ERROR) * equal
-    last = min(NEAR, folds[-1].actual.shape[1])
-    span = folds[-1].cutoff + last - folds[0].cutoff
+    span = folds[-1].cutoff + min(days[1], folds[-1].actual.shape[1]) - folds[0].cutoff - days[0]
     trust = span / (span + HALF_SPAN)
     return np.asarray(trust * own + (1 - trust) * equal)
