@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from ml_predictions.models import MLModel, SalesForecast
 from ml_predictions.models_accuracy import ForecastScore, PastForecast, PublishedForecast
 from ml_predictions.services import forecast_accuracy
+from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.sources.base import DataUntil, LeftOut
 from retail_ml import frames
 from retail_ml.tests.forecast import shops
@@ -263,3 +266,124 @@ class TestWhatIsWrittenDown:
         forecast_accuracy.refresh(shop_of(WEEK, until=34))
         score = ForecastScore.objects.get()
         assert (score.level, score.naive_absolute_error) == ("total", None)
+
+
+class TestThroughTheService:
+    def trained(self, source: Shop, run: Any) -> MLModel:
+        return SalesForecastService(source).train(run, model_type="window_average")  # type: ignore[arg-type]
+
+    def test_trainings_write_down_and_score(self, run: Any, settings: Any) -> None:
+        settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "KEEP_VERSIONS": 1}
+        source = Shop(shops.shop_lines(180, 3), shops.START + timedelta(days=118), category="toys")
+        first = self.trained(source, run)
+        said = dict(
+            SalesForecast.objects.filter(level="total", start__lte=source.until + timedelta(days=10)).values_list(
+                "start", "sales"
+            )
+        )
+        units = list(
+            SalesForecast.objects.filter(level="product", start=source.until + timedelta(days=1)).values_list(
+                "object_id", "quantity"
+            )
+        )
+        revenue = dict(source.lines.group_by("day").agg(pl.col("amount").sum()).iter_rows())
+        week = {day: revenue.get(day - timedelta(days=7), 0.0) for day in said if (day - source.until).days <= 7}
+
+        source.until += timedelta(days=10)
+        second = self.trained(source, run)
+        assert not MLModel.objects.filter(pk=first.pk).exists()  # forgotten, and held to its word all the same
+        scores = {(s.level, s.horizon): s for s in ForecastScore.objects.filter(published__version=1)}
+        assert set(scores) == {(level, h) for level in ("total", "category") for h in ("1-7", "8-14")} | {
+            ("product", "1-7")
+        }
+        total = scores["total", "1-7"]
+        assert total.published.model is None
+        assert total.absolute_error == pytest.approx(sum(abs(said[day] - revenue.get(day, 0.0)) for day in week))
+        assert total.naive_absolute_error == pytest.approx(sum(abs(week[day] - revenue.get(day, 0.0)) for day in week))
+        sold = source.lines.filter(pl.col("day").is_in(list(week))).group_by("product_id").agg(pl.col("units").sum())
+        came = dict(sold.iter_rows())
+        assert scores["product", "1-7"].absolute_error == pytest.approx(sum(abs(q - came.get(i, 0)) for i, q in units))
+        assert scores["category", "1-7"].periods == 7 * 2
+
+        before = stored()
+        third = self.trained(source, run)  # of the same day: nothing more is over, and it stands for that day
+        assert stored() == before
+        assert list(PublishedForecast.objects.order_by("id").values_list("model", flat=True)) == [None, third.pk]
+        assert second.as_of == third.as_of
+
+    def test_a_version_that_is_put_back_says_nothing_anew_about_days_that_passed(self, run: Any) -> None:
+        source = Shop(shops.shop_lines(150, 3), shops.START + timedelta(days=118))
+        service = SalesForecastService(source)  # type: ignore[arg-type]
+        first = self.trained(source, run)
+        source.until += timedelta(days=10)
+        self.trained(source, run)
+        before = list(PastForecast.objects.values())
+        service.put_in_service(first, service.content(first))
+        assert list(PastForecast.objects.values()) == before
+        PublishedForecast.objects.filter(model=first).delete()  # as if it had never been in service
+        service.put_in_service(first, service.content(first))
+        first_day = PastForecast.objects.filter(published__model=first).order_by("start")[0].start
+        assert first_day == source.until + timedelta(days=1)
+
+    def test_one_that_is_not_promoted_is_not_scored(self, run: Any) -> None:
+        source = Shop(shops.shop_lines(150, 3), shops.START + timedelta(days=118))
+        self.trained(source, run)
+        SalesForecastService(source).train(run, model_type="seasonal_naive")  # type: ignore[arg-type]
+        published = PublishedForecast.objects.get()
+        assert published.model is not None
+        assert published.model.is_active
+
+
+def test_a_thousand_products_cost_a_few_statements():
+    model = published()
+    PublishedForecast.objects.all().delete()
+    ids = [f"p{i}" for i in range(1_000)]
+    SalesForecast.objects.bulk_create(
+        SalesForecast(
+            model=model, level="product", object_id=i, start=AS_OF + timedelta(days=1 + 7 * week), days=7, sales=1,
+            quantity=1, **{f"{what}_{name}": 1 for what in ("sales", "quantity") for name in WIDTH},
+        )
+        for i in ids for week in range(4)
+    )  # fmt: skip
+    arrays = {
+        "total_naive": np.ones((1, 91)),
+        "scored_product_ids": np.array(ids),
+        "product_naive": np.ones((1_000, 4)),
+    }
+    with CaptureQueriesContext(connection) as sealing:
+        forecast_accuracy.seal(model, arrays, known=AS_OF)
+    assert PastForecast.objects.count() == 4_010
+    rows = [(f"o{i}", name, 28 + i % 28, 2, 10.0) for i, name in enumerate(ids)]
+    source = Shop(shops.lines([("first", "p0", 0, 1, 5.0), *rows]), AS_OF + timedelta(days=28))
+    with CaptureQueriesContext(connection) as scoring:
+        assert forecast_accuracy.refresh(source) == 4_010
+    assert len(sealing) <= 8
+    assert len(scoring) <= 10
+    product = ForecastScore.objects.filter(level="product")
+    assert sum(product.values_list("periods", flat=True)) == 4_000
+    assert sum(product.values_list("absolute_error", flat=True)) == 1_000 * (1 + 3 * 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_scorings_at_the_same_time_wait_for_each_other(monkeypatch: pytest.MonkeyPatch):
+    """SQLite lets one writer in at a time by itself, and cannot share a database in memory among threads."""
+    if connection.vendor == "sqlite":
+        assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+        return
+    published()
+    daily = forecast_accuracy._daily
+
+    def slowly(*args: Any, **more: Any) -> pl.DataFrame:
+        time.sleep(0.3)
+        return daily(*args, **more)
+
+    def scored(_: int) -> int:
+        try:
+            return forecast_accuracy.refresh(shop_of(WEEK, until=34))
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(forecast_accuracy, "_daily", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(scored, range(2))) == [0, 7]
+    assert ForecastScore.objects.get().periods == 7
