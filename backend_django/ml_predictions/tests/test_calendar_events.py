@@ -165,6 +165,14 @@ def test_happens_agrees_with_the_occurrences():
             assert happens(row, start, last) == bool(occurrences(row, first=start, last=last))
 
 
+def test_365_days_with_a_29th_of_february_in_them_may_miss_a_day_of_every_year():
+    row = event(first_day=date(2026, 3, 1), repeats_yearly=True)
+    start, end = date(2027, 3, 2), date(2028, 2, 29)
+    assert (end - start).days == 364
+    assert not happens(row, start, end)
+    assert happens(row, start, end + timedelta(days=1))
+
+
 # --- for the forecast -----------------------------------------------------------------------------
 
 

@@ -141,7 +141,8 @@ def broken(tmp_path: Path) -> ModuleSpec:
 
 
 def test_w001_a_library_that_cannot_be_loaded(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(checks, "find_spec", lambda name, spec=broken(tmp_path): spec)
+    spec = broken(tmp_path)
+    monkeypatch.setattr(checks, "find_spec", lambda name: spec)
     assert found(settings) == ["W001"]
     (warning,) = checks.lightgbm(None)
     assert "lib_lightgbm.so" in warning.msg
