@@ -156,9 +156,10 @@ class Calendar:
     def facts(self) -> dict[str, Any]:
         """What was learned, as plain data for the receipt; dates as ISO text, weekdays from Monday 0.
 
-        `country_source`: "set" by the owner, "guessed", or "unknown"; `region_source` likewise, or "assumed"
-        where no closed day tells; `guess` is the evidence. `holidays`: every holiday seen on an open weekday, on how many of its days the shop was silent, and
-        whether it is expected closed. `shutdowns`: latest dates, years seen; those seen once may not come back.
+        `country_source`: "set" by the owner, "guessed", or "unknown"; `region_source` likewise, or "assumed" where no
+        closed day tells; `guess` is the evidence. `holidays`: every holiday seen on an open weekday, on how many of
+        its days the shop was silent, and whether it is expected closed. `shutdowns`: latest dates, years seen; those
+        seen once may not come back.
 
         >>> Calendar(frozenset({6}), country="ES").facts()["country_source"]
         'set'

@@ -26,7 +26,8 @@ UNLIKELY = 0.01
 CHANCE = 0.05  # days of the year that chance may make look closed every year
 ADVENT = 4  # weeks before Christmas in which a weekly closing day may be open
 CHRISTMAS_DAYS = (3, 21)  # length of a closure around Christmas or New Year
-YEARLY_DAYS = (5, 42)  # length of any other closure that comes back every year
+YEARLY_DAYS = (5, 42)  # length of any other closure that comes back every year, when it was seen once
+SEASON = 300  # and at most, when it was seen more often: a shop by the sea is closed all winter
 SUMMER = ((6, 20), (9, 15))  # where a closure seen once is taken for the summer holidays
 SOUTHERN_SUMMER = ((12, 20), (2, 28))
 SOUTHERN = frozenset({"AR", "AU", "BO", "BR", "CL", "NZ", "PE", "PY", "UY", "ZA"})
@@ -161,7 +162,7 @@ def yearly_shutdowns(
     out = []
     for first, last in silent_runs(sold):
         chances = int(regular[first:last].sum())
-        if first == 0 or last == len(sold) or last - first > YEARLY_DAYS[1] or (1 - rate) ** chances >= UNLIKELY:
+        if first == 0 or last == len(sold) or last - first > SEASON or (1 - rate) ** chances >= UNLIKELY:
             continue
         inner = np.flatnonzero((regular & ~named)[first:last]) + first  # what weekday and name do not explain
         whole = (start + timedelta(days=first), start + timedelta(days=last - 1))
@@ -177,7 +178,8 @@ def yearly_shutdowns(
             continue
         before = range(-1, start.year - span[0].year - 1, -1)
         closed, opened = _other_years(found, start, sold, regular=regular, years=before)
-        if christmas or closed > opened or (not opened and _in_summer(*span, country)):
+        once = last - first <= YEARLY_DAYS[1] and not opened and _in_summer(*span, country)
+        if christmas or closed > opened or once:
             out.append(Shutdown(found.first, found.last, by_week=found.by_week, seen=1 + closed))
     return tuple(out)
 

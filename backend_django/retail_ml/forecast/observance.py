@@ -95,7 +95,7 @@ def guess(start: date, sold: BoolArray, told: BoolArray, *, country: str = "") -
     """The country and region whose holidays the shop keeps; with `country`, the region alone.
 
     `sold` and `told` as in `kept_names`, first day `start`. Days that nearly every country keeps (Christmas, New
-    Year, Easter) say nothing here and are left out.
+    Year, Easter) say nothing here: leave them out of `told`.
 
     >>> days = np.arange(np.datetime64("2024-01-08"), np.datetime64("2025-12-20"))
     >>> feasts = {"05-01", "08-15", "10-12", "11-01", "12-06", "12-08", "01-06"}
@@ -104,9 +104,8 @@ def guess(start: date, sold: BoolArray, told: BoolArray, *, country: str = "") -
     'ES'
     """
     late = max(0, len(sold) - RECENT)
-    start, sold, told = start + timedelta(days=late), sold[late:], told[late:].copy()
+    start, sold, told = start + timedelta(days=late), sold[late:], told[late:]
     years = start.year, (start + timedelta(days=len(sold))).year
-    told[_positions(start, len(sold), public_holidays.everywhere(*years))] = False
     days, silent = int(told.sum()), int((told & ~sold).sum())
     candidates = public_holidays.candidates(country)
     if silent < (1 if country else FEWEST_HITS):

@@ -132,19 +132,6 @@ def _table(country: str, region: str, years: range, language: str) -> dict[date,
     return {day: _REMARK.sub("", names.split("; ")[0]) for day, names in days.items()}
 
 
-def everywhere(first: int, last: int) -> dict[date, str]:
-    """Holidays of the years `first` to `last` that most countries keep: they do not tell one from another.
-
-    >>> len(everywhere(2026, 2027))
-    8
-    """
-    out: dict[date, str] = {}
-    for year in range(first, last + 1):
-        out |= {date(year, 1, 1): NEW_YEAR, date(year, 12, 25): CHRISTMAS}
-        out |= {easter(year): EASTER, orthodox_easter(year): EASTER}
-    return out
-
-
 @lru_cache(maxsize=64)
 def candidates(country: str = "") -> tuple[tuple[str, str], ...]:
     """(country, region) among which a shop's holidays are guessed; with `country`, it and its regions.
