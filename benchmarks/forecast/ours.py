@@ -7,6 +7,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend_django"))
 
-from retail_ml.forecast.entrances import forecast_products, forecast_total
+from retail_ml.forecast.entrances import forecast_periods, forecast_products, forecast_total
 
-__all__ = ["forecast_products", "forecast_total"]
+__all__ = ["forecast_periods", "forecast_products", "forecast_total"]

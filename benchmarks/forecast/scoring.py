@@ -8,7 +8,8 @@ the days of all cutoffs (an R² of 28 days of one shop says nothing). Quantiles 
 * CRPS: 2 × mean pinball loss over the quantiles of `CRPS_AT` / mean demand (Gneiting & Raftery 2007).
 * R2_all counts every day, R2_open the days with a sale, R2_week the sums of whole weeks.
 * cov80, cov95: share of the days with a sale inside the central interval.
-* cN_…: cumulative demand over N days; cov95 = share at or below the .95 quantile, i80 and i95 inside the interval.
+* i80, i95: share of all periods of all series inside.
+* cN_…: cumulative demand over N periods; cov95 = share at or below the .95 quantile, i80 and i95 inside the interval.
 """
 
 from __future__ import annotations
@@ -125,6 +126,8 @@ def many(folds: Sequence[Fold], *, windows: Sequence[int] = WINDOWS) -> dict[str
     out = points(folds)
     out["WRMSSE"] = _mean([_weighted(f) for f in folds])
     out["CRPS"] = _mean([crps(f.actual, f.quantiles, f.at) for f in folds if f.quantiles is not None])
+    whole = [(f.actual, f.quantiles, f.at) for f in folds if f.quantiles is not None]
+    out |= {f"i{round(100 * c)}": _mean([float(inside(*one, c).mean()) for one in whole]) for c in (0.80, 0.95)}
     for days in windows:
         sums = [(f.actual[:, :days].sum(axis=1), f.mean[:, :days].sum(axis=1)) for f in folds]
         out[f"c{days}_WAPE"] = _mean([_wape(a, m) for a, m in sums])

@@ -28,11 +28,12 @@ from retail_ml.forecast.history import History
 from retail_ml.forecast.long_frames import QUANTILES, LongTable
 from retail_ml.forecast.models import BASELINE, SIMPLE
 from retail_ml.forecast.models.ensemble import Ensemble
+from retail_ml.forecast.periods import forecast_periods
 from retail_ml.forecast.products import train_products
 from retail_ml.forecast.public_holidays import country_code
 from retail_ml.forecast.shop import ENOUGH_DAYS
 
-__all__ = ["forecast_products", "forecast_total"]
+__all__ = ["forecast_periods", "forecast_products", "forecast_total"]
 
 Array = npt.NDArray[np.float64]
 

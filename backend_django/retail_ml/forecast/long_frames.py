@@ -6,7 +6,7 @@ pandas is never imported unless its frame was given: it is no dependency of this
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -100,11 +100,11 @@ def check_horizon(horizon: int, *, most: int = 365) -> None:
         )
 
 
-def read(train: Any, *, number: pl.Expr | None = None) -> LongTable:
+def read(train: Any, *, number: Callable[[pl.Series], pl.Series] | None = None) -> LongTable:
     """A polars or pandas frame with unique_id, ds, y and, where known, price and text, in any order of rows.
 
     Several rows of one series and period are added up; missing and non-finite amounts count as 0. All series share
-    the periods from the first of any to the last of any. `number`: of the period, as an expression of the day `ds`
+    the periods from the first of any to the last of any. `number`: of the periods in which days lie
     (default: the day itself, counted from 1970 on).
 
     Raises BadFrame for a missing column, an empty table, or an id or a day that is missing.
@@ -117,9 +117,9 @@ def read(train: Any, *, number: pl.Expr | None = None) -> LongTable:
     for name in ("unique_id", "ds"):
         if frame[name].null_count():
             raise BadFrame(f"train.{name} is missing in {frame[name].null_count()} row(s); every row needs one.")
-    number = pl.col("ds").to_physical().cast(pl.Int64) if number is None else number
+    at = number(frame["ds"]) if number else frame["ds"].to_physical().cast(pl.Int64)
     y = pl.col("y").cast(pl.Float64)
-    frame = frame.with_columns(y=pl.when(y.is_finite()).then(y).otherwise(0.0), at=number)
+    frame = frame.with_columns(y=pl.when(y.is_finite()).then(y).otherwise(0.0), at=at)
     ids = frame["unique_id"].unique().sort()
     known = pl.DataFrame({"unique_id": ids, "row": np.arange(len(ids))})
     frame = frame.join(known, on="unique_id", how="left").sort("row", "ds", "y")
