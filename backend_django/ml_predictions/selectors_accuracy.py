@@ -17,6 +17,7 @@ FEW = 28
 """Fewer periods than this say little about a coverage: of 28, one more or less is 4 points."""
 UNITS = {"total": ("sales", 1), "category": ("sales", 1), "product": ("units", 7)}
 """What is scored at each level, and the days of a period."""
+DAY_NAMES = {"mean": "forecast", "naive": "baseline"}
 FILTERS = {"level": "level", "horizon": "horizon", "model_id": "published__model", "since": "published__as_of__gte"}
 SUMS = (
     "periods", "actual", "error", "absolute_error", "counted", "inside_80", "inside_95", "closed", "closed_error",
@@ -66,6 +67,7 @@ def pooled(rows: list[ForecastScore]) -> dict[str, Any]:
         "horizon": horizon,
         "versions": len({row.published_id for row in rows}),
         "periods": total["periods"],
+        "counted_periods": total["counted"],
         "wape": _share(total["absolute_error"], total["actual"]),
         "baseline_wape": _share(naive_sums[0], naive_sums[2]),
         "bias": _share(total["error"], total["actual"]),
@@ -78,7 +80,7 @@ def pooled(rows: list[ForecastScore]) -> dict[str, Any]:
         told = [(value, by) for value, by in promises if value is not None]
         found[f"promised_{name}"] = _share(sum(value * by for value, by in told), sum(by for _, by in told))
     return found | {
-        "closed_periods": total["closed"],
+        "closure_periods": total["closed"],
         "wape_without_closures": _share(total["absolute_error"] - total["closed_error"], total["actual"]),
         "final": all(row.final for row in rows),
     }
@@ -128,8 +130,8 @@ def _last_days(wanted: dict[str, Any], until: date | None) -> list[dict[str, Any
     found = {
         row["start"]: {
             "date": row["start"],
-            **{"forecast" if name == "mean" else name: _money(row[name]) for name in bounds},
-            "closed": row["closed"],
+            **{DAY_NAMES.get(name, name): _money(row[name]) for name in bounds},
+            "unforeseen_closure": row["closed"],
             "version": row["published__version"],
             "days_ahead": (row["start"] - row["published__as_of"]).days,
         }

@@ -8,7 +8,7 @@ at again at every scoring for `RECHECKED` days, because orders are delivered, an
 it stands for good.
 
 What is kept. Of the total every day to 91 days ahead; of each category its days to 28 and of each product its first
-four weeks (the horizon that is tested and that orders are placed by), from one forecast a week: those made on
+four weeks (the horizon that is tested and that orders are placed by), from a forecast every five days: those made on
 neighbouring days say nearly the same, and the table stays small. Of a shop with more than `MOST_PRODUCTS` living
 products evenly spread ones. When a horizon of a forecast is over and stands, its sums stay and its periods go.
 """
@@ -41,8 +41,8 @@ KEPT_DAYS = {"total": 91, "category": 28, "product": 28}
 """Days ahead up to which each level is kept."""
 RECHECKED = 28
 """Days for which a scored period is looked at again."""
-BETWEEN_WHOLE = 7
-"""Days between two forecasts of which categories and products are kept."""
+BETWEEN_WHOLE = 5
+"""Days between two forecasts of which categories and products are kept: a weekly training may be a day early."""
 MOST_PRODUCTS = 2_000
 LIVING_DAYS = 182
 SLACK = 1e-9

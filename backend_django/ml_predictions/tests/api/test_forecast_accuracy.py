@@ -61,7 +61,8 @@ def test_shares_are_pooled_over_versions(api: Any, two: Any, django_assert_max_n
     assert body["scored_until"] == "2026-06-15"
     total, product = body["scores"]
     assert (total["level"], total["unit"], total["period_days"], total["horizon"]) == ("total", "sales", 1, "1-7")
-    assert (total["versions"], total["periods"], total["closed_periods"]) == (2, 14, 1)
+    assert (total["versions"], total["periods"], total["counted_periods"]) == (2, 14, 14)
+    assert total["closure_periods"] == 1
     assert total["wape"] == 900 / 4000
     assert total["bias"] == 100 / 4000
     assert total["wape_without_closures"] == 800 / 4000
@@ -84,7 +85,7 @@ def test_the_last_days_have_the_last_forecast_made_before_each(api: Any, two: An
     assert (by_day["2026-06-08"]["version"], by_day["2026-06-08"]["days_ahead"]) == (1, 7)
     assert by_day["2026-06-09"] == {
         "date": "2026-06-09", "forecast": 101, "lower_80": 80, "upper_80": 120, "lower_95": 60, "upper_95": 150,
-        "naive": 90, "actual": 99, "closed": False, "version": 2, "days_ahead": 1,
+        "baseline": 90, "actual": 99, "unforeseen_closure": False, "version": 2, "days_ahead": 1,
     }  # fmt: skip
     assert by_day["2026-06-12"]["version"] == 1  # the second one's day is not over
     assert by_day["2026-06-12"]["actual"] == 100.13
@@ -161,9 +162,10 @@ def test_admin_lists_scores_as_shares_and_the_periods_that_are_over_first(cast: 
     client = Client()
     client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
     scores = client.get(reverse("admin:ml_predictions_forecastscore_changelist")).content.decode()
-    for text in ("30.0 %", "20.0 %", "40.0 %", "71.4 %", "v1 (linear, 2026-06-01)", "—"):
+    for text in ("30.0\u00a0% (20.0\u00a0%)", "40.0\u00a0%", "71.4\u00a0% (80.0\u00a0%)", "v1, 06/01/2026", "—"):
         assert text in scores, text
     periods = client.get(reverse("admin:ml_predictions_pastforecast_changelist")).content.decode()
+    assert "60.00 – 150.00" in periods
     assert periods.index("100.13") < periods.index("99.00") < periods.index('field-came">—')
     first = ForecastScore.objects.first()
     assert first is not None
