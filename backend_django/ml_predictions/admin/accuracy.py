@@ -34,7 +34,7 @@ def share(name: str, label: Any) -> Callable[..., str]:
     return shown
 
 
-@admin.display(description=_("version"), ordering="published")
+@admin.display(description=_("version"), ordering="published_id")
 def version(row: Any) -> str:
     """The version and the last day that it had seen."""
     return f"v{row.published.version}, {date_format(row.published.as_of, PERIOD)}"
@@ -49,7 +49,7 @@ class ForecastScoreAdmin(ReadOnly):
     )  # fmt: skip
     list_filter = ("level", "horizon", "final")
     list_select_related = ("published",)
-    ordering = ("-published", "-level", "first_day")
+    ordering = ("-published_id", "-level", "first_day")
     wape = share("wape", _("error (promised)"))
     baseline_wape = share("baseline_wape", _("naive baseline (promised)"))
     bias = share("bias", _("bias"))
@@ -69,7 +69,7 @@ class PastForecastAdmin(NamedProducts, ReadOnly):
     list_filter = ("level", "horizon", ("actual", admin.EmptyFieldListFilter))
     list_select_related = ("published",)
     search_fields = ("=object_id",)
-    ordering = (Case(When(actual__isnull=True, then=1), default=0), "-end", "-published", "level", "object_id")
+    ordering = (Case(When(actual__isnull=True, then=1), default=0), "-end", "-published_id", "level", "object_id")
     subject = product("object_id", _("product or category"))
     forecast = amount("mean", _("forecast"))
     baseline = amount("naive", _("naive baseline"))

@@ -164,6 +164,7 @@ def test_admin_lists_scores_as_shares_and_the_periods_that_are_over_first(cast: 
     scores = client.get(reverse("admin:ml_predictions_forecastscore_changelist")).content.decode()
     for text in ("30.0\u00a0% (20.0\u00a0%)", "40.0\u00a0%", "71.4\u00a0% (80.0\u00a0%)", "v1, 06/01/2026", "—"):
         assert text in scores, text
+    assert scores.index("v2, 06/08/2026") < scores.index("v1, 06/01/2026")
     periods = client.get(reverse("admin:ml_predictions_pastforecast_changelist")).content.decode()
     assert "60.00 – 150.00" in periods
     assert periods.index("100.13") < periods.index("99.00") < periods.index('field-came">—')
