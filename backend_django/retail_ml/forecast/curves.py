@@ -134,7 +134,8 @@ def posterior(own: Floats, reach: Floats, usual: Floats, *, parts: Parts, style:
     cell, cells, styles = parts.cell[there], len(parts.group), int(style.max(initial=-1)) + 1
 
     def summed(x: Floats) -> Floats:
-        return np.bincount(cell, weights=np.broadcast_to(x[:, None], there.shape)[there], minlength=cells)
+        values = np.broadcast_to(x[:, None], there.shape)[there]
+        return np.asarray(np.bincount(cell, weights=values, minlength=cells), dtype=float)
 
     sold, curve_ = summed(own), summed(usual)
     reached = summed(usual * reach) / np.maximum(curve_, 1e-300)

@@ -15,8 +15,8 @@ that sold twenty units of five sizes in three colours says little; what it lacks
 4. Variants that went: after a silence in which it should have sold e times, a variant is still there with probability
    exp(−e)/(exp(−e) + δ); the odds δ of having gone are chosen like B, and are 0 where that gains nothing.
 
-Units count as purchases of the style's usual size: one order for 200 is not 200 opinions. A day on which a variant
-was sold out says nothing of it (Hunter 2004: choices among what is there).
+Units count as purchases of the style's usual size, none as more than three: one order for 200 is not 200 opinions. A
+day on which a variant was sold out says nothing of it (Hunter 2004: choices among what is there).
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ RECENT = 56
 """Days that are set against the long run."""
 TRIED = 28
 """Last days by which the weight of the long run is found."""
+LARGEST = 3.0
+"""A purchase counts as so many of the style's usual ones at most."""
 SOLD_OUT_ROUNDS = 4
 LEAST_SEEN = 0.05
 """Share of a style that must have been there for a day to be scaled up in full."""
@@ -158,11 +160,12 @@ def _long_run(known: VariantSales, parts: Parts, style: Ints, *, out: Bools | No
 # --- widths --------------------------------------------------------------------------------------
 
 
-def folds(known: VariantSales, product_folds: Sequence[Fold], *, out: Bools | None = None) -> list[Fold]:
+def folds(known: VariantSales, product_folds: Sequence[Fold], *, out: Bools | None = None) -> list[tuple[Ints, Fold]]:
     """Folds of variants from folds of products: at each cutoff the products' forecast × the shares learned by then.
 
-    Variants that were never sold before a cutoff, or have no product, are left out; of many, 6,000 evenly taken by id.
-    Which variants are active is today's knowledge: at a cutoff all are. `VolumeBins.calibrate` takes the folds.
+    With each fold the rows of the variants in it: those sold before the cutoff, of many 6,000 evenly taken by id.
+    Which variants are active is today's knowledge: at a cutoff all are. The widths of variants are calibrated on
+    these folds as those of products are on theirs.
     """
     made = []
     for fold in product_folds:
@@ -173,7 +176,7 @@ def folds(known: VariantSales, product_folds: Sequence[Fold], *, out: Bools | No
         rows = seen[np.unique(np.linspace(0, len(seen) - 1, min(len(seen), MOST_CALIBRATED)).astype(int))]
         forecast = fold.forecast[past.product[rows]] * shares.share[rows, None]
         actual = known.panel(rows, first=fold.cutoff, last=fold.cutoff + fold.actual.shape[1])
-        made.append(replace(fold, forecast=forecast, actual=actual))
+        made.append((rows, replace(fold, forecast=forecast, actual=actual)))
     return made
 
 
@@ -209,12 +212,13 @@ class _Seen:
         mean = (np.bincount(of, weights=known.units, minlength=styles) + lot) / (
             np.bincount(of, weights=known.purchases, minlength=styles) + 1
         )
-        cells = known.units / mean[of] * 0.5 ** ((known.days - 1 - known.day) / half_life)
+        cells = np.minimum(known.units / mean[of], LARGEST * known.purchases)
+        cells *= 0.5 ** ((known.days - 1 - known.day) / half_life)
         cells = np.where((known.day >= since) & (of < known.products), cells, 0.0)
-        own = np.bincount(known.row, weights=cells, minlength=len(style))
+        own = np.asarray(np.bincount(known.row, weights=cells, minlength=len(style)), dtype=float)
         gaps = _gaps(known, style, cells, out=out)
         rest = np.bincount(of, weights=cells, minlength=styles) - np.bincount(gaps[0], gaps[2], minlength=styles)
-        return cls(own, cells, style, *gaps, rest)
+        return cls(own, np.asarray(cells, dtype=float), style, *gaps, np.asarray(rest, dtype=float))
 
     def reach(self, share: Floats | None) -> Floats:
         """Purchases that the style would have had, all in stock, on the days on which a variant was there (variants,).
@@ -250,4 +254,5 @@ def _gaps(
     variant, when = np.nonzero(out & dates[style])
     key, gap = np.unique(style[variant] * known.days + when, return_inverse=True)
     at, when = np.divmod(key, known.days)
-    return at, when, np.asarray(sold[at, when]).ravel() if len(at) else np.empty(0), variant, gap
+    in_gap = np.asarray(sold[at, when], dtype=float).ravel() if len(at) else np.empty(0)
+    return at, when, in_gap, variant, gap
