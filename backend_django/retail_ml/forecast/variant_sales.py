@@ -47,6 +47,15 @@ class VariantSales:
         cells = {name: getattr(self, name)[known] for name in ("row", "day", "units", "purchases")}
         return replace(self, days=min(days, self.days), **cells)
 
+    def of(self, variants: Ints) -> VariantSales:
+        """Only these variants (ascending rows); products keep their numbers."""
+        place = np.full(len(self.ids), -1)
+        place[variants] = np.arange(len(variants))
+        kept = place[self.row] >= 0
+        whole = {name: getattr(self, name)[variants] for name in ("ids", "product", "category", "values", "active")}
+        cells = {name: getattr(self, name)[kept] for name in ("day", "units", "purchases")}
+        return replace(self, row=place[self.row[kept]], **whole, **cells)
+
     def panel(self, rows: Ints, *, first: int, last: int) -> Floats:
         """Units of the variants `rows` on the days first … last − 1, (rows, days)."""
         place = np.full(len(self.ids), -1)

@@ -44,8 +44,9 @@ LARGEST = 3.0
 SOLD_OUT_ROUNDS = 4
 LEAST_SEEN = 0.05
 """Share of a style that must have been there for a day to be scaled up in full."""
-MOST_CALIBRATED = 6_000
-"""Variants per fold that the widths are calibrated on."""
+MOST_LEARNED = 12_000
+MOST_CALIBRATED = 4_000
+"""Variants per fold whose shares are learned again, and those that the widths are calibrated on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,20 +164,24 @@ def _long_run(known: VariantSales, parts: Parts, style: Ints, *, out: Bools | No
 def folds(known: VariantSales, product_folds: Sequence[Fold], *, out: Bools | None = None) -> list[tuple[Ints, Fold]]:
     """Folds of variants from folds of products: at each cutoff the products' forecast × the shares learned by then.
 
-    With each fold the rows of the variants in it: those sold before the cutoff, of many 6,000 evenly taken by id.
-    Which variants are active is today's knowledge: at a cutoff all are. The widths of variants are calibrated on
-    these folds as those of products are on theirs.
+    With each fold the rows of the variants in it: those sold before the cutoff. Of more than 12,000 variants whole
+    products are taken evenly, and 4,000 of their variants. Which variants are active is today's knowledge: at a cutoff
+    all are. The widths of variants are calibrated on these folds as those of products are on theirs.
     """
+    step = -(-len(known.ids) // MOST_LEARNED)
+    some = np.flatnonzero((known.product >= 0) & (known.product % max(step, 1) == 0))
+    sample = known.of(some)
+    sample = replace(sample, active=np.ones_like(sample.active))
+    out = None if out is None else out[some]
     made = []
     for fold in product_folds:
-        past = known.until(fold.cutoff)
-        past = replace(past, active=np.ones_like(past.active))
+        past = sample.until(fold.cutoff)
         shares = learn(past, out=None if out is None else out[:, : fold.cutoff])
-        seen = np.flatnonzero((np.bincount(past.row, minlength=len(past.ids)) > 0) & (past.product >= 0))
+        seen = np.flatnonzero(np.bincount(past.row, minlength=len(past.ids)) > 0)
         rows = seen[np.unique(np.linspace(0, len(seen) - 1, min(len(seen), MOST_CALIBRATED)).astype(int))]
         forecast = fold.forecast[past.product[rows]] * shares.share[rows, None]
-        actual = known.panel(rows, first=fold.cutoff, last=fold.cutoff + fold.actual.shape[1])
-        made.append((rows, replace(fold, forecast=forecast, actual=actual)))
+        actual = sample.panel(rows, first=fold.cutoff, last=fold.cutoff + fold.actual.shape[1])
+        made.append((some[rows], replace(fold, forecast=forecast, actual=actual)))
     return made
 
 
