@@ -292,11 +292,11 @@ def _product_rows(model_id: int, forecasts: Forecasts) -> Iterator[tuple[Any, ..
     daily = np.asarray(forecasts.arrays["product_units_mean"][:, : 7 * WEEKS], dtype=float)
     price = np.asarray(forecasts.arrays["product_price"])
     rate = daily[:, :28].sum(axis=1)
-    bins = forecasts.bins()
+    bins, spread = forecasts.bins(), forecasts.arrays["product_spread"]
     weeks = []
     for week in range(WEEKS):
         mean = daily[:, 7 * week : 7 * week + 7].sum(axis=1)
-        bounds = [b for c in (0.80, 0.95) for b in bins.total(mean, 7, c, rate=rate)]
+        bounds = [b for c in (0.80, 0.95) for b in bins.total(mean, 7, c, spread=spread)]
         units = np.stack([mean, *bounds], axis=-1)
         weeks.append(np.concatenate([units * price[:, None], units], axis=-1))
     values = np.stack(weeks, axis=1)

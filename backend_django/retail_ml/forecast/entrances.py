@@ -13,7 +13,6 @@ The models are those that SalesForecastService serves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from retail_ml.errors import BadParameter
 from retail_ml.forecast import backtest, levels, long_frames
+from retail_ml.forecast.buckets import Extras
 from retail_ml.forecast.history import History
 from retail_ml.forecast.long_frames import QUANTILES, LongTable
 from retail_ml.forecast.models import BASELINE, SIMPLE
@@ -181,21 +181,13 @@ def _products(table: LongTable, horizon: int, country: str, seed: int) -> dict[s
     history = History(EPOCH + timedelta(days=table.start + first), y, np.asarray((y > 0).any(axis=0)), country)
     trial, name = _trial(history.summed(), seed)
     shop = levels.finish(trial, name, seed=seed).mean[0]
-    trained = train_products(history, trial, name, shop)
-    mean = trained.mean[:, :horizon]
-    rate = trained.mean[:, :28].sum(axis=1)
-    bounds = trained.widths.total
-    by_day = [_by_coverage(partial(bounds, mean[:, day], 1, rate=rate)) for day in range(horizon)]
-    daily = np.stack(by_day, axis=1) * (shop[:horizon] > 0)[None, :, None]
-    cum = {w: _by_coverage(partial(bounds, mean[:, :w].sum(axis=1), w)) for w in _windows(horizon)}
+    trained = train_products(history, trial, name, shop, extras=Extras(table.price, table.titles), seed=seed)
+    mean = trained.mean[:, :horizon].astype(float)
+    quantiles = partial(trained.widths.quantiles, probabilities=QUANTILES, spread=trained.spread)
+    daily = quantiles(mean, 1) * (shop[:horizon] > 0)[None, :, None]
+    cum = {w: quantiles(mean[:, :w].sum(axis=1), w) for w in _windows(horizon)}
     days = long_frames.ahead_days(table.last, horizon)
     return {"daily": table.answer(days, mean, daily), "cum": table.sums(list(cum), cum)}
-
-
-def _by_coverage(bounds: Callable[..., tuple[Array, Array]]) -> Array:
-    """The quantiles from the bounds of central intervals, last axis 14."""
-    out = [bounds(coverage=abs(1 - 2 * p))[int(p > 0.5)] for p in QUANTILES]
-    return np.stack(out, axis=-1)
 
 
 def _answer(table: LongTable, ahead: list[Ahead], horizon: int) -> dict[str, Any]:

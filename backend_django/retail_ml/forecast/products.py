@@ -1,74 +1,260 @@
-"""Units of every product: choose among the rates for all products at once, fit, calibrate."""
+"""Units of every product: back-tests of the learner and of simple rates, the choice among them, forecast and widths."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from retail_ml.forecast import metrics
-from retail_ml.forecast.backtest import Fold, Plan, replay
+from retail_ml.forecast import bucket_errors, metrics
+from retail_ml.forecast.backtest import LONG, Fold, replay
+from retail_ml.forecast.bucket_errors import Errors
+from retail_ml.forecast.bucket_learners import DEFAULT, LEARNERS
+from retail_ml.forecast.bucket_model import LEAST_DAYS, BucketModel, daily
+from retail_ml.forecast.bucket_panel import Panel, Table
+from retail_ml.forecast.buckets import Array, Extras, Ints
 from retail_ml.forecast.history import History
 from retail_ml.forecast.levels import AHEAD, Trial
-from retail_ml.forecast.models import BASELINE, PANEL, Forecaster, SeasonalNaive
-from retail_ml.forecast.selection import choose
-from retail_ml.forecast.volume_bins import VolumeBins
-from retail_ml.forecast.volume_bins import nested_coverage as product_coverage
+from retail_ml.forecast.models import BASELINE, PANEL
+from retail_ml.forecast.models.panel import BaseRate, LastWeek, RateForecaster
+from retail_ml.forecast.volume_bins import VolumeBins, nested_coverage
 
-Array = npt.NDArray[np.float64]
-
-PRODUCT = (SeasonalNaive.name, *PANEL)
-PRODUCT_FOLDS = 8
+SIMPLE: dict[str, type[RateForecaster]] = {LastWeek.name: LastWeek, **PANEL}  # type: ignore[dict-item]
+FOLDS = 6
+"""Back-tests of the product level: its own 28 days each, where the shop's folds are 28 days apart."""
+FEWEST_TO_LEAVE = 4
+"""Back-tests below which the default is not left for another model."""
+SCORED = np.array([0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975])
+LEVEL_DAYS = 140
+"""How far back the origins lie whose common error corrects the level of the learner."""
+LEVEL_POWER = 0.5
+LEVEL_MOST = 0.35
 
 
 @dataclass(frozen=True)
 class ProductsTrained:
-    """Units of all products: `mean` (products, AHEAD), widths by volume, pooled errors of every candidate."""
+    """Units of all products: `mean` (products, AHEAD), widths by `spread` (products,), the evidence by candidate."""
 
     name: str
-    mean: Array
+    mean: npt.NDArray[np.float32]
     widths: VolumeBins
+    spread: Array
     errors: dict[str, dict[str, float | None]]
     coverage: dict[str, float | None]
     folds: int
+    replayed: list[Fold] = field(default_factory=list)
+    """Back-tests of the model that serves, of the products `sampled`."""
+    sampled: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
-def train_products(history: History, trial: Trial, shop_name: str, shop: Array) -> ProductsTrained:
-    """Choose among the rates for all products at once by pooled errors of sums, fit, calibrate.
+@dataclass
+class Replay:
+    """One candidate at the origins of the plan: `folds`, and the `errors` of these and of origins between them."""
+
+    folds: list[Fold]
+    errors: Errors
+    level: float = 0.0
+    """Log of the factor that corrects the level of the next forecast."""
+
+
+def train_products(
+    history: History, trial: Trial, shop_name: str, shop: Array, *, extras: Extras | None = None,
+    asked: str | None = None, seed: int = 0,
+) -> ProductsTrained:  # fmt: skip
+    """Try the learner and the simple rates on back-tests, choose, fit, calibrate.
 
     `history`: units per product. `trial`, `shop_name`, `shop`: the whole shop's units, which model serves them and
-    its forecast (AHEAD,). A product sold at nothing lately is still forecast, at next to nothing.
+    its forecast (AHEAD,). `asked`: a learner of `LEARNERS` that somebody asked for; it serves unless it loses to the
+    naive baseline. A product sold at nothing lately is still forecast, at next to nothing.
     """
-    shop_folds = {fold.cutoff: fold.forecast[0] for fold in trial.folds.get(shop_name, [])}
-    plan = replace(trial.plan, cutoffs=tuple(sorted(shop_folds))[-PRODUCT_FOLDS:])
-    windows = sorted({7, plan.horizon})
-    errors: dict[str, dict[str, float | None]] = {}
-    for name in PRODUCT if plan.cutoffs else ():
-        errors[name] = _product_errors(_replay_panel(history, plan, name, shop_folds), windows)
-    compared = {name: float(np.mean([e[f"wape_{w}"] or 0.0 for w in windows])) for name, e in errors.items()}
-    name = choose(compared, PRODUCT, BASELINE) if compared else "base_rate"
-    folds = _replay_panel(history, plan, name, shop_folds) if plan.cutoffs else []
-    mean = _panel_model(name, shop).fit(history).predict(AHEAD)
-    coverage = product_coverage(folds, history, windows=windows)
-    return ProductsTrained(name, mean, VolumeBins.calibrate(folds, history), errors, coverage, len(folds))
+    return Training(history, trial, shop_name, shop, extras=extras, asked=asked, seed=seed).run()
 
 
-def _panel_model(name: str, shop: Array) -> Forecaster:
-    return SeasonalNaive() if name == SeasonalNaive.name else PANEL[name](shop=shop)  # type: ignore[call-arg]
+class Training:
+    """One training of the product level; see `train_products`."""
+
+    def __init__(
+        self, history: History, trial: Trial, shop_name: str, shop: Array, *, extras: Extras | None = None,
+        asked: str | None = None, seed: int = 0,
+    ) -> None:  # fmt: skip
+        self.panel = Panel(history, extras, seed=seed)
+        self.shop, self.seed = np.asarray(shop, dtype=float), seed
+        self.shop_folds = {fold.cutoff: fold.forecast[0] for fold in trial.folds.get(shop_name, [])}
+        self.plan = replace(trial.plan, cutoffs=tuple(sorted(self.shop_folds))[-FOLDS:])
+        self.default = asked if asked in LEARNERS else DEFAULT
+        if history.days < LEAST_DAYS:
+            self.default = BaseRate.name
+        self.asked = self.default if asked in LEARNERS else None
+
+    def run(self) -> ProductsTrained:
+        """Everything."""
+        names = [*SIMPLE, self.default] if self.plan.cutoffs and len(self.panel) else [self.default]
+        self.table = self.panel.table() if self.default in LEARNERS else None
+        found = {name: self.replay(name) for name in dict.fromkeys(names)} if self.plan.cutoffs else {}
+        windows = sorted({7, self.plan.horizon})
+        scores = {name: _crps(one, self.panel.history, self.plan.horizon) for name, one in found.items()}
+        name = choose_beyond_error(scores, self.default, BASELINE, free=self.asked is None)
+        chosen = found.get(name, Replay([], Errors.none()))
+        crps = f"crps_{self.plan.horizon}"
+        errors = {key: _sums(one.folds, windows) | {crps: _mean(scores[key])} for key, one in found.items()}
+        history = self.panel.history
+        widths = VolumeBins.calibrate(chosen.errors, history)
+        coverage = nested_coverage(chosen.errors, history, origins=[f.cutoff for f in chosen.folds], windows=windows)
+        mean, columns = self.forecast(name, chosen.level)
+        spread = widths.spread(columns, mean[:, :28].sum(axis=1, dtype=float))
+        return ProductsTrained(
+            name, mean, widths, spread, errors, coverage, len(chosen.folds), chosen.folds, self.panel.sample[0]
+        )
+
+    def replay(self, name: str) -> Replay:
+        """A candidate at every origin of the plan."""
+        if name in LEARNERS:
+            return self._learned(name)
+        numbers, chunk = self.panel.sample
+        history, whole = self.panel.history, len(numbers) == len(self.panel)
+        some = history if whole else replace(history, y=history.y[numbers])
+        part = {c: 1.0 if whole else self._part(c) for c in self.plan.cutoffs}
+        folds = replay(some, self.plan, lambda past: SIMPLE[name](shop=self.shop_folds[past.days] * part[past.days]))
+        errors = [Errors.of(fold, bucket_errors.columns(chunk, fold.cutoff)) for fold in folds]
+        return Replay(folds, Errors.joined(errors) if errors else Errors.none())
+
+    def _part(self, cutoff: int) -> float:
+        """Share of the sampled products in the base rates of all."""
+        chunk = self.panel.sample[1]
+        everything = sum(float(c.base(cutoff).sum()) for _, c in self.panel.chunks())
+        return float(chunk.base(cutoff).sum()) / everything if everything > 0 else 1.0
+
+    def _learned(self, name: str) -> Replay:
+        """At every origin a model that ended there; it also forecasts from the weeks up to the next origin.
+
+        Its level is corrected by half of the common error that was known at that origin.
+        """
+        raw: list[Errors] = []
+        adjusted: list[Errors] = []
+        folds: list[Fold] = []
+        for cutoff in self.plan.cutoffs:
+            model = BucketModel(name, self.seed).fit(self.panel, self.table_, cutoff)
+            factor = np.exp(_level(raw, cutoff))
+            for origin in range(cutoff, min(cutoff + self.plan.step, self.panel.history.days - 6), 7):
+                fold = self._fold(model, cutoff, origin)
+                if fold is None:
+                    continue
+                columns = bucket_errors.columns(self.panel.sample[1], origin)
+                errors = Errors.of(fold, columns)
+                raw.append(errors)
+                adjusted.append(errors.times(factor))
+                if origin == cutoff:
+                    folds.append(replace(fold, forecast=fold.forecast * np.float32(factor)))
+        errors = Errors.joined(adjusted) if adjusted else Errors.none()
+        return Replay(folds, errors, _level(raw, self.panel.history.days))
+
+    def _fold(self, model: BucketModel, cutoff: int, origin: int) -> Fold | None:
+        """What `model`, which ended at `cutoff`, forecasts from `origin`; None inside a long closure."""
+        history, shop = self.panel.history, self.shop_folds[cutoff][origin - cutoff :][:LONG]
+        seen = min(len(shop), history.days - origin)
+        counted = ~history.closed_long[origin : origin + seen]
+        if seen < 7 or counted[: self.plan.horizon].sum() < min(self.plan.horizon, seen) // 3:
+            return None
+        numbers, chunk = self.panel.sample
+        forecast: Any = daily(model, self.panel, chunk, numbers, origin=origin, shop=shop[:seen])
+        actual = history.y[numbers, origin : origin + seen]
+        day = self.panel.grid.known_at(origin).origin
+        return Fold(origin, day, forecast, actual, counted)
+
+    @property
+    def table_(self) -> Table:
+        """The rows that are learned from."""
+        if self.table is None:
+            self.table = self.panel.table()
+        return self.table
+
+    def forecast(self, name: str, level: float) -> tuple[npt.NDArray[np.float32], Array]:
+        """The mean of all products (products, AHEAD), and their columns for the spread."""
+        history, days = self.panel.history, self.panel.history.days
+        mean = np.zeros((len(self.panel), AHEAD), dtype=np.float32)
+        columns = np.zeros((len(self.panel), len(bucket_errors.COLUMNS)))
+        learner = BucketModel(name, self.seed).fit(self.panel, self.table_, days) if name in LEARNERS else None
+        simple = None if learner else SIMPLE[name](shop=self.shop).fit(history)
+        factor = np.float32(np.exp(level))
+        for numbers, chunk in self.panel.chunks():
+            rows = slice(numbers[0], numbers[-1] + 1)
+            columns[rows] = bucket_errors.columns(chunk, days)
+            if learner is not None:
+                mean[rows] = daily(learner, self.panel, chunk, numbers, origin=days, shop=self.shop[:AHEAD]) * factor
+            elif simple is not None:
+                mean[rows] = simple.part(rows).predict(AHEAD)
+        return mean, columns
 
 
-def _replay_panel(history: History, plan: Plan, name: str, shop: Mapping[int, Array]) -> list[Fold]:
-    return replay(history, plan, lambda past: _panel_model(name, shop[past.days]))
+def choose_beyond_error(
+    scores: Mapping[str, Sequence[float]], default: str, baseline: str, *, free: bool = True
+) -> str:
+    """The name that serves: the default, unless another is better by more than one standard error.
+
+    `scores`: the error of each candidate on each back-test, the same ones. With `free` False the default was asked
+    for. None that loses to the baseline serves; without back-tests the default does.
+
+    >>> choose_beyond_error({"naive": [5, 6, 5, 6], "a": [4, 4, 4, 4], "b": [3.9, 4, 4.2, 3.9]}, "a", "naive")
+    'a'
+    >>> choose_beyond_error({"naive": [5, 6, 5, 6], "a": [4, 4, 4, 4], "b": [3, 3.2, 3, 3.1]}, "a", "naive")
+    'b'
+    >>> choose_beyond_error({"naive": [3, 3, 3, 3], "a": [4, 4, 4, 4]}, "a", "naive")
+    'naive'
+    """
+    if default not in scores or not len(scores[default]):
+        return default
+    mean = {name: float(np.mean(found)) for name, found in scores.items()}
+    best = default
+    if free and len(scores[default]) >= FEWEST_TO_LEAVE:
+        for name in sorted(scores, key=mean.__getitem__):
+            gain = np.subtract(scores[default], scores[name])
+            if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+                best = name
+                break
+    return best if baseline not in mean or mean[best] < mean[baseline] else baseline
 
 
-def _product_errors(folds: Sequence[Fold], windows: Sequence[int]) -> dict[str, float | None]:
+def _level(parts: Sequence[Errors], known: int) -> float:
+    """Log of the factor that corrects the level: half of the common error of the origins lately known."""
+    recent = [e.known_at(known) for e in parts if len(e) and known - LEVEL_DAYS <= e.origin[0] < known]
+    ratios = []
+    for errors in recent:
+        forecast, actual, _ = errors.of_days(28)
+        if len(forecast) and forecast.sum() > 0 and actual.sum() > 0:
+            ratios.append(np.log(actual.sum() / forecast.sum()))
+    if len(ratios) < FEWEST_TO_LEAVE:
+        return 0.0
+    return float(np.clip(LEVEL_POWER * np.mean(ratios), -LEVEL_MOST, LEVEL_MOST))
+
+
+def _crps(one: Replay, history: History, horizon: int) -> list[float]:
+    """CRPS of the sum over the horizon ÷ mean sum, of each fold; every candidate with widths of its own errors."""
+    widths, out = VolumeBins.calibrate(one.errors, history), []
+    for fold in one.folds:
+        own = one.errors.at(fold.cutoff)
+        mean, actual, row = own.of_days(horizon)
+        if not len(mean):
+            continue
+        found = widths.quantiles(mean, horizon, SCORED, spread=widths.spread(own.columns[row], own.rate[row]))
+        miss = actual[:, None] - found
+        loss = 2 * np.maximum(SCORED * miss, (SCORED - 1) * miss).mean()
+        out.append(float(loss / max(actual.mean(), 1e-9)))
+    return out
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _sums(folds: Sequence[Fold], windows: Sequence[int]) -> dict[str, float | None]:
     """Errors of the sums over each window, all products and folds pooled."""
     out: dict[str, float | None] = {}
-    for days in windows:
+    for days in windows if folds else ():
         actual = np.concatenate([f.actual[:, :days].sum(axis=1) for f in folds])
-        forecast = np.concatenate([f.forecast[:, :days].sum(axis=1) for f in folds])
+        forecast = np.concatenate([f.forecast[:, :days].sum(axis=1, dtype=float) for f in folds])
         out[f"wape_{days}"] = metrics.wape(actual, forecast)
         out[f"bias_{days}"] = metrics.bias(actual, forecast)
         out[f"rmse_{days}"] = metrics.rmse(actual, forecast)

@@ -95,7 +95,7 @@ class Forecasts:
 
     def bins(self) -> VolumeBins:
         """The widths of the products."""
-        return VolumeBins(*(self.arrays[f"product_{name}"] for name in ("edges", "z", "sd")))
+        return VolumeBins(self.arrays["product_edges"], self.arrays["product_z"], self.arrays["product_sd"])
 
     def product_totals(self, days: int, *, skip: int = 0) -> tuple[Array, Array]:
         """Mean and standard deviation of each product's units summed over `days` days, (products,) each.
@@ -104,7 +104,7 @@ class Forecasts:
         """
         check_days(skip + days)
         mean = self.arrays["product_units_mean"][:, skip : skip + days].sum(axis=1, dtype=float)
-        return mean, self.bins().sd_total(mean, days)
+        return mean, self.bins().sd_total(mean, days, spread=self.arrays["product_spread"])
 
     def _daily(self, key: str, row: int, days: int, coverage: float) -> Ahead:
         mean = np.asarray(self.arrays[f"{key}_mean"][row : row + 1, :days], dtype=float)
@@ -115,13 +115,13 @@ class Forecasts:
 
     def _product(self, row: int, days: int, coverage: float) -> dict[str, Ahead]:
         mean = np.asarray(self.arrays["product_units_mean"][row, :AHEAD], dtype=float)
-        rate = np.full(days, mean[:28].sum())
+        spread = self.arrays["product_spread"][row : row + 1]
         ahead, bins = mean[:days], self.bins()
-        lower, upper = bins.total(ahead, 1, coverage, rate=rate)
+        (lower,), (upper,) = bins.total(ahead[None], 1, coverage, spread=spread)
         opened = self.arrays["total_units_mean"][0, :days] > 0  # nothing is sold on a closed day
         lower, upper = lower * opened, np.where(opened, upper, 0.0)
         total = float(ahead.sum())
-        low, high = bins.total(np.array([total]), days, coverage)
+        low, high = bins.total(np.array([total]), days, coverage, spread=spread)
         units = Ahead(ahead, lower, upper, total, float(low[0]), float(high[0]))
         price = float(self.arrays["product_price"][row])
         bounds = (total * price, units.total_lower * price, units.total_upper * price)

@@ -138,6 +138,7 @@ def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArra
         "product_edges": forecast.product.widths.edges,
         "product_z": forecast.product.widths.z,
         "product_sd": forecast.product.widths.sd,
+        "product_spread": forecast.product.spread,
     }
     estimators: dict[str, Any] = {}
     for level, trained in (("total", forecast.total), ("category", forecast.category)):

@@ -1,8 +1,9 @@
-"""Widths for thousands of products: quantiles of the normalised error of SUMS, by sales volume.
+"""Widths for thousands of products: quantiles of the normalised error of SUMS, by how hard a product is to forecast.
 
-For the windows 1, 7, 14, 28, 56 and 91 days every product of every fold gives one z = actual / (forecast + c), with
-c half a unit per 28 days so that a product forecast at nothing has a width too. Products are put into bins by their
-forecast rate per 28 days, and each bin keeps the quantiles of its z. Nothing is added up from daily widths.
+For the windows 1, 7, 14, 28, 56 and 91 days every product of every fold gives one z = (actual − forecast) ÷ ((forecast
++ c) × spread), with c half a unit per 28 days so that a product forecast at nothing has a width too. The spread is a
+log-linear regression of the size of the relative error on the volume and the regularity of a product's sales; products
+are put into bins by it, and each bin keeps the quantiles of its z. Nothing is added up from daily widths.
 """
 
 from __future__ import annotations
@@ -16,90 +17,175 @@ import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
 from retail_ml.forecast.backtest import Fold
+from retail_ml.forecast.bucket_errors import SLOTS, WINDOWS, Errors, small
 from retail_ml.forecast.history import History
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE, gamma_quantile
 
 Array = npt.NDArray[np.float64]
 
-WINDOWS = (1, 7, 14, 28, 56, 91)
 HALF = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 PROBABILITIES = np.array([*HALF, 0.5, *(1 - p for p in reversed(HALF))])
 PER_BIN = 60  # fewest products × folds in a bin
-MOST_BINS = 12
+MOST_BINS = 8
 FEWEST = 40  # fewest products × folds in all
+LARGEST = 5.0  # relative errors above count as this in the regression of the spread
+PENALTY = 10.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """log spread = regression on the columns of `Errors.columns` and log(forecast of 28 days + ½)."""
+
+    centre: Array
+    scale: Array
+    coefficients: Array
+
+    @classmethod
+    def fit(cls, errors: Errors) -> Self:
+        """Learn from the window of 28 days, or the longest below it that is known."""
+        days = errors.longest()
+        forecast, actual, row = errors.of_days(days)
+        X = _columns(errors.columns[row], errors.rate[row])
+        size = np.log(np.minimum(np.abs(actual - forecast) / (forecast + small(days)), LARGEST) + 0.1)
+        scale = X.std(axis=0)
+        law = cls(X.mean(axis=0), np.where(scale > 1e-9, scale, 1.0), np.empty(0))
+        Z = law._design(X)
+        found = np.linalg.solve(Z.T @ Z + PENALTY * np.eye(Z.shape[1]), Z.T @ (size - size.mean()))
+        return cls(law.centre, law.scale, found)
+
+    def of(self, columns: Array | None, rate: Array) -> Array:
+        """Spread of each product from its `columns` (None: average ones) and its forecast of 28 days, (products,)."""
+        if columns is None:
+            columns = np.tile(self.centre[:-1], (len(rate), 1))
+        return np.asarray(np.exp(np.clip(self._design(_columns(columns, rate)) @ self.coefficients, -3.0, 3.0)))
+
+    def _design(self, X: Array) -> Array:
+        Z = np.clip((X - self.centre) / self.scale, -4, 4)
+        return np.column_stack([np.ones(len(Z)), Z, np.square(Z[:, [0, 1, -1]])])
+
+
+@dataclass(frozen=True)
+class CompoundPoisson:
+    """Without a back-test: relative variance = E[u²]/E[u] ÷ forecast + ¼ (a level error of one half)."""
+
+    dispersion: float
+
+    def of(self, columns: Array | None, rate: Array) -> Array:
+        """Relative standard deviation of the sum of 28 days, (products,)."""
+        return np.sqrt(self.variance(rate, 28))
+
+    def variance(self, rate: Array, days: int) -> Array:
+        """Relative variance of the sum of `days` days of products with this forecast of 28 days."""
+        return self.dispersion / ((rate + 0.5) * days / 28) + 0.25 * max(1.0, days / 28)
+
+
+def _columns(columns: Array, rate: Array) -> Array:
+    return np.column_stack([columns, np.log(rate + 0.5)])
 
 
 @dataclass(frozen=True)
 class VolumeBins:
-    """`edges` (bins − 1,) of the rate per 28 days; `z` (windows, bins, probabilities); `sd` (windows, bins).
+    """`edges` (bins − 1,) of the spread; `z` (windows, bins, probabilities) and `sd` (windows, bins) of the error.
 
-    >>> wide = VolumeBins(np.empty(0), np.tile(PROBABILITIES * 2, (6, 1, 1)), np.full((6, 1), .5))
-    >>> lower, upper = wide.total(np.array([27.5]), 28, 0.80)
-    >>> lower.round(1).tolist(), upper.round(1).tolist()
-    ([5.6], [50.4])
+    `law` gives a product its spread; it is not needed where the spread is known. Windows are WINDOWS.
+
+    >>> z = np.tile((PROBABILITIES * 2 - 1), (6, 1, 1))
+    >>> wide = VolumeBins(np.empty(0), z, np.full((6, 1), .5))
+    >>> wide.quantiles(np.array([27.5]), 28, [.1, .5, .9], spread=np.ones(1)).round(1).tolist()
+    [[5.1, 27.5, 49.9]]
     """
 
     edges: Array
     z: Array
     sd: Array
+    law: Spread | CompoundPoisson | None = None
 
     @classmethod
-    def calibrate(cls, folds: Sequence[Fold], history: History) -> Self:
-        """Learn from folds of all products; from the shape of the sales alone where the folds are too few."""
-        rate = np.concatenate([_rate(fold) for fold in folds]) if folds else np.empty(0)
-        if len(rate) < FEWEST:
+    def calibrate(cls, errors: Errors, history: History) -> Self:
+        """Learn from the errors of back-tests; from the shape of the sales alone where they are too few."""
+        errors = errors.lately()
+        if len(errors.of_days(errors.longest())[0]) < FEWEST:
             return cls.from_spread(history)
-        bins = int(np.clip(len(rate) // PER_BIN, 1, MOST_BINS))
-        edges = np.unique(np.quantile(rate, np.arange(1, bins) / bins))
+        law = Spread.fit(errors)
+        spread = law.of(errors.columns, errors.rate)
+        bins = int(np.clip(len(spread) // PER_BIN, 1, MOST_BINS))
+        edges = np.unique(np.quantile(spread, np.arange(1, bins) / bins))
         z = np.zeros((len(WINDOWS), len(edges) + 1, len(PROBABILITIES)))
         sd = np.zeros(z.shape[:2])
         for w, days in enumerate(WINDOWS):
-            found, at = _errors(folds, days, edges)
-            common, count = _common(folds, days)
+            forecast, actual, row = errors.of_days(days)
+            found = (actual - forecast) / ((forecast + small(days)) * spread[row])
+            at, common = np.searchsorted(edges, spread[row], side="right"), _common(errors, days)
             for b in range(z.shape[1]):
                 sample = found[at == b]
                 if len(sample) >= FEWEST // 2:
-                    stretched = np.clip(0.5 + (PROBABILITIES - 0.5) * (1 + 2 / len(sample)), 0, 1)
-                    sd[w, b] = np.sqrt(np.square(sample - 1).mean())
-                    z[w, b] = _few_folds(np.quantile(sample, stretched), common, sd[w, b], count)
+                    sd[w, b] = np.sqrt(np.square(sample).mean())
+                    shared = common[0] / np.square(spread[row][at == b]).mean()
+                    z[w, b] = _few_origins(_sample_quantiles(sample), sd[w, b], shared=shared, count=common[1])
                 elif w:  # not tested: the window before it, grown by the root of the days
                     growth = np.sqrt(days / WINDOWS[w - 1])
-                    z[w, b] = np.maximum(1 + (z[w - 1, b] - 1) * growth, 0.0)
-                    sd[w, b] = sd[w - 1, b] * growth
-        return cls(edges, z, sd)
+                    z[w, b], sd[w, b] = z[w - 1, b] * growth, sd[w - 1, b] * growth
+        return cls(edges, z, sd, law)
 
     @classmethod
     def from_spread(cls, history: History) -> Self:
-        """Without a back-test: compound Poisson. Variance = forecast × E[u²]/E[u] + (half the forecast)²."""
+        """Without a back-test: gamma distributions with the variance of `CompoundPoisson`."""
         sales = history.y[history.y > 0]
-        dispersion = float(np.square(sales).mean() / sales.mean()) if sales.size else 1.0
-        edges = np.array([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
-        middle = np.array([0.5, *np.sqrt(edges[:-1] * edges[1:]), 512])
-        z = np.zeros((len(WINDOWS), len(middle), len(PROBABILITIES)))
-        sd = np.zeros(z.shape[:2])
-        for w, days in enumerate(WINDOWS):
-            variance = dispersion / (middle * days / 28) + 0.25 * max(1.0, days / 28)
-            z[w] = gamma_quantile(variance[:, None], PROBABILITIES[None, :])
-            sd[w] = np.sqrt(variance)
-        return cls(edges, z, sd)
+        law = CompoundPoisson(float(np.square(sales).mean() / sales.mean()) if sales.size else 1.0)
+        rates = 512 / 2.0 ** np.arange(11)  # falling: the spread rises
+        middle = np.array([512, *np.sqrt(rates[:-1] * rates[1:]), 0.5])
+        own = law.of(None, middle)
+        variance = np.array([law.variance(middle, days) for days in WINDOWS])
+        z = (gamma_quantile(variance[..., None], PROBABILITIES) - 1) / own[None, :, None]
+        return cls(law.of(None, rates), z, np.sqrt(variance) / own, law)
 
-    def total(self, mean: Array, days: int, coverage: float, *, rate: Array | None = None) -> tuple[Array, Array]:
-        """Bounds of the sum over `days` days, (products,) each; `mean` (products,) is the forecast of that sum.
+    @classmethod
+    def from_folds(cls, folds: Sequence[Fold], history: History) -> Self:
+        """Learn from folds alone, where nothing is known of how regular the series' sales are."""
+        parts = [Errors.of(fold) for fold in folds]
+        return cls.calibrate(Errors.joined(parts) if parts else Errors.none(), history)
 
-        `rate` (products,) is the forecast per 28 days that decides the bin (default: from `mean`).
+    def spread(self, columns: Array | None, rate: Array) -> Array:
+        """How hard each product is to forecast, from `bucket_errors.columns` and its forecast of 28 days, (products,).
+
+        Raises ValueError for bins that were read from a file without their law.
         """
-        b = np.searchsorted(self.edges, mean * 28 / days if rate is None else rate, side="right")
-        table, growth = self._between(self.z, days)
-        low, high = (_at(table, p)[b] for p in ((1 - coverage) / 2, (1 + coverage) / 2))
-        base = mean + _small(days)
-        lower = base * np.maximum(1 + (low - 1) * growth, 0.0)
-        upper = base * (1 + (high - 1) * growth)
-        return np.clip(lower, 0.0, mean), np.maximum(upper, mean)
+        if self.law is None:
+            raise ValueError("These bins have no law of the spread; use the spread that was stored beside them.")
+        return self.law.of(columns, rate)
 
-    def sd_total(self, mean: Array, days: int) -> Array:
+    def quantiles(
+        self, mean: Array, days: int, probabilities: Sequence[float] | Array, *, spread: Array | None = None,
+        rate: Array | None = None,
+    ) -> Array:  # fmt: skip
+        """Quantiles of the sum over `days` days whose forecast is `mean`, shape (*mean.shape, probabilities).
+
+        `mean` (products,) or (products, …); `spread` (products,), found from `rate` alone (the forecast of 28 days;
+        default: from `mean`) where it is not given. Rising in the probability, never negative.
+        """
+        if spread is None:
+            spread = self.spread(None, mean * 28 / days if rate is None else rate)
+        return self._at(np.asarray(mean, dtype=float), days, np.asarray(probabilities, dtype=float), spread)
+
+    def total(
+        self, mean: Array, days: int, coverage: float, *, spread: Array | None = None, rate: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Bounds of the sum over `days` days, shape of `mean` each; the forecast itself lies between them."""
+        found = self.quantiles(mean, days, ((1 - coverage) / 2, (1 + coverage) / 2), spread=spread, rate=rate)
+        return np.minimum(found[..., 0], mean), np.maximum(found[..., 1], mean)
+
+    def sd_total(self, mean: Array, days: int, *, spread: Array | None = None) -> Array:
         """Standard deviation of the sum over `days` days around its forecast `mean`, (products,)."""
+        spread = self.spread(None, mean * 28 / days) if spread is None else spread
         table, growth = self._between(self.sd, days)
-        return (mean + _small(days)) * table[np.searchsorted(self.edges, mean * 28 / days, side="right")] * growth
+        return (mean + small(days)) * spread * table[np.searchsorted(self.edges, spread, side="right")] * growth
+
+    def _at(self, mean: Array, days: int, probabilities: Array, spread: Array) -> Array:
+        table, growth = self._between(self.z, days)
+        at = np.array([np.interp(probabilities, PROBABILITIES, row) for row in table])
+        z = at[np.searchsorted(self.edges, spread, side="right")] * (spread * growth)[:, None]
+        z = z.reshape(len(mean), *[1] * (mean.ndim - 1), len(probabilities))
+        return np.asarray(np.maximum(mean[..., None] + (mean[..., None] + small(days)) * z, 0.0))
 
     def _between(self, table: Array, days: int) -> tuple[Array, float]:
         """The table of a window of `days` days, between the calibrated ones in log(days), and its growth."""
@@ -110,77 +196,55 @@ class VolumeBins:
         return (1 - share) * table[i] + share * table[i + 1], max(1.0, float(np.sqrt(days / WINDOWS[-1])))
 
 
-def nested_coverage(folds: Sequence[Fold], history: History, *, windows: Sequence[int]) -> dict[str, float | None]:
-    """Share of sums inside their interval on folds not used for calibrating: `coverage_80_28`, `coverage_95_28`, …
+def nested_coverage(
+    errors: Errors, history: History, *, origins: Sequence[int], windows: Sequence[int]
+) -> dict[str, float | None]:
+    """Share of sums inside their interval on origins not used for calibrating: `coverage_80_28`, `coverage_95_28`, …
 
-    Products without any sale in the sum and without a forecast do not count.
+    The widths of each of `origins` come from what was known there. Products without any sale in the sum and without a
+    forecast do not count.
     """
-    out: dict[str, float | None] = {}
     inside: dict[str, list[npt.NDArray[np.bool_]]] = {f"coverage_{c}_{w}": [] for w in windows for c in (80, 95)}
-    for fold in folds:
-        earlier = [f.known_at(fold.cutoff) for f in folds if f.cutoff + max(windows) <= fold.cutoff]
-        if len(earlier) < FEWEST_TO_MEASURE or sum(len(f.forecast) for f in earlier) < FEWEST:
+    for origin in origins:
+        earlier, own = errors.known_at(origin), errors.at(origin)
+        full = np.isfinite(earlier.actual[:, SLOTS.index(max(windows))])
+        if len(np.unique(earlier.origin[full])) < FEWEST_TO_MEASURE or full.sum() < FEWEST:
             continue
-        widths = VolumeBins.calibrate(earlier, history.until(fold.cutoff))
+        widths = VolumeBins.calibrate(earlier, history.until(origin))
         for days in windows:
-            mean, actual = fold.forecast[:, :days].sum(axis=1), fold.actual[:, :days].sum(axis=1)
+            mean, actual, row = own.of_days(days)
+            spread = widths.spread(own.columns[row], own.rate[row])
             counts = (mean > 0) | (actual > 0)
             for coverage in (80, 95):
-                lower, upper = widths.total(mean, days, coverage / 100)
+                lower, upper = widths.total(mean, days, coverage / 100, spread=spread)
                 inside[f"coverage_{coverage}_{days}"].append(((actual >= lower) & (actual <= upper))[counts])
-    for key, parts in inside.items():
-        joined = np.concatenate(parts) if parts else np.empty(0)
-        out[key] = float(joined.mean()) if joined.size else None
-    return out
+    joined = {key: np.concatenate(parts) if parts else np.empty(0) for key, parts in inside.items()}
+    return {key: float(found.mean()) if found.size else None for key, found in joined.items()}
 
 
-def _small(days: int) -> float:
-    return 0.5 * days / 28
+def _sample_quantiles(sample: Array) -> Array:
+    """At PROBABILITIES, spread by the finite-sample factor 1 + 2/n."""
+    return np.quantile(sample, np.clip(0.5 + (PROBABILITIES - 0.5) * (1 + 2 / len(sample)), 0, 1))
 
 
-def _at(table: Array, p: float) -> Array:
-    return np.array([np.interp(p, PROBABILITIES, row) for row in table])
+def _common(errors: Errors, days: int) -> tuple[float, float]:
+    """Variance of actual ÷ forecast of all products together over the window, and how many windows fit side by side."""
+    forecast, actual, row = errors.of_days(days)
+    origins, at = np.unique(errors.origin[row], return_inverse=True)
+    if not len(origins):
+        return 0.0, 0.0
+    ratio = np.bincount(at, actual) / np.maximum(np.bincount(at, forecast), 1e-9)
+    apart = min(len(origins), (origins[-1] - origins[0]) / days + 1)
+    return float(np.square(np.clip(ratio, 0, 5) - 1).mean()), float(apart)
 
 
-def _common(folds: Sequence[Fold], days: int) -> tuple[float, int]:
-    """Variance of actual / forecast of all products together over the window, and the folds that show it."""
-    ratios = [
-        float(fold.actual[:, :days].sum() / fold.forecast[:, :days].sum())
-        for fold in folds
-        if fold.actual.shape[1] >= days and fold.forecast[:, :days].sum() > 0
-    ]
-    return (float(np.square(np.array(ratios) - 1).mean()), len(ratios)) if ratios else (0.0, 0)
-
-
-def _few_folds(z: Array, common: float, sd: float, count: int) -> Array:
-    """Quantiles widened for a level error that all products of a fold share: of it there are as many as folds.
+def _few_origins(z: Array, sd: float, *, shared: float, count: float) -> Array:
+    """Quantiles widened for a level error that all products of an origin share: of it there are as many as origins.
 
     That part of the variance gets Student's t with `count` degrees of freedom; the rest has many observations.
     """
-    student = np.square(stdtrit(max(count, 1), PROBABILITIES) / np.where(PROBABILITIES == 0.5, 1, ndtri(PROBABILITIES)))
-    student = np.where(PROBABILITIES == 0.5, 1.0, student)
-    share = min(common / sd**2, 1.0) if sd > 0 else 0.0
-    student *= 1 + 1 / max(count, 1)  # the centre is found from the same folds
-    return np.maximum(1 + (z - 1) * np.sqrt(1 + share * (student - 1)), 0.0)
-
-
-def _rate(fold: Fold) -> Array:
-    days = min(28, fold.forecast.shape[1])
-    return fold.forecast[:, :days].sum(axis=1) * 28 / max(days, 1)
-
-
-def _errors(folds: Sequence[Fold], days: int, edges: Array) -> tuple[Array, npt.NDArray[np.int64]]:
-    """z of every product and fold whose `days` days are known, and its bin. Single days: four days of each fold."""
-    found, bins = [], []
-    for fold in folds:
-        if fold.actual.shape[1] < days:
-            continue
-        b = np.searchsorted(edges, _rate(fold), side="right")
-        open_days = np.flatnonzero((fold.forecast.sum(axis=0) > 0) & fold.counted)[:28]
-        starts = open_days[:: max(1, len(open_days) // 4)] if days == 1 else np.array([0])
-        for start in starts:
-            mean = fold.forecast[:, start : start + days].sum(axis=1)
-            actual = np.maximum(fold.actual[:, start : start + days].sum(axis=1), 0.0)
-            found.append(actual / (mean + _small(days)))
-            bins.append(b)
-    return (np.concatenate(found), np.concatenate(bins)) if found else (np.empty(0), np.empty(0, dtype=np.int64))
+    middle = PROBABILITIES == 0.5
+    student = stdtrit(max(count, 1.0), PROBABILITIES) / np.where(middle, 1.0, ndtri(PROBABILITIES))
+    student = np.where(middle, 1.0, np.square(student)) * (1 + 1 / max(count, 1.0))  # the centre is found there too
+    share = min(shared / sd**2, 1.0) if sd > 0 else 0.0
+    return np.maximum.accumulate(z * np.sqrt(1 + share * (student - 1)))

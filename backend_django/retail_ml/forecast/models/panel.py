@@ -6,12 +6,14 @@ yearly shape from it, or only the weekday profile.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from copy import copy
+from typing import ClassVar, Self
 
 import numpy as np
 
 from retail_ml.forecast.history import History
 from retail_ml.forecast.models.base import Array, Forecaster, ahead_weekdays, weekday_factors
+from retail_ml.forecast.models.simple import SeasonalNaive, last_weeks
 
 WEIGHTS = ((28, 0.45), (91, 0.35), (182, 0.20))
 YOUNGEST = 7  # a product is taken to be at least this many days old
@@ -32,13 +34,32 @@ class RateForecaster(Forecaster):
 
     def _fit(self, history: History) -> None:
         self.rate_ = np.maximum(self._rate(history), 0.0)
+        self.total_ = float(self.rate_.sum())
         self.profile_ = weekday_factors(history.summed(), 182)[0]
+
+    def part(self, rows: slice) -> Self:
+        """The same fitted model for some of its series: a long forecast of many is made piece by piece."""
+        some = copy(self)
+        some.rate_, some.top_ = self.rate_[rows], self.top_[rows]
+        return some
 
     def _rate(self, history: History) -> Array:
         raise NotImplementedError
 
     def _forecast(self, horizon: int) -> Array:
         return self.rate_[:, None] * self.profile_[ahead_weekdays(self.history_, horizon)]
+
+
+class LastWeek(RateForecaster):
+    """The same weekday of the last week: the naive baseline, of many series."""
+
+    name: ClassVar[str] = SeasonalNaive.name
+
+    def _fit(self, history: History) -> None:
+        self.rate_ = last_weeks(history, history.y, 1)
+
+    def _forecast(self, horizon: int) -> Array:
+        return self.rate_[:, np.arange(horizon) % 7]
 
 
 class MovingAverage(RateForecaster):
@@ -96,8 +117,7 @@ class ShareOfShop(RateForecaster):
     def _forecast(self, horizon: int) -> Array:
         if self.shop is None:
             return super()._forecast(horizon)
-        total = float(self.rate_.sum())
-        return self.rate_[:, None] / (total if total > 0 else 1.0) * self.shop[:horizon]
+        return self.rate_[:, None] / (self.total_ if self.total_ > 0 else 1.0) * self.shop[:horizon]
 
 
 def recent_rate(history: History, days: int) -> Array:

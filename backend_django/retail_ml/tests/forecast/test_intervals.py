@@ -7,8 +7,6 @@ import pytest
 
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.intervals import RatioIntervals, nested_coverage
-from retail_ml.forecast.volume_bins import VolumeBins
-from retail_ml.forecast.volume_bins import nested_coverage as product_coverage
 from retail_ml.tests.forecast.shops import START, history
 
 
@@ -94,16 +92,6 @@ def test_spread_of_one_day_is_very_wide():
     assert high[0] > 200
 
 
-def product_folds(rng, n, count):
-    rate = 0.2 + rng.gamma(1.0, 3.0, n)  # not so few that whole units alone decide the coverage
-    out = []
-    for k in range(count):
-        actual = rng.poisson(rate[:, None] * np.ones(28) * rng.gamma(100, 1 / 100)).astype(float)
-        forecast = np.repeat(rate[:, None], 28, axis=1)
-        out.append(Fold(200 + 28 * k, START, forecast, actual, np.ones(28, dtype=bool)))
-    return out
-
-
 @pytest.mark.parametrize("days", [1, 7, 30, 91, 182, 365])
 @pytest.mark.parametrize("coverage", [0.8, 0.95, 0.99])
 def test_knowing_next_to_nothing_is_never_a_narrow_interval(days: int, coverage: float):
@@ -117,31 +105,3 @@ def test_knowing_next_to_nothing_is_never_a_narrow_interval(days: int, coverage:
     low, high = widths.total(mean, coverage)
     assert high[0] > 2 * mean.sum()
     assert low[0] < mean.sum() / 2
-
-
-def test_products_are_covered_by_volume():
-    rng = np.random.default_rng(6)
-    past = history(np.ones((100, 500)))
-    found = [product_coverage(product_folds(rng, 100, 8), past, windows=(28,)) for _ in range(40)]
-    assert np.mean([f["coverage_80_28"] for f in found]) == pytest.approx(0.80, abs=0.04)
-    assert np.mean([f["coverage_95_28"] for f in found]) == pytest.approx(0.95, abs=0.025)
-    some = product_folds(rng, 400, 8)
-    widths = VolumeBins.calibrate(some[:-1], past)
-    rate = some[-1].forecast.sum(axis=1)
-    lower, upper = widths.total(rate, 28, 0.95)
-    assert (lower >= 0).all()
-    assert (lower <= rate).all()
-    assert (upper >= rate).all()
-    actual = some[-1].actual.sum(axis=1)
-    for part in (rate < np.quantile(rate, 0.3), rate > np.quantile(rate, 0.7)):
-        assert ((actual >= lower) & (actual <= upper))[part].mean() > 0.85
-
-
-def test_a_few_products_fall_back_on_compound_poisson():
-    widths = VolumeBins.calibrate([], history(np.tile([0.0, 3.0], (2, 30))))
-    mean = np.array([28.0])
-    # variance: 28 × E[u²]/E[u] = 28 × 3, and (half the forecast)² = 196
-    assert widths.sd_total(mean, 28)[0] == pytest.approx(np.sqrt(84 + 196), rel=0.25)
-    lower, upper = widths.total(np.array([0.0]), 28, 0.95)
-    assert lower[0] == 0
-    assert upper[0] > 0
