@@ -20,6 +20,7 @@ from benchmarks.forecast.scoring import QUANTILES
 
 Array = npt.NDArray[np.float64]
 
+YEARLY = 300  # days from which Prophet with our calendar is given a yearly season
 LEVELS = (20, 40, 60, 80, 90, 95, 98)
 Z80 = 1.2816
 STATISTICAL = (
@@ -172,11 +173,9 @@ def _lightgbm(task: Task, seed: int) -> Answer:
     train = task.train[["unique_id", "ds", "y"]]
     sparse = float((train["y"] == 0).mean()) > 0.4
     shortest = int(train.groupby("unique_id", observed=True).size().min())
-    lags = [
-        lag
-        for lag in {"D": (1, 7, 14, 28), "W": (1, 2, 4, 52), "M": (1, 2, 3, 12)}[task.freq]
-        if lag * 3 < task.longest
-    ]
+    usual = {"D": (1, 7, 14, 28), "W": (1, 2, 4, 52), "M": (1, 2, 3, 12)}[task.freq]
+    lags = [lag for lag in usual if lag * 3 < task.longest] or [1]
+    windows = {"D": (7, 28), "W": (4, 13), "M": (3, 6)}[task.freq]
     model = LGBMRegressor(
         n_estimators=200, learning_rate=0.05, num_leaves=31, min_child_samples=10, num_threads=1, verbose=-1,
         random_state=seed, objective="tweedie" if sparse and train["y"].min() >= 0 else "l2",
@@ -213,7 +212,8 @@ def _prophet(task: Task, seed: int, *, ours: bool) -> Answer:
     for _, series in task.train.groupby("unique_id", observed=True):
         opened, ahead = _our_calendar(series, task.horizon) if ours else (None, None)
         known = series[["ds", "y"]] if opened is None else series.loc[opened, ["ds", "y"]]
-        model = Prophet(seasonality_mode="multiplicative", uncertainty_samples=400)
+        year = {"yearly_seasonality": True} if ours and len(series) >= YEARLY else {}  # on its own it wants two years
+        model = Prophet(uncertainty_samples=400, **year)
         if ours and task.country:
             model.add_country_holidays(task.country)
         model.fit(known)
@@ -240,18 +240,20 @@ def _our_calendar(series: pd.DataFrame, horizon: int) -> tuple[npt.NDArray[np.bo
 
 
 def _tutorial(task: Task, seed: int) -> Answer:
-    """The random forest of many tutorials: date parts as features, no interval but its residuals in training."""
+    """The random forest of many tutorials: date parts, lags and a rolling mean that stand still in the days ahead."""
     from sklearn.ensemble import RandomForestRegressor
 
-    def features(ds: pd.Series) -> Array:
-        parts = ds.dt
-        return np.column_stack([parts.dayofweek, parts.day, parts.month, parts.year, parts.dayofyear]).astype(float)
+    def parts(ds: pd.Series) -> Array:
+        return np.column_stack([ds.dt.dayofweek, ds.dt.day, ds.dt.month]).astype(float)
 
     means, spreads = [], []
     for _, series in task.train.groupby("unique_id", observed=True):
-        model = RandomForestRegressor(n_estimators=100, random_state=seed, n_jobs=1)
-        model.fit(features(series["ds"]), series["y"])
+        y = series["y"].reset_index(drop=True)
+        known = np.column_stack([y.shift(1), y.shift(7), y.shift(1).rolling(7).mean()])
+        X = np.hstack([parts(series["ds"]), known])[7:]
+        model = RandomForestRegressor(n_estimators=100, random_state=seed, n_jobs=1).fit(X, y[7:])
         dates = pd.Series(pd.date_range(series["ds"].max(), periods=task.horizon + 1, freq=task.step)[1:])
-        means.append(model.predict(features(dates)))
-        spreads.append(float(np.std(series["y"] - model.predict(features(series["ds"])))))
+        last = np.array([y.iloc[-1], y.iloc[-7], y.iloc[-7:].mean()])
+        means.append(model.predict(np.hstack([parts(dates), np.tile(last, (task.horizon, 1))])))
+        spreads.append(float(np.std(y[7:] - model.predict(X))))
     return _normal(np.stack(means), np.array(spreads)[:, None], task)

@@ -23,11 +23,11 @@ import numpy.typing as npt
 
 from retail_ml.errors import BadParameter
 from retail_ml.forecast import backtest, levels, long_frames
+from retail_ml.forecast.backtest import Plan
 from retail_ml.forecast.buckets import Extras
 from retail_ml.forecast.history import History
 from retail_ml.forecast.long_frames import QUANTILES, LongTable
-from retail_ml.forecast.models import BASELINE, SIMPLE
-from retail_ml.forecast.models.ensemble import Ensemble
+from retail_ml.forecast.models import DEFAULT, Gam
 from retail_ml.forecast.periods import forecast_periods
 from retail_ml.forecast.products import train_products
 from retail_ml.forecast.public_holidays import country_code
@@ -40,6 +40,8 @@ Array = npt.NDArray[np.float64]
 SUMS = (7, 14, 28)
 """Windows of `cum`, as far as the horizon reaches; the whole horizon is always one."""
 EPOCH = date(1970, 1, 1)
+SHOP = Gam.name
+"""Model of all products together."""
 
 
 def forecast_total(train: Any, horizon: int, country: str | None = None, *, seed: int = 0) -> dict[str, Any]:
@@ -158,30 +160,31 @@ def _total(table: LongTable, row: int, horizon: int, country: str, seed: int) ->
     if not y.size:
         return Ahead.nothing(horizon)
     history = History(EPOCH + timedelta(days=table.start + first), y, y[0] > 0, country)
-    model = Ensemble(seed).fit(history)
-    mean, widths = model.predict(horizon), model.widths_
+    untried = levels.Trial(history, Plan((), 1, 1), asked=DEFAULT)  # its widths come from its own replays
+    trained = levels.finish(untried, DEFAULT, seed=seed)
+    mean, widths = trained.mean[:, :horizon], trained.widths
     daily = widths.quantiles(mean, QUANTILES)[:, 0].T
     cum = {w: widths.total_quantiles(mean[:, :w], QUANTILES)[:, 0] for w in _windows(horizon)}
     return Ahead(mean[0], daily, cum)
 
 
-def _trial(history: History, seed: int) -> tuple[levels.Trial, str]:
-    """The candidates over the rolling origins, and the one that serves: as `shop.try_total` has it."""
-    plan = backtest.plan(history.days)
-    tiny = int(history.sold.sum()) < ENOUGH_DAYS
-    names = [BASELINE, levels.FALLBACK] if tiny else [m.name for m in SIMPLE]
-    trial = levels.Trial(history, plan, tiny=tiny)
-    levels.try_daily(trial, levels.candidates(history, plan, names), seed=seed)
-    return trial, trial.best()
+def _shop(history: History, seed: int) -> tuple[levels.Trial, Array]:
+    """The forecast of all products together at the origins of its back-test (in the trial) and now, (AHEAD,).
+
+    It gives the products their days within a week, and what comes after four weeks; one model is replayed for that.
+    """
+    trial = levels.Trial(history, backtest.plan(history.days), asked=SHOP, tiny=int(history.sold.sum()) < ENOUGH_DAYS)
+    levels.try_daily(trial, [SHOP], seed=seed)
+    return trial, levels.finish(trial, SHOP, seed=seed).mean[0]
 
 
 def _products(table: LongTable, horizon: int, country: str, seed: int) -> dict[str, Any]:
     first = int(table.first.min())
     y = table.y[:, first:]
     history = History(EPOCH + timedelta(days=table.start + first), y, np.asarray((y > 0).any(axis=0)), country)
-    trial, name = _trial(history.summed(), seed)
-    shop = levels.finish(trial, name, seed=seed).mean[0]
-    trained = train_products(history, trial, name, shop, extras=Extras(table.price, table.titles), seed=seed)
+    trial, shop = _shop(history.summed(), seed)
+    extras = Extras(price=table.price, titles=table.titles if any(table.titles) else None)
+    trained = train_products(history, trial, SHOP, shop, extras=extras, seed=seed)
     mean = trained.mean[:, :horizon].astype(float)
     quantiles = partial(trained.widths.quantiles, probabilities=QUANTILES, spread=trained.spread)
     daily = quantiles(mean, 1) * (shop[:horizon] > 0)[None, :, None]
