@@ -142,7 +142,7 @@ def level_receipt(one: Trained) -> dict[str, Any]:
         "coverage_95": rounded(one.coverage.days[0.95]),
         "total_coverage_80": rounded(one.coverage.sums[0.80]),
         "total_coverage_95": rounded(one.coverage.sums[0.95]),
-        "compared_by": "rmse" if trial.sparse else "mae",
+        "compared_by": "crps",
         "coverage_days": one.coverage.counted,
         "origins": len(folds),
         "candidate_origins": len(trial.folds.get(one.name, [])),

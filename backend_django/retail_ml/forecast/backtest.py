@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from retail_ml.forecast.history import History
 
 if TYPE_CHECKING:
+    from retail_ml.forecast.intervals import RatioIntervals
     from retail_ml.forecast.models.base import Forecaster
 
 Array = npt.NDArray[np.float64]
@@ -36,6 +37,7 @@ class Fold:
     """One origin: what was forecast and what came, (series, ahead); ahead ≥ horizon, as far as the data reaches.
 
     `counted` (ahead,) is False on days inside a long closure of the whole shop, which say nothing about demand.
+    `widths`: those that the model itself gave at the origin, if it gives any.
     """
 
     cutoff: int
@@ -43,11 +45,14 @@ class Fold:
     forecast: Array
     actual: Array
     counted: npt.NDArray[np.bool_]
+    widths: RatioIntervals | None = None
 
     def known_at(self, cutoff: int) -> Fold:
         """The fold as far as it could be seen after `cutoff` days of history."""
         seen = max(0, min(cutoff - self.cutoff, self.actual.shape[1]))
-        return Fold(self.cutoff, self.origin, self.forecast[:, :seen], self.actual[:, :seen], self.counted[:seen])
+        return replace(
+            self, forecast=self.forecast[:, :seen], actual=self.actual[:, :seen], counted=self.counted[:seen]
+        )
 
 
 def plan(days: int, *, most: int = MOST_FOLDS) -> Plan:
@@ -82,6 +87,7 @@ def replay(history: History, plan_: Plan, make: Callable[[History], Forecaster])
         counted = ~history.closed_long[past.days : past.days + actual.shape[1]]
         if counted[: plan_.horizon].sum() < plan_.horizon // 3:
             continue
-        forecast = make(past).fit(past).predict(actual.shape[1])
-        folds.append(Fold(past.days, past.origin, forecast, actual, counted))
+        model = make(past).fit(past)
+        forecast = model.predict(actual.shape[1])
+        folds.append(Fold(past.days, past.origin, forecast, actual, counted, model.widths_))
     return folds

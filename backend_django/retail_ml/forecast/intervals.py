@@ -37,7 +37,8 @@ MOST = 5.0  # ratios above count as this
 WILD = 2.5  # robust standard deviations beyond which the error of a fold is cut
 GRID = (np.arange(199) + 0.5) / 199
 NODES = (np.arange(31) + 0.5) / 31
-FEWEST_TO_MEASURE = 3  # earlier folds needed before the width of a fold is calibrated and its coverage counted
+FEWEST_TO_MEASURE = 3
+"""Folds that widths need to stand on; with fewer the spread of the days seen gives them."""
 
 
 @dataclass(frozen=True)
@@ -186,36 +187,47 @@ class Coverage:
     counted: int
 
 
-def nested_coverage(
-    folds: Sequence[Fold],
-    *,
-    horizon: int,
-    step: int,
-    coverages: Sequence[float],
-    pasts: Sequence[Sequence[Fold]] | None = None,
-    widths_at: Callable[[Fold], RatioIntervals] | None = None,
-) -> Coverage:
-    """Coverage measured on folds that were not used for calibrating.
+def widths_at(
+    folds: Sequence[Fold], *, horizon: int, step: int, spread: Callable[[Fold], RatioIntervals]
+) -> list[RatioIntervals]:
+    """The widths that would have been served at each fold: from its past alone.
 
-    The width for fold k comes from earlier folds only, as far as they were known at its origin; folds with fewer
-    than FEWEST_TO_MEASURE such are not counted. `pasts` has for each fold the folds of the model that made it, where
-    that is not the same one throughout. `widths_at` gives the widths instead, from a fold's own past. Days count
-    where something was forecast or sold.
+    The model's own where it gives them; else from the model's earlier folds, as far as they were known at the origin;
+    and with fewer than FEWEST_TO_MEASURE such, `spread` gives them.
+    """
+    out = []
+    for fold in folds:
+        earlier = [f.known_at(fold.cutoff) for f in folds if f.cutoff + horizon <= fold.cutoff]
+        if fold.widths is not None:
+            out.append(fold.widths)
+        elif len(earlier) >= FEWEST_TO_MEASURE:
+            out.append(RatioIntervals.calibrate(earlier, horizon=horizon, step=step))
+        else:
+            out.append(spread(fold))
+    return out
+
+
+def nested_coverage(
+    folds: Sequence[Fold], widths: Sequence[RatioIntervals], *, horizon: int, coverages: Sequence[float]
+) -> Coverage:
+    """Coverage of the widths that belong to each fold (see `widths_at`).
+
+    Days count where something was forecast or sold.
+
+    >>> nested_coverage([], [], horizon=28, coverages=(0.8,)).days
+    {0.8: None}
     """
     inside: dict[float, list[Array]] = {c: [] for c in coverages}
     whole: dict[float, list[Array]] = {c: [] for c in coverages}
     by_fold: dict[int, dict[float, float]] = {}
-    for fold, past in zip(folds, pasts or [folds] * len(folds), strict=True):
-        earlier = [f.known_at(fold.cutoff) for f in past if f.cutoff + horizon <= fold.cutoff]
-        counts = fold.counted[:horizon] & ((fold.forecast > 0) | (fold.actual > 0))[:, :horizon]
-        if (len(earlier) < FEWEST_TO_MEASURE and widths_at is None) or not counts.any():
-            continue
-        widths = widths_at(fold) if widths_at else RatioIntervals.calibrate(earlier, horizon=horizon, step=step)
+    for fold, width in zip(folds, widths, strict=True):
         mean, actual = fold.forecast[:, :horizon], fold.actual[:, :horizon]
+        counts = fold.counted[:horizon] & ((mean > 0) | (actual > 0))
+        if not counts.any():
+            continue
         for coverage in coverages:
-            lower, upper = widths.daily(mean, coverage)
-            inside[coverage].append(_inside(actual, lower, upper)[counts])
-            whole[coverage].append(_inside(actual.sum(axis=1), *widths.total(mean, coverage)))
+            inside[coverage].append(_inside(actual, *width.daily(mean, coverage))[counts])
+            whole[coverage].append(_inside(actual.sum(axis=1), *width.total(mean, coverage)))
             by_fold.setdefault(fold.cutoff, {})[coverage] = float(inside[coverage][-1].mean())
     shares = [{c: float(np.concatenate(x[c]).mean()) if x[c] else None for c in coverages} for x in (inside, whole)]
     return Coverage(shares[0], shares[1], by_fold, sum(x.size for x in inside[coverages[0]]))

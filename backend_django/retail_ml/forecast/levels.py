@@ -11,10 +11,13 @@ import numpy.typing as npt
 
 from retail_ml.forecast.backtest import FEWEST_FOLDS, Fold, Plan, replay
 from retail_ml.forecast.history import History
-from retail_ml.forecast.intervals import Coverage, RatioIntervals, nested_coverage
+from retail_ml.forecast.intervals import FEWEST_TO_MEASURE, Coverage, RatioIntervals, nested_coverage, widths_at
 from retail_ml.forecast.models import (
     BASELINE,
     DAILY,
+    DEFAULT,
+    NAIVE,
+    Ensemble,
     Forecaster,
     LearnedForecaster,
     SeasonalNaive,
@@ -22,7 +25,8 @@ from retail_ml.forecast.models import (
     WeekdayMean,
     WindowAverage,
 )
-from retail_ml.forecast.selection import Score, choices, choose, score
+from retail_ml.forecast.models.ensemble import Members
+from retail_ml.forecast.selection import Score, choices, decide, score
 
 Array = npt.NDArray[np.float64]
 
@@ -32,18 +36,20 @@ COVERAGES = (0.80, 0.95)
 SPARSE = 0.5
 FALLBACK = WeekdayMean.name
 CATEGORY = (SeasonalNaive.name, WindowAverage.name, WeekdayMean.name, ShareOfShop.name)
+DENSE = 0.75  # share of the open days with a sale, over all categories, from which each can be modelled by itself
+MOST_MODELLED = 40
 
 
 @dataclass(frozen=True)
 class Procedure:
     """The choice of a model, replayed: at each origin the model that the earlier origins would have chosen.
 
-    `names`, `folds`, and `pasts` (all folds of that model) per origin; `score`, and the `baseline`'s over the same.
+    `names`, `folds` and `widths` per origin; `score`, and the `baseline`'s over the same.
     """
 
     names: list[str]
     folds: list[Fold]
-    pasts: list[list[Fold]]
+    widths: list[RatioIntervals]
     score: Score
     baseline: Score
 
@@ -55,11 +61,15 @@ class Procedure:
 
 @dataclass
 class Trial:
-    """Candidates over the same origins: `folds` and `scores` by name; both empty when the history is too short."""
+    """Candidates over the same origins: `folds`, the `widths` that each would have been served with, `scores`, by name.
+
+    All of them are empty when the history is too short.
+    """
 
     history: History
     plan: Plan
     folds: dict[str, list[Fold]] = field(default_factory=dict)
+    widths: dict[str, list[RatioIntervals]] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
     asked: str | None = None
     """The one model that somebody asked for: there is no choice in its figures."""
@@ -68,45 +78,61 @@ class Trial:
 
     @property
     def sparse(self) -> bool:
-        """Has the shop most of its open days without a sale? Then candidates are compared by squared errors."""
+        """Has the shop most of its open days without a sale?"""
         return float(self.history.sold[self.history.usable].mean()) < SPARSE
 
     def best(self) -> str:
-        """The name that serves (see `selection.choose`); the fallback where nothing could be tried.
+        """The name that serves (see `selection.decide`).
 
-        The baseline also serves where choosing, replayed, was no better than it.
+        With tiny data it is the mean per weekday, where nothing could be tried the default. Where choosing, replayed,
+        was no better than the baseline, it is the default or, when that is no better either, the baseline.
         """
-        if not self.scores:
+        if self.tiny:
             return FALLBACK
-        procedure = self.procedure()
-        if procedure is not None and not procedure.pays:
-            return BASELINE
-        return choose({name: s.error for name, s in self.scores.items()}, list(self.scores), BASELINE)
+        if not self.scores:
+            return DEFAULT
+        replayed = self._replayed()
+        if replayed is not None and not replayed.pays:
+            return DEFAULT if self.beats_baseline(DEFAULT) else BASELINE
+        return decide({name: s.fold_errors for name, s in self.scores.items()}, DEFAULT, NAIVE)
 
     def beats_baseline(self, name: str) -> bool | None:
-        """Is its error below the naive baseline's? None for the baseline itself, and where nothing was tried."""
-        if name == BASELINE or name not in self.scores:
+        """Is its error below the naive baseline's? None for the baseline, and where too little was tried."""
+        if name == BASELINE or name not in self.scores or self.tiny:
             return None
         return self.scores[name].error < self.scores[BASELINE].error
 
     def procedure(self) -> Procedure | None:
-        """The choice among the candidates, replayed; None where fewer than FEWEST_FOLDS origins could have one.
+        """The choice among the candidates, replayed, where what serves was chosen.
 
-        None with tiny data too: there is one candidate beside the baseline, and too little to choose by.
+        None where fewer than FEWEST_FOLDS origins could have a choice; where choosing did not pay and the default
+        serves unchosen; and with tiny data: there is one candidate beside the baseline, and too little to choose by.
         """
+        found = self._replayed()
+        return None if found is not None and not found.pays and self.beats_baseline(DEFAULT) else found
+
+    def _replayed(self) -> Procedure | None:
         if BASELINE not in self.scores or self.tiny:
             return None
         horizon, cutoffs = self.plan.horizon, [fold.cutoff for fold in self.folds[BASELINE]]
-        named = choices(self.scores, list(self.scores), BASELINE, cutoffs=cutoffs, horizon=horizon)
-        at = [k for k, name in enumerate(named) if name is not None]
+        named = choices(self.scores, DEFAULT, NAIVE, cutoffs=cutoffs, horizon=horizon)
+        at = [(k, name) for k, name in enumerate(named) if name is not None]
         if len(at) < FEWEST_FOLDS:
             return None
-        names = [named[k] or BASELINE for k in at]
-        pasts = [self.folds[name] for name in names]
-        folds = [past[k] for past, k in zip(pasts, at, strict=True)]
-        measure = partial(score, history=self.history, horizon=horizon, sparse=self.sparse)
-        naive = measure(BASELINE, [self.folds[BASELINE][k] for k in at])
-        return Procedure(names, folds, pasts, measure("procedure", folds), naive)
+        folds, widths = [self.folds[name][k] for k, name in at], [self.widths[name][k] for k, name in at]
+        naive, naive_widths = [self.folds[BASELINE][k] for k, _ in at], [self.widths[BASELINE][k] for k, _ in at]
+        measure = partial(score, history=self.history, horizon=horizon)
+        chosen = measure("procedure", folds, widths)
+        return Procedure([name for _, name in at], folds, widths, chosen, measure(BASELINE, naive, naive_widths))
+
+    def add(self, name: str, folds: list[Fold]) -> None:
+        """Keep the replay of a candidate, with its widths and its score."""
+        spread = partial(_spread_at, self.history)
+        found = widths_at(folds, horizon=self.plan.horizon, step=self.plan.step, spread=spread)
+        if self.tiny:
+            found = [spread(fold) for fold in folds]
+        self.folds[name], self.widths[name] = folds, found
+        self.scores[name] = score(name, folds, found, self.history, horizon=self.plan.horizon)
 
 
 @dataclass(frozen=True)
@@ -146,32 +172,38 @@ def candidates(history: History, plan: Plan, names: Sequence[str]) -> list[str]:
     return out
 
 
+def category_candidates(history: History) -> list[str]:
+    """What is tried for the categories of a shop (series, days): the default too where they are few and sell daily."""
+    positive = (history.y[:, history.usable] > 0).mean()
+    return [*CATEGORY, *[DEFAULT][: int(positive >= DENSE and len(history.y) <= MOST_MODELLED)]]
+
+
 def try_daily(trial: Trial, names: Sequence[str], *, seed: int, shop: Mapping[int, Array] | None = None) -> Trial:
     """Add `names` to a trial: replay and score each. `shop` has the whole shop's forecast by cutoff, for shares."""
+    known: dict[int, Members] = {}
     for name in names:
         if name in trial.folds or not trial.plan.cutoffs:
             continue
-        folds = replay(trial.history, trial.plan, partial(_make, name, seed=seed, shop=shop))
+        folds = replay(trial.history, trial.plan, partial(_make, name, seed=seed, shop=shop, known=known))
         if folds:
-            trial.folds[name] = folds
-            trial.scores[name] = score(name, folds, trial.history, horizon=trial.plan.horizon, sparse=trial.sparse)
+            trial.add(name, folds)
     return trial
 
 
 def finish(trial: Trial, name: str, *, seed: int, shop: Array | None = None) -> Trained:
-    """Fit `name` on the whole history and give it the widths that its folds show."""
+    """Fit `name` on the whole history and give it its own widths, or those that its folds show."""
     by_cutoff = None if shop is None else {trial.history.days: shop}
     model = _make(name, trial.history, seed=seed, shop=by_cutoff).fit(trial.history)
     mean = model.predict(AHEAD)
     folds = trial.folds.get(name, [])
     procedure = None if name in (trial.asked, BASELINE) else trial.procedure()
-    replayed, pasts = (procedure.folds, procedure.pasts) if procedure else (folds, None)
-    measure = partial(nested_coverage, replayed, horizon=trial.plan.horizon, step=trial.plan.step, coverages=COVERAGES)
-    if trial.tiny or len(folds) < 2:
-        coverage = measure(widths_at=lambda fold: _spread(trial.history.until(fold.cutoff)))
+    replayed, used = (procedure.folds, procedure.widths) if procedure else (folds, trial.widths.get(name, []))
+    coverage = nested_coverage(replayed, used, horizon=trial.plan.horizon, coverages=COVERAGES)
+    if model.widths_ is not None:
+        widths = model.widths_
+    elif trial.tiny or len(folds) < FEWEST_TO_MEASURE:
         widths = _spread(trial.history)
     else:
-        coverage = measure(pasts=pasts)
         widths = RatioIntervals.calibrate(folds, horizon=trial.plan.horizon, step=trial.plan.step)
     return Trained(name, model, mean, widths, trial, coverage, procedure)
 
@@ -181,10 +213,27 @@ def _spread(history: History) -> RatioIntervals:
     return RatioIntervals.from_spread(history, WeekdayMean().fit(history).expected())
 
 
-def _make(name: str, past: History, *, seed: int, shop: Mapping[int, Array] | None) -> Forecaster:
-    """A new model; where it may not be fitted yet, the fallback stands in for it."""
+def _spread_at(history: History, fold: Fold) -> RatioIntervals:
+    """The same, as it was at the origin of a fold."""
+    return _spread(history.until(fold.cutoff))
+
+
+def _make(
+    name: str,
+    past: History,
+    *,
+    seed: int,
+    shop: Mapping[int, Array] | None,
+    known: dict[int, Members] | None = None,
+) -> Forecaster:
+    """A new model; where it may not be fitted yet, the fallback stands in for it.
+
+    `known`: members of the ensemble that are fitted already, by the days of the same history that they know.
+    """
     if name == ShareOfShop.name:
         return ShareOfShop(shop=None if shop is None else shop[past.days])
+    if name == DEFAULT:
+        return Ensemble(seed, known)
     model = DAILY[name]
     if past.days < model.least_days:
         return WeekdayMean()

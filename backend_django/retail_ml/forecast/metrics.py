@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -75,6 +77,19 @@ def covered(actual: Array, lower: Array, upper: Array) -> float | None:
     0.5
     """
     return float(((actual >= lower) & (actual <= upper)).mean()) if actual.size else None
+
+
+def crps(actual: Array, quantiles: Array, probabilities: Sequence[float]) -> Array:
+    """Continuous ranked probability score: 2 × the pinball loss averaged over the quantiles (Gneiting & Raftery 2007).
+
+    `quantiles` (probabilities, …) of what `actual` (…) then was; in the unit of the data, 0 is perfect.
+
+    >>> crps(np.array([10.0]), np.array([[8.0], [11.0]]), [0.1, 0.9]).round(3).tolist()
+    [0.3]
+    """
+    p = np.asarray(probabilities).reshape(-1, *[1] * actual.ndim)
+    error = actual - quantiles
+    return np.asarray(2 * np.maximum(p * error, (p - 1) * error).mean(axis=0))
 
 
 def weekly(values: Array) -> Array:

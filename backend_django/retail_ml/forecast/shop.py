@@ -16,7 +16,7 @@ from retail_ml.errors import FEWEST_SALES, NotEnoughHistory
 from retail_ml.forecast import backtest, history, levels
 from retail_ml.forecast import products as products_level
 from retail_ml.forecast.levels import Trained, Trial
-from retail_ml.forecast.models import BASELINE, DAILY, LEARNED, SIMPLE
+from retail_ml.forecast.models import BASELINE, DAILY, DEFAULT, LEARNED, SIMPLE, LightGbm
 
 Array = npt.NDArray[np.float64]
 
@@ -91,7 +91,7 @@ def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable
     `step` is told the share that is done, 0…1.
     """
     simple = [m.name for m in SIMPLE]
-    names = [BASELINE, levels.FALLBACK] if data.tiny else [n for n in DAILY if n in simple or n in asked]
+    names = [BASELINE, levels.FALLBACK] if data.tiny else [n for n in DAILY if n in (*simple, *asked, DEFAULT)]
     plan = backtest.plan(data.total["sales"].days)
     names = levels.candidates(data.total["sales"], plan, names)
     one = asked[0] if len(asked) == 1 else None
@@ -99,7 +99,7 @@ def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable
     for done, name in enumerate(names):
         levels.try_daily(trials["sales"], [name], seed=seed)
         step((done + 1) / (len(names) + 1))
-    light = [n for n in names if n in simple or n in ("seasonal_profile", "linear")]
+    light = [n for n in names if n in simple or n in ("seasonal_profile", "gam", "linear", DEFAULT)]
     also = {trials["sales"].best(), *(asked if len(asked) == 1 else ())} & set(names)
     levels.try_daily(trials["units"], [n for n in names if n in light or n in also], seed=seed)
     step(1.0)
@@ -183,7 +183,7 @@ def _categories(
     for target, shop in total.items():
         by_cutoff = {fold.cutoff: fold.forecast[0] for fold in shop.trial.folds.get(shop.name, [])}
         trial = Trial(panels[target], shop.trial.plan, tiny=data.tiny)
-        names = (BASELINE, levels.FALLBACK) if data.tiny else levels.CATEGORY
+        names = [BASELINE, levels.FALLBACK] if data.tiny else levels.category_candidates(panels[target])
         levels.try_daily(trial, names, seed=seed, shop=by_cutoff)
         out[target] = levels.finish(trial, trial.best(), seed=seed, shop=shop.mean[0])
     return ids, out
@@ -208,4 +208,5 @@ def _prices(data: ShopData, products: pl.DataFrame, ids: npt.NDArray[np.str_]) -
 
 def learned_names() -> list[str]:
     """Names of the models that may be tried beside the simple ones."""
-    return ["seasonal_profile", *(m.name for m in LEARNED)]
+    alone = [m.name for m in LEARNED if m is not LightGbm]  # which is a part of the ensemble
+    return ["seasonal_profile", "gam", *alone, DEFAULT]

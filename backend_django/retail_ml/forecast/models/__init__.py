@@ -29,11 +29,17 @@ PANEL: dict[str, type[Forecaster]] = {m.name: m for m in (MovingAverage, BaseRat
 BASELINE = SeasonalNaive.name
 """The naive baseline: every model is measured beside it, and none that loses to it is served."""
 
+NAIVE = (BASELINE, WeekdayMean.name)
+"""The forecasts that need no model: without season or trend nothing is better."""
+
+DEFAULT = Ensemble.name
+"""What serves unless the shop's own past speaks against it."""
+
 ALIASES = {"linear_regression": LinearRegression.name}
 
 __all__ = [
-    "ALIASES", "BASELINE", "DAILY", "LEARNED", "PANEL", "SIMPLE", "BaseRate", "Ensemble", "Forecaster", "Gam",
-    "GradientBoosting", "LastYear", "LearnedForecaster", "LightGbm", "LinearRegression", "MovingAverage",
-    "RandomForest", "SeasonalNaive", "SeasonalProfile", "ShareOfShop", "TeunterSyntetosBabai", "WeekdayMean",
-    "WindowAverage",
+    "ALIASES", "BASELINE", "DAILY", "DEFAULT", "LEARNED", "NAIVE", "PANEL", "SIMPLE", "BaseRate", "Ensemble",
+    "Forecaster", "Gam", "GradientBoosting", "LastYear", "LearnedForecaster", "LightGbm", "LinearRegression",
+    "MovingAverage", "RandomForest", "SeasonalNaive", "SeasonalProfile", "ShareOfShop", "TeunterSyntetosBabai",
+    "WeekdayMean", "WindowAverage",
 ]  # fmt: skip

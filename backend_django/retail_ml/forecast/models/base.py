@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from retail_ml.forecast.history import History
+
+if TYPE_CHECKING:
+    from retail_ml.forecast.intervals import RatioIntervals
 
 Array = npt.NDArray[np.float64]
 
@@ -30,6 +33,8 @@ class Forecaster(ABC):
     """Days of history below which the model refuses to be a candidate."""
 
     history_: History
+    widths_: RatioIntervals | None = None
+    """Widths that the model knows itself; those of other models come from their back-test."""
 
     def fit(self, history: History) -> Self:
         """Learn from all days of `history`; forecasts begin on the day after its last."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from retail_ml.forecast.backtest import LONG, Fold
 from retail_ml.forecast.history import History
-from retail_ml.forecast.intervals import RatioIntervals
+from retail_ml.forecast.intervals import FEWEST_TO_MEASURE, RatioIntervals
 from retail_ml.forecast.models.base import SHAPE_FROM, Array, Forecaster
 from retail_ml.forecast.models.gam import Gam
 from retail_ml.forecast.models.learned import LightGbm, fading
@@ -44,14 +45,19 @@ class Ensemble(Forecaster):
 
     name: ClassVar[str] = "ensemble"
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, known: dict[int, Members] | None = None) -> None:
+        """`known`: members fitted before on the first days of the same history, by their number; it is added to."""
         self.seed = seed
+        self.known = known
 
     def _fit(self, history: History) -> None:
         self.top_ = np.full(len(history.y), np.inf)  # members are capped, and a promotion may exceed the past
         self.names_ = members(history)
+        self.learned_: LightGbm | None = None
         with threadpool_limits(1):  # the matrices are small: threads cost more than they bring
-            self.members_ = Members(history, self.names_, seed=self.seed)
+            self.members_ = self._members(history)
+            if LightGbm.name in self.names_:
+                self.learned_ = LightGbm(self.seed).fit(self.members_.plain)
             replays = self._replays(history)
         self.weights_ = weights(replays, self.names_, len(history.y), days=(0, NEAR))
         self.later_ = weights(replays, self.names_, len(history.y), days=(NEAR, LONG))
@@ -60,13 +66,14 @@ class Ensemble(Forecaster):
             mixed = [self._mixed(row) for row in by_origin(replays)]
             self.plain_ = errors(replays[WindowAverage.name]) < errors(mixed)
         self.folds_ = [self._mixed(row) for row in by_origin(replays)]
-        if len(self.folds_) < 2:
+        if len(self.folds_) < FEWEST_TO_MEASURE:
             self.widths_ = RatioIntervals.from_spread(history, WeekdayMean().fit(history).expected())
         else:
             self.widths_ = RatioIntervals.calibrate(self.folds_, horizon=NEAR, step=step(history.days))
 
     def _forecast(self, horizon: int) -> Array:
-        return self._mix(self.members_.predict(horizon), horizon)
+        known = self.members_.predict((*self.names_, WindowAverage.name), horizon, learned=self.learned_)
+        return self._mix(known, horizon)
 
     def shares(self, horizon: int) -> Array:
         """Weights of the members on each day ahead, (series, members, horizon); they add up to 1."""
@@ -100,61 +107,71 @@ class Ensemble(Forecaster):
 
         The learned member is fitted once, before the first origin, and asked again at each.
         """
-        out: dict[str, list[Fold]] = {name: [] for name in (*self.names_, WindowAverage.name)}
+        names = (*self.names_, WindowAverage.name)
+        out: dict[str, list[Fold]] = {name: [] for name in names}
         learned: LightGbm | None = None
         for cutoff in origins(history.days) if len(self.names_) > 1 else ():
             past, ahead = history.until(cutoff), min(LONG, history.days - cutoff)
             counted = ~history.closed_long[cutoff : cutoff + ahead]
             if 3 * counted[:NEAR].sum() < min(NEAR, ahead) or sold_days(past) < ENOUGH // 2:
                 continue
-            found = Members(past, self.names_, seed=self.seed, learned=learned)
-            learned = found.learned
+            found = self._members(past)
+            if LightGbm.name in names and learned is None:
+                learned = LightGbm(self.seed).fit(found.plain)
             actual = history.y[:, cutoff : cutoff + ahead]
-            for name, forecast in found.predict(ahead).items():
+            for name, forecast in found.predict(names, ahead, learned=learned).items():
                 out[name].append(Fold(cutoff, past.origin, forecast, actual, counted))
         return out
 
+    def _members(self, past: History) -> Members:
+        """The members on a past: fitted once, whoever asks."""
+        if self.known is None:
+            return Members(past)
+        return self.known.setdefault(past.days, Members(past))
+
 
 class Members:
-    """The members fitted on one history.
+    """The members without anything learned across series, on one history; each is fitted when it is first asked.
 
-    The effects of named days are learned once, by gam: the others see the history without them, and get them back
-    on the days ahead. `learned`: a learned member fitted on an earlier part of the same history, used as it is.
+    The effects of named days are learned once, by gam: the others see the history without them (`plain`), and get
+    them back on the days ahead.
     """
 
-    def __init__(self, history: History, names: Sequence[str], *, seed: int, learned: LightGbm | None = None) -> None:
-        self.gam = Gam().fit(history) if Gam.name in names else None
-        self.history = self._without_named_days(history)
-        kinds = {
-            WeekdayMean.name: WeekdayMean(days=STEADY),
-            SeasonalProfile.name: SeasonalProfile(),
-            WindowAverage.name: WindowAverage(),
-        }
-        self.models: dict[str, Forecaster] = {
-            name: kinds[name].fit(self.history) for name in (*names, WindowAverage.name) if name in kinds
-        }
-        self.learned = learned
-        if learned is None and LightGbm.name in names:
-            self.learned = LightGbm(seed).fit(self.history)
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.fitted: dict[str, Forecaster] = {}
 
-    def predict(self, horizon: int) -> dict[str, Array]:
-        """Forecast of every member, (series, horizon) each."""
-        out = {name: model.predict(horizon) for name, model in self.models.items()}
-        if self.learned is not None:
-            near = min(horizon, LightGbm.reach)
-            found = self.learned.near(near, later=self.history) * self.history.open_ahead(near)
-            out[LightGbm.name] = np.pad(found, ((0, 0), (0, horizon - near)))
-        if self.gam is not None:
-            special = self.gam.special(self.history.days, horizon)
-            out = {name: forecast * special for name, forecast in out.items()}
-            out[Gam.name] = self.gam.predict(horizon)
+    @cached_property
+    def gam(self) -> Gam | None:
+        """The regression; None for a history that is too short for it."""
+        return Gam().fit(self.history) if sold_days(self.history) >= ENOUGH // 2 else None
+
+    @cached_property
+    def plain(self) -> History:
+        """The history without the effects of named days."""
+        special = self.gam.special(0, self.history.days) if self.gam else np.ones(1)
+        return self.history if (special == 1).all() else replace(self.history, y=self.history.y / special)
+
+    def predict(self, names: Sequence[str], horizon: int, *, learned: LightGbm | None = None) -> dict[str, Array]:
+        """Forecast of each of `names`, (series, horizon); `learned` on this history or an earlier part of it."""
+        special = self.gam.special(self.history.days, horizon) if self.gam else 1.0
+        out: dict[str, Array] = {}
+        for name in names:
+            if name == Gam.name and self.gam:
+                out[name] = self.gam.predict(horizon)
+            elif name == LightGbm.name and learned:
+                near = min(horizon, LightGbm.reach)
+                found = learned.near(near, later=self.plain) * self.history.open_ahead(near)
+                out[name] = np.pad(found, ((0, 0), (0, horizon - near))) * special
+            else:
+                out[name] = self._of(name).predict(horizon) * special
         return out
 
-    def _without_named_days(self, history: History) -> History:
-        if self.gam is None:
-            return history
-        special = self.gam.special(0, history.days)
-        return history if (special == 1).all() else replace(history, y=history.y / special)
+    def _of(self, name: str) -> Forecaster:
+        kinds = {SeasonalProfile.name: SeasonalProfile(), WindowAverage.name: WindowAverage()}
+        if name not in self.fitted:
+            self.fitted[name] = kinds.get(name, WeekdayMean(days=STEADY)).fit(self.plain)
+        return self.fitted[name]
 
 
 def members(history: History) -> tuple[str, ...]:
