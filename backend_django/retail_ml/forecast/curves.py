@@ -19,7 +19,7 @@ VALUE_WEIGHT = 10.0
 """Purchases by which a value's weight in a category is shrunk to the shop's, and the shop's to an equal share."""
 STYLE_CAP = 10.0
 """A style of n purchases counts n·(1 + c)/(n + c) in the curve: a best-seller is one style too."""
-PRIORS = np.geomspace(0.1, 5_000.0, 48)
+PRIORS = np.geomspace(0.1, 5_000.0, 32)
 """Prior weights that are compared."""
 USUAL_PRIOR = (np.log(10.0), 1.5)
 """Mean and sd of the log prior weight before any style has been seen."""
@@ -171,13 +171,19 @@ def prior_weight(sold: Floats, usual: Floats, group: Ints) -> float:
     counts = (np.bincount(group, minlength=groups) > 1) & (total > 0)
     use = counts[group] & (mean > 0)
     n, m, total = sold[use], mean[use], total[counts]
-    return _likeliest(lambda a: (gammaln(n + a * m) - gammaln(a * m)).sum() + (gammaln(a) - gammaln(total + a)).sum())
+
+    def likelihood(a: float) -> float:
+        return float((gammaln(n + a * m) - gammaln(a * m)).sum() + (gammaln(a) - gammaln(total + a)).sum())
+
+    return _likeliest(likelihood)[0]
 
 
 def predictive_weight(
     own: Floats, reach: Floats, usual: Floats, style: Ints, *, came: Floats, reached: Floats
-) -> float:
+) -> tuple[float, float]:
     """The weight B of `usual` shares under which what `came` next was likeliest from (own + B·usual)/(reach + B).
+
+    Returns B and the log likelihood that it reaches.
 
     log L(B) = Σ came · log of the share, each style's shares normalised over what was there (`reached`, as `reach` of
     the days of `came`); log B ~ normal(log 10, 1.5) before anything came. Unlike `prior_weight` it needs no law of how
@@ -187,7 +193,7 @@ def predictive_weight(
     >>> even = np.array([0.5, 0.5])
     >>> steady = predictive_weight(own, reach, even, style, came=np.array([500.0, 500.0]), reached=reach)
     >>> moved = predictive_weight(own, reach, even, style, came=np.array([90.0, 10.0]), reached=reach)
-    >>> steady > 100, moved < 2
+    >>> steady[0] > 100, moved[0] < 2
     (True, True)
     """
 
@@ -206,26 +212,14 @@ def alive(silence: Floats, gone: float) -> Floats:
     return 1 / (1 + gone * np.exp(np.minimum(silence, 50.0)))
 
 
-def odds_of_gone(share: Floats, silence: Floats, style: Ints, *, came: Floats, reached: Floats) -> float:
-    """The odds δ under which what `came` next was likeliest from share · alive(silence, δ); 0 unless it gains 2.
-
-    >>> share, silence, style = np.array([.5, .5]), np.array([0.0, 9.0]), np.array([0, 0])
-    >>> odds_of_gone(share, silence, style, came=np.array([50.0, 0.0]), reached=np.ones(2))
-    0.3
-    >>> odds_of_gone(share, silence, style, came=np.array([25.0, 25.0]), reached=np.ones(2))
-    0.0
-    """
-    found = [_log_likelihood(share * alive(silence, odds), style, came=came, reached=reached) for odds in GONE]
-    best = int(np.argmax(found))
-    return GONE[best] if found[best] > found[0] + GAIN else 0.0
-
-
 def _log_likelihood(share: Floats, style: Ints, *, came: Floats, reached: Floats) -> float:
     use = came > 0
     there = within(share * reached, style, int(style.max(initial=-1)) + 1)[use]
     return float((came[use] * np.log(np.maximum(there, 1e-12))).sum())
 
 
-def _likeliest(likelihood: Callable[[float], float]) -> float:
+def _likeliest(likelihood: Callable[[float], float]) -> tuple[float, float]:
     prior = -0.5 * ((np.log(PRIORS) - USUAL_PRIOR[0]) / USUAL_PRIOR[1]) ** 2
-    return float(PRIORS[int(np.argmax([likelihood(float(a)) + p for a, p in zip(PRIORS, prior, strict=True)]))])
+    found = [likelihood(float(a)) + float(p) for a, p in zip(PRIORS, prior, strict=True)]
+    best = int(np.argmax(found))
+    return float(PRIORS[best]), found[best]

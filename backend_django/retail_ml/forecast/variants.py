@@ -12,8 +12,9 @@ that sold twenty units of five sizes in three colours says little; what it lacks
 3. The last 56 days against all of that, with the weight B under which the last 28 days were likeliest when seen from
    the day before them: great where shares are steady, small where variants come and go.
 
-4. Variants that went: after a silence in which it should have sold e times, a variant is still there with probability
-   exp(−e)/(exp(−e) + δ); the odds δ of having gone are chosen like B, and are 0 where that gains nothing.
+4. Variants that went: after a silence in which it should have sold e times, the long run counts with the chance
+   exp(−e)/(exp(−e) + δ) that a variant is still there; the odds δ of having gone are chosen with B, and are 0 where
+   that gains nothing.
 
 Units count as purchases of the style's usual size, none as more than three: one order for 200 is not 200 opinions. A
 day on which a variant was sold out says nothing of it (Hunter 2004: choices among what is there).
@@ -90,9 +91,8 @@ def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
     parts = curves.parts(known.values, style)
     weight, gone = _weights(known, parts, style, out=out)
     steady = _long_run(known, parts, style, out=out)
-    share = _mixed(known, steady.share, style, weight=weight, out=out)
-    if gone > 0:
-        share = share * curves.alive(share * _quiet(known, style, out=out), gone)
+    usual = _usual(steady.share, _quiet(known, style, out=out), style, gone=gone)
+    share = _mixed(known, usual, style, weight=weight, out=out)
     live = known.active | (np.bincount(style, weights=known.active)[style] == 0)
     share = within(np.where(live, share, 0.0), style, known.products + 1)
     return VariantShares(
@@ -101,17 +101,29 @@ def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
 
 
 def _weights(known: VariantSales, parts: Parts, style: Ints, *, out: Bools | None) -> tuple[float, float]:
-    """The weight of the long run, then the odds of having gone: what makes the last 28 days likeliest."""
+    """The weight of the long run and the odds of having gone: what makes the last 28 days likeliest."""
     past = known.until(max(known.days - TRIED, 0))
-    steady = _long_run(past, parts, style, out=out)
+    steady, quiet = _long_run(past, parts, style, out=out), _quiet(past, style, out=out)
     came = _Seen.of(known, style, out=out, since=past.days)
     reached = came.reach(steady.share)
     recent = _Seen.of(past, style, out=out, since=past.days - RECENT)
     reach = recent.reach(steady.share)
-    weight = curves.predictive_weight(recent.own, reach, steady.share, style, came=came.own, reached=reached)
-    share = _mixed(past, steady.share, style, weight=weight, out=out)
-    silence = share * _quiet(past, style, out=out)
-    return weight, curves.odds_of_gone(share, silence, style, came=came.own, reached=reached)
+    found = [
+        curves.predictive_weight(
+            recent.own, reach, _usual(steady.share, quiet, style, gone=gone), style, came=came.own, reached=reached
+        )
+        for gone in curves.GONE
+    ]
+    best = int(np.argmax([score for _, score in found]))
+    best = best if found[best][1] > found[0][1] + curves.GAIN else 0
+    return found[best][0], curves.GONE[best]
+
+
+def _usual(steady: Floats, quiet: Floats, style: Ints, *, gone: float) -> Floats:
+    """Long-run shares × the chance that a variant is still there."""
+    if gone == 0:
+        return steady
+    return within(steady * curves.alive(steady * quiet, gone), style, int(style.max(initial=-1)) + 1)
 
 
 def _mixed(known: VariantSales, steady: Floats, style: Ints, *, weight: float, out: Bools | None) -> Floats:

@@ -124,6 +124,23 @@ def test_nothing_after_the_cutoff_changes_the_forecast_made_there(shop) -> None:
     np.testing.assert_array_equal(one.spread, two.spread)
 
 
+def test_a_past_newcomer_is_forecast_from_those_whose_days_were_over(shop) -> None:
+    """What anybody sells from the day on which it began changes nothing in its own replayed prior."""
+    history, looks, _, _ = shop
+    starts = newcomers.Starts.of(history)
+    line = len(starts.rows) // 2
+    began = int(starts.began[line])
+    other = history.y.copy()
+    other[1:, began:] *= 9
+
+    def prior(y: np.ndarray) -> float:
+        model = newcomers.learn(History(START, y, history.sold), looks)
+        return float(newcomers._replayed(model.starts, looks, rates=model.rates[0], age=0).prior[line])
+
+    assert prior(history.y) > 0
+    assert prior(other) == prior(history.y)
+
+
 def test_the_order_of_the_products_changes_nothing(shop) -> None:
     history, _, kind, _ = shop
     names = ["till roll", *(f"{KINDS[k]} number{i}" for i, k in enumerate(kind[1:]))]

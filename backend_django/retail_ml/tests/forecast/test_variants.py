@@ -102,9 +102,19 @@ def test_variants_that_come_and_go_are_followed() -> None:
     y[::2, DAYS - 60 :] = 0
     y[1::2, : DAYS - 60] = 0
     known = _known(y, styles=100, values=np.tile([[0], [1]], (100, 1)))
+    assert variants.learn(known).share[1::2].mean() > 0.97
+
+
+def test_a_silence_too_long_to_be_chance_means_gone() -> None:
+    """A few purchases a month: in half of the styles one of two variants left 100 days ago, the other styles go on."""
+    rng = np.random.default_rng(1)
+    y = rng.poisson(0.1, (600, DAYS))
+    y[:300:2, DAYS - 100 :] = 0
+    known = _known(y, styles=300, values=np.tile([[0], [1]], (300, 1)))
     found = variants.learn(known)
-    assert found.share[1::2].mean() > 0.97
     assert found.gone > 0
+    assert found.share[:300:2].mean() < 0.06
+    assert found.share[300::2].mean() == pytest.approx(0.5, abs=0.03)
     steady, _, _ = _shop(0)
     assert variants.learn(steady).gone == 0.0
 
