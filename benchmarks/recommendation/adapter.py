@@ -20,16 +20,9 @@ from retail_ml.frames import PRODUCTS, IdMap
 from retail_ml.recommend.base import Batch, Mode
 from retail_ml.recommend.data import GUEST, Sales
 from retail_ml.recommend.histories import Histories
-from retail_ml.recommend.models import (
-    BasketCompletion,
-    BoughtTogether,
-    HybridPage,
-    PersonalBlend,
-    Popularity,
-    SimilarContent,
-    subjects_of,
-)
-from retail_ml.recommend.tables import Tables
+from retail_ml.recommend.learning import learn
+from retail_ml.recommend.models import BoughtTogether, Popularity, SimilarContent, subjects_of
+from retail_ml.recommend.selection import RUNGS, SURFACE
 
 
 class Trastienda:
@@ -47,8 +40,9 @@ class Trastienda:
 
     def learn(self) -> None:
         """What the product does with a shop's sales."""
-        self.tables = Tables.learn(self.sales)
-        self.person = PersonalBlend().attach(self.tables)
+        learnt = learn(self.sales, seed=0)
+        self.tables, self.choice = learnt.tables, learnt.choice
+        self.served = {name: RUNGS[name][found.method]() for name, found in self.choice.surfaces.items()}
 
     def _sales(self, lines: pl.DataFrame, products: pl.DataFrame, now: float) -> Sales:
         count = len(self.products)
@@ -87,13 +81,13 @@ class Trastienda:
     def recommend_for_customer(self, customer: int, k: int, mode: Mode = "all") -> list[int]:
         """What to offer a customer; popularity for one who never bought (nothing in mode "repeat")."""
         batch = Batch.of_customers(self._history(customer), mask=self._candidates(), mode=mode)
-        return self._ids(self.person.top_many(batch, k=k)[0][0])
+        return self._ids(self.served[SURFACE[mode]].attach(self.tables).top_many(batch, k=k)[0][0])
 
     def recommend_for_basket(self, basket: Sequence[int], k: int, customer: int | None = None) -> list[int]:
         """How a basket goes on."""
         history = self._history(-1 if customer is None else customer)
         batch = Batch(subjects_of([self._rows(basket)], len(self.products)), history, self._candidates())
-        return self._ids(BasketCompletion().attach(self.tables).top_many(batch, k=k)[0][0])
+        return self._ids(self.served["basket"].attach(self.tables).top_many(batch, k=k)[0][0])
 
     def bought_together(self, product: int, k: int, *, shown_only: bool = False) -> list[int]:
         """What goes with one product; `shown_only`: patterns alone, false discoveries controlled."""
@@ -105,7 +99,7 @@ class Trastienda:
 
     def beside_new(self, product: int, k: int) -> list[int]:
         """The page of a product, new ones included."""
-        return self._beside(HybridPage(), product, k)
+        return self._beside(self.served["page"], product, k)
 
     def popular(self, k: int) -> list[int]:
         """What sells most lately."""

@@ -23,15 +23,16 @@ from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, Unkno
 from retail_ml.recommend.base import MODES, Mode, Query, Recommender, history_of
 from retail_ml.recommend.content import product_texts
 from retail_ml.recommend.data import Sales
+from retail_ml.recommend.learning import learn
 from retail_ml.recommend.models import BoughtTogether, SimilarContent, Trending
 from retail_ml.recommend.reasons import BasketReasons, PersonReasons
-from retail_ml.recommend.selection import BASELINE, RUNGS, SURFACE, choose
+from retail_ml.recommend.selection import BASELINE, RUNGS, SURFACE
 from retail_ml.recommend.tables import Tables
 
 """Order lines below which nothing is trained."""
 MOST = 100
 """The largest `top_n`."""
-PROGRESS = {"validate": 10, "test": 35}
+PROGRESS = {"validate": 10, "test": 45, "fit": 65}
 
 
 class ProductRecommendationService(Service):
@@ -56,13 +57,12 @@ class ProductRecommendationService(Service):
             )
         run.progress(1, message("recommend.step_read"))
         sales = self._sales()
-        choice = choose(
+        learnt = learn(
             sales,
             seed=conf.get("SEED"),
             progress=lambda step: run.progress(PROGRESS[step], message(f"recommend.step_{step}")),
         )
-        run.progress(60, message("recommend.step_fit"))
-        tables = Tables.learn(sales)
+        tables, choice = learnt.tables, learnt.choice
         pages = page_table(RUNGS["page"][choice.surfaces["page"].method]().attach(tables))
         run.progress(85, message("recommend.step_store"))
         return self.publish(run, [version_of(sales, tables, choice, pages)])

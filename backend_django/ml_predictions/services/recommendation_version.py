@@ -17,7 +17,7 @@ from ml_predictions.services.base import Version
 from retail_ml.recommend.base import Batch, Recommender
 from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evaluation import Measure
-from retail_ml.recommend.selection import BASELINE, RUNGS, Choice, Trial
+from retail_ml.recommend.selection import BASELINE, Choice, Trial
 from retail_ml.recommend.tables import Tables
 
 PAGE_ROWS = 50
@@ -63,22 +63,21 @@ def version_of(sales: Sales, tables: Tables, choice: Choice, pages: Pages) -> Ve
     meta, arrays = tables.to_arrays()
     page = choice.surfaces["page"]
     served = {surface: found.method for surface, found in choice.surfaces.items()}
-    weights = {name: RUNGS[name][method]().parameters() for name, method in served.items()}
     return Version(
         model_type=page.method,
         content=Content(
             meta={**meta, "served": served}, arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1]}
         ),
-        metrics=_metrics(sales, choice, pages, weights),
+        metrics=_metrics(sales, choice, pages),
         receipt=_receipt(choice),
         as_of=sales.as_of,
-        parameters={"weights": weights, "seed": conf.get("SEED")},
+        parameters={"weights": choice.weights.to_dict(), "served": served, "seed": conf.get("SEED")},
         beats_baseline=page.beats_baseline,
         why=_why(sales, choice),
     )
 
 
-def _metrics(sales: Sales, choice: Choice, pages: Pages, weights: dict[str, Any]) -> dict[str, Any]:
+def _metrics(sales: Sales, choice: Choice, pages: Pages) -> dict[str, Any]:
     page = choice.surfaces["page"]
     top = pages[0][:, :10] >= 0
     measured = page.measure.rounded() if page.measure else {}
@@ -99,7 +98,7 @@ def _metrics(sales: Sales, choice: Choice, pages: Pages, weights: dict[str, Any]
             "ndcg_10": baseline.get("ndcg_10"),
             "coverage": baseline.get("coverage"),
         },
-        "weights": weights,
+        "weights": choice.weights.to_dict(),
         "basket": choice.surfaces["basket"].rounded(),
         "customer": choice.surfaces["customer"].rounded(),
         "low_confidence": choice.small or measured.get("cases", 0) < CONFIDENT_CASES,
@@ -115,6 +114,7 @@ def _receipt(choice: Choice) -> dict[str, Any]:
         "test": _trial(choice.test),
         "validation": _trial(choice.validation),
         "surfaces": {name: found.rounded() for name, found in choice.surfaces.items()},
+        "tuning": choice.tuning,
     }
 
 

@@ -78,7 +78,8 @@ def test_training_publishes_metrics_beside_the_baseline(trained, run):
         assert 0 <= figure <= 1
     assert m["baseline"]["name"] == "popularity"
     assert (m["hit_rate_10"], m["ndcg_10"]) >= (m["baseline"]["hit_rate_10"], m["baseline"]["ndcg_10"])
-    assert set(m["weights"]) == {"page", "basket", "customer", "customer_novel", "customer_repeat"}
+    assert m["weights"]["kappa"] == 20
+    assert set(trained.parameters["served"]) == set(RUNGS)
     assert json.loads(json.dumps(m, allow_nan=False)) == m
     better = (m["hit_rate_10"], m["ndcg_10"]) > (m["baseline"]["hit_rate_10"], m["baseline"]["ndcg_10"])
     assert trained.beats_baseline is (None if m["method"] == "popularity" else better)
@@ -406,7 +407,7 @@ def test_texts_fit_their_figures():
         used += Path(module.__file__).read_text()
     used += Path(recommendation_answers.__file__).with_name("product_recommendation.py").read_text()
     mine = {code for code in TEXTS if code.startswith("recommend.")}
-    steps = {f"recommend.step_{step}" for step in ("validate", "test")}
+    steps = {f"recommend.step_{step}" for step in ("validate", "test", "fit")}
     reasons = Path(why_of.__file__).read_text()  # there a code stands without the service's name before it
     told = {code for code in mine if f'"{code.partition(".")[2]}"' in reasons}
     assert {code for code in mine - steps - told if f'"{code}"' not in used} == set()

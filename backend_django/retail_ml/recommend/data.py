@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -35,6 +35,8 @@ class Sales:
         Days since 1970-01-01 (or any other zero); a shop's order has the whole number of its business day.
     now : float
         The moment of asking, in the same days: midnight after the as-of day.
+    people : IdMap or None
+        Customer id ↔ number; None where the caller has only numbers.
     """
 
     products: IdMap
@@ -43,6 +45,7 @@ class Sales:
     customer: npt.NDArray[np.int32]
     time: npt.NDArray[np.float64]
     now: float
+    people: IdMap | None = None
 
     @classmethod
     def of(cls, lines: pl.DataFrame, products: pl.DataFrame, *, as_of: date) -> Sales:
@@ -66,14 +69,15 @@ class Sales:
                 "time": kept["day"].to_physical().cast(pl.Float64),
             }
         )
-        return cls.numbered(numbered, ids, _catalogue(ids, products), now=float(day_number(as_of)) + 1)
+        found = cls.numbered(numbered, ids, _catalogue(ids, products), now=float(day_number(as_of)) + 1)
+        return replace(found, people=customers)
 
     @classmethod
     def numbered(cls, lines: pl.DataFrame, products: IdMap, catalogue: pl.DataFrame, *, now: float) -> Sales:
         """Baskets from numbers: columns `order`, `customer` (-1: a guest), `product` (a row of `products`), `time`.
 
-        An order has the time of its earliest line and the customer of any line that names one; lines at or after
-        `now` are left out. `catalogue` has one row per product, in their order.
+        An order has the time of its earliest line and the customer of any line that names one (the numbers are
+        kept); lines at or after `now` are left out. `catalogue` has one row per product, in their order.
         """
         lines = lines.filter(pl.col("time") < now)
         heads = (
@@ -89,26 +93,22 @@ class Sales:
         )
         matrix.sum_duplicates()
         matrix.data[:] = 1
-        _, customer = np.unique(heads["customer"].to_numpy(), return_inverse=True)
-        guests = bool(len(heads)) and heads["customer"][0] == GUEST
-        return cls(
-            products, catalogue, matrix, (customer - guests).astype(np.int32), heads["time"].to_numpy(), float(now)
-        )
+        customer = heads["customer"].to_numpy().astype(np.int32)
+        return cls(products, catalogue, matrix, customer, heads["time"].to_numpy(), float(now))
 
     def before(self, now: float) -> Sales:
         """What was known at the moment `now`: earlier baskets, and only products sold in one of them."""
         kept = np.flatnonzero(self.time < now)
         matrix = self.matrix[kept]
         sold = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
-        _, customer = np.unique(self.customer[kept], return_inverse=True)
-        guests = bool(len(kept)) and self.customer[kept].min() == GUEST
         return Sales(
             IdMap(self.products.external[sold]),
             self.catalogue[sold],
             matrix[:, sold],
-            (customer - guests).astype(np.int32),
+            self.customer[kept],
             self.time[kept],
             float(now),
+            self.people,
         )
 
     @property
@@ -123,7 +123,7 @@ class Sales:
 
     @property
     def customers(self) -> int:
-        """Number of known customers with a basket."""
+        """Number of customers up to the last one with a basket."""
         return int(self.customer.max(initial=GUEST)) + 1
 
     @property

@@ -16,7 +16,7 @@ from retail_ml.recommend.tables import Tables
 
 TOP = 10
 WINDOW_DAYS = 28
-AT_ONCE = 4_000_000
+AT_ONCE = 1_000_000
 """Scores that are in memory at a time."""
 RESAMPLES = 500
 
@@ -188,9 +188,9 @@ def measure(model: Recommender, questions: Questions) -> Measure | None:
         return None
     hits = np.zeros((len(questions), TOP))
     shown = np.zeros(len(model.tables_), bool)
-    step = max(AT_ONCE // max(len(model.tables_), 1), 1)
-    for first in range(0, len(questions), step):
-        part = questions.batch.part(first, min(first + step, len(questions)))
+    size = step(len(model.tables_))
+    for first in range(0, len(questions), size):
+        part = questions.batch.part(first, min(first + size, len(questions)))
         for at, (rows, _) in enumerate(model.top_many(part, k=TOP), start=first):
             true = questions.truth.indices[questions.truth.indptr[at] : questions.truth.indptr[at + 1]]
             hits[at, : len(rows)] = np.isin(rows, true)
@@ -201,6 +201,11 @@ def measure(model: Recommender, questions: Questions) -> Measure | None:
         len(questions), float(hits.any(axis=1).mean()), float(gains.mean()), float(recall.mean()), float(shown.mean()),
         gains,
     )  # fmt: skip
+
+
+def step(products: int) -> int:
+    """Questions that are answered at a time."""
+    return max(AT_ONCE // max(products, 1), 1)
 
 
 def ndcg(hits: Floats, bought: npt.NDArray[np.int64]) -> Floats:

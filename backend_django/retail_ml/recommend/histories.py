@@ -11,6 +11,9 @@ from scipy import sparse
 
 from retail_ml.recommend.data import GUEST, Sales
 
+SAME_VISIT = 0.5
+"""Days within which two orders of a customer are one visit."""
+
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -116,11 +119,11 @@ class Histories:
 
     @cached_property
     def gaps(self) -> Floats:
-        """Days between one order of a customer and his next, all of them."""
+        """Days from one order of a customer to his next; orders on the same day count as one visit."""
         head = self._order_heads
         order = head[np.lexsort((self.age[head], self.customer[head]))]
         gap = np.diff(self.age[order])
-        return np.asarray(gap[np.diff(self.customer[order]) == 0])
+        return np.asarray(gap[(np.diff(self.customer[order]) == 0) & (gap > SAME_VISIT)])
 
     @cached_property
     def _order_heads(self) -> Rows:

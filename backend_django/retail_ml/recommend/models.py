@@ -8,6 +8,7 @@ from scipy import sparse
 from retail_ml.recommend.base import Batch, Recommender, Rows, Scores, dense, scaled
 from retail_ml.recommend.diversity import POOL, diversified
 from retail_ml.recommend.tables import Tables
+from retail_ml.recommend.weights import Weights
 
 COLD_FLOOR = 0.2
 """Part of the cold score that popularity has without any likeness."""
@@ -115,12 +116,12 @@ class PersonalBlend(Recommender):
     def scores(self, batch: Batch) -> Scores:
         """Scaled by the strongest candidate; popularity for a customer without history."""
         tables, w = self.tables_, self.tables_.weights
-        cf = scaled(pull(tables, batch, w.profile_half_life))
         sells = popular(tables, POPULAR)
         if batch.mode == "novel":
-            return scaled(cf * np.power(tables.trend(7), w.novel_trend) + w.novel_popular * sells)
+            return scaled(novel_score(w, scaled(pull(tables, batch, w.novel_half_life)), tables.trend(7), sells))
+        cf = scaled(pull(tables, batch, w.profile_half_life))
         again = scaled(dense(batch.histories.decayed(w.repeat_half_life)))
-        return scaled(cf + w.repeat * again * np.power(tables.trend(14), w.trend) + w.popular * sells)
+        return scaled(all_score(w, cf, again, tables.trend(14), sells))
 
     def ordered(self, score: Scores, *, k: int, batch: Batch) -> tuple[Rows, Scores]:
         """The best `k`; a list of new products is not to say the same thing ten times."""
@@ -128,6 +129,16 @@ class PersonalBlend(Recommender):
         if batch.mode == "novel" and self.tables_.weights.likeness > 0:
             rows, kept = diversified(rows, kept, self.tables_.text.vectors, weight=self.tables_.weights.likeness)
         return rows[:k], kept[:k]
+
+
+def all_score(w: Weights, cf: Scores, again: Scores, rising: Scores, sells: Scores) -> Scores:
+    """cf + repeat · r · trend(14)^trend + popular · p, for arrays that fit together."""
+    return np.asarray(cf + w.repeat * again * np.power(rising, w.trend) + w.popular * sells)
+
+
+def novel_score(w: Weights, cf: Scores, rising: Scores, sells: Scores) -> Scores:
+    """cf · trend(7)^novel_trend + novel_popular · p, for arrays that fit together."""
+    return np.asarray(cf * np.power(rising, w.novel_trend) + w.novel_popular * sells)
 
 
 class BasketCompletion(Recommender):

@@ -11,6 +11,7 @@ from retail_ml.recommend import evaluation
 from retail_ml.recommend.base import Mode, Recommender
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.evaluation import Measure, Questions, Window
+from retail_ml.recommend.learned import Learned
 from retail_ml.recommend.models import (
     BasketCompletion,
     HybridPage,
@@ -24,15 +25,15 @@ from retail_ml.recommend.weights import Weights
 
 SMALL_ORDERS, SMALL_PRODUCTS = 30, 10
 """Below either, co-purchases say too little: popularity and content serve."""
-BASELINE = "popularity"
+BASELINE, LINEAR, LEARNED = "popularity", "personal", "learned"
 
 Rungs = dict[str, Callable[[], Recommender]]
 RUNGS: dict[str, Rungs] = {  # richest first; the last is the baseline
     "page": {"hybrid": HybridPage, "popularity_content": PopularContent, BASELINE: Popularity},
     "basket": {"co_purchase": BasketCompletion, BASELINE: Popularity},
-    "customer": {"personal": PersonalBlend, "frequency": PersonalFrequency, BASELINE: Popularity},
-    "customer_novel": {"personal": PersonalBlend, BASELINE: Popularity},
-    "customer_repeat": {"personal": PersonalBlend, "frequency": PersonalFrequency, BASELINE: Popularity},
+    "customer": {LEARNED: Learned, LINEAR: PersonalBlend, "frequency": PersonalFrequency, BASELINE: Popularity},
+    "customer_novel": {LEARNED: Learned, LINEAR: PersonalBlend, BASELINE: Popularity},
+    "customer_repeat": {LEARNED: Learned, LINEAR: PersonalBlend, "frequency": PersonalFrequency, BASELINE: Popularity},
 }
 SURFACE: dict[Mode, str] = {"all": "customer", "novel": "customer_novel", "repeat": "customer_repeat"}
 """The surface of each list for a customer."""
@@ -86,57 +87,46 @@ class Surface:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rung of each surface, the weights, and the windows on which they were chosen and tested (None: too short)."""
+    """The rung of each surface, and the windows on which it was chosen and tested (None: too short a history).
+
+    `tuning`: for each group of weights whether tuned ones were taken, and the figures behind that.
+    """
 
     surfaces: dict[str, Surface]
     validation: Trial | None
     test: Trial | None
     small: bool
-    weights: Weights | None = None
+    weights: Weights
+    tuning: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def trial(sales: Sales, window: Window, *, seed: int, weights: Weights | None = None) -> Trial:
-    """Fit every rung on the baskets before a window and ask it about those of the window.
+def trial(sales: Sales, tables: Tables, window: Window, *, seed: int) -> Trial:
+    """Ask every rung about a window; `tables` were learned of `sales.before` it.
 
     Nothing of the window reaches the tables: `Sales.before` leaves out its baskets and the products first sold in
     it.
     """
-    known = sales.before(window[0])
-    tables = Tables.learn(known, weights=weights)
     measures: dict[str, dict[str, Measure | None]] = {}
     for surface, rungs in RUNGS.items():
         asked = QUESTIONS[surface](sales, tables, window, seed=seed)
-        measures[surface] = {name: evaluation.measure(model().attach(tables), asked) for name, model in rungs.items()}
-    return Trial(window, known.orders, len(known.products), measures)
+        measures[surface] = {
+            name: evaluation.measure(model().attach(tables), asked)
+            for name, model in rungs.items()
+            if name != LEARNED or tables.second is not None
+        }
+    return Trial(window, tables.orders, len(tables), measures)
 
 
-def choose(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda step: None) -> Choice:
-    """Choose a rung per surface on one window, and test it on the next; both end with the data.
-
-    The validation window (the one before the test window) chooses. The test window only measures, with one
-    exception, and that only downwards: what loses to popularity there is not served.
-    """
-    small = sales.orders < SMALL_ORDERS or len(sales.products) < SMALL_PRODUCTS
-    found = evaluation.windows(sales)
-    validation = test = None
-    if len(found) > 1 and not small:
-        progress("validate")
-        earlier = trial(sales, found[-2], seed=seed)
-        validation = None if earlier.small else earlier
-    if found:
-        progress("test")
-        test = trial(sales, found[-1], seed=seed)
-    surfaces = {surface: _surface(surface, small, validation, test) for surface in RUNGS}
-    return Choice(surfaces, validation, test, small)
-
-
-def _surface(surface: str, small: bool, validation: Trial | None, test: Trial | None) -> Surface:
+def surface_of(surface: str, small: bool, validation: Trial | None, test: Trial | None) -> Surface:
     rungs, by_order = list(RUNGS[surface]), surface in SURFACE.values()
     tested = test.measures[surface] if test else dict.fromkeys(rungs)
     baseline = tested[BASELINE]
     if baseline is None:  # no later basket to ask about: nothing speaks for the richer rungs
         return Surface(_untested(surface), None, None)
-    start = rungs[1:] if small else rungs
+    learned, linear = tested.get(LEARNED), tested.get(LINEAR)
+    if learned is not None and linear is not None and evaluation.better(learned, linear):
+        return Surface(LEARNED, learned, baseline)
+    start = [name for name in rungs if name != LEARNED][1 if small else 0 :]
     if validation is not None and (best := _best(validation.measures[surface], start, by_order=by_order)) is not None:
         start = start[start.index(best) :]
     passed_over: dict[str, Measure] = {}
@@ -153,7 +143,7 @@ def _best(measures: dict[str, Measure | None], rungs: list[str], *, by_order: bo
     """The best of `rungs` (as good: the simpler); None when they were not measured."""
     best = None
     for name in reversed(rungs):
-        measure = measures[name]
+        measure = measures.get(name)
         if measure is None:
             return None
         if best is None or measure.beats(best[1], by_order=by_order):

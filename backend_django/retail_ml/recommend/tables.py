@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from retail_ml.recommend.evidence import Support
 from retail_ml.recommend.histories import Histories
 from retail_ml.recommend.neighbours import Neighbours
 from retail_ml.recommend.popularity import HALF_LIVES, shares, trend
+from retail_ml.recommend.second_stage import SecondStage
 from retail_ml.recommend.weights import Weights
 
 KEPT = 100
@@ -65,6 +66,8 @@ class Tables:
     weights : Weights
     now : float
         The moment as of which all of this was learned, see `Sales.now`.
+    second : SecondStage or None
+        The learned second stage of lists for customers, where it won.
     """
 
     products: IdMap
@@ -80,10 +83,15 @@ class Tables:
     text: TextIndex
     weights: Weights
     now: float
+    second: SecondStage | None = None
 
     @classmethod
-    def learn(cls, sales: Sales, *, weights: Weights | None = None, neighbours: int = KEPT) -> Tables:
+    def learn(
+        cls, sales: Sales, *, weights: Weights | None = None, neighbours: int = KEPT, persons_only: bool = False
+    ) -> Tables:
         """Learn all tables of a shop's baskets and catalogue; `weights` None: the defaults for its rhythm.
+
+        `persons_only` leaves out baskets, pairs and texts, which lists for customers do not need.
 
         >>> from retail_ml.tests.recommend.small import catalogue, order_lines
         >>> baskets = order_lines({"1": "ab", "2": "ab", "3": "c"})
@@ -97,7 +105,8 @@ class Tables:
         share = np.stack([shares(matrix, sales.age, days) for days in HALF_LIVES])
         rising = trend(share[HALF_LIVES.index(14)], share[HALF_LIVES.index(365)])
         price = sales.catalogue["price"].fill_null(float("nan")).to_numpy()
-        text = TextIndex.of(product_texts(sales.catalogue), price)
+        text = TextIndex.of([""] * count if persons_only else product_texts(sales.catalogue), price)
+        some = without_orders(sales) if persons_only else sales
         return cls(
             products=sales.products,
             active=sales.catalogue["active"].to_numpy(),
@@ -106,8 +115,8 @@ class Tables:
             orders=sales.orders,
             shares=share,
             person=person_table(sales, weights),
-            basket=basket_table(sales, weights),
-            together=copurchase.learn(matrix, sales.age, rising, half_life=weights.together_half_life, k=k),
+            basket=basket_table(some, weights),
+            together=copurchase.learn(some.matrix, some.age, rising, half_life=weights.together_half_life, k=k),
             similar=text.neighbours(max(min(ALIKE, count - 1), 1)),
             text=text,
             weights=weights,
@@ -196,7 +205,8 @@ class Tables:
             "text_shape": list(vectors.shape),
             "tables_weights": self.weights.to_dict(),
         }
-        return meta, {
+        more, second = self.second.to_arrays() if self.second is not None else ({}, {})
+        return meta | more, second | {
             "products": self.products.external,
             "active": self.active,
             "orders_with": self.orders_with,
@@ -235,7 +245,14 @@ class Tables:
             text=TextIndex(fold("text", arrays, tuple(meta["text_shape"])), arrays["text_idf"], arrays["price"]),
             weights=Weights(**meta["tables_weights"]),
             now=float(meta["now"]),
+            second=SecondStage.from_arrays(meta, arrays, products=count),
         )
+
+
+def without_orders(sales: Sales) -> Sales:
+    """The same products, nothing bought."""
+    none = np.zeros(0)
+    return replace(sales, matrix=sales.matrix[:0], customer=none.astype(np.int32), time=none)
 
 
 def default_weights(sales: Sales) -> Weights:
@@ -262,7 +279,11 @@ def basket_table(sales: Sales, weights: Weights) -> sparse.csr_matrix:
     found = basket_gram(
         sales.matrix, sales.age, half_life=weights.basket_half_life, size_power=weights.basket_size_power
     )
-    table = ridge.local_ridge(found, penalty=weights.basket_ridge)
+    return completing(ridge.local_ridge(found, penalty=weights.basket_ridge))
+
+
+def completing(table: sparse.csr_matrix) -> sparse.csr_matrix:
+    """A table without its negatives: what speaks against a product does not empty a basket's list."""
     table.data = np.maximum(table.data, 0)
     table.eliminate_zeros()
     return table

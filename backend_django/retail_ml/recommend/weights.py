@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-USUAL_GAP = 45.0
-"""Median days between two orders of a customer in the shop for which the half-lives below were measured."""
+USUAL_GAP = 32.0
+"""Median days from one order of a customer to his next on another day, where the half-lives below were measured."""
 SMALL_SHOP_ORDERS = 1_000
 """Below, the popularity term of a basket keeps its default: there are too few baskets to choose it by."""
 
@@ -23,8 +23,8 @@ class Weights:
         Of a customer's profile (what goes with what he bought) and of the repeat term (what he buys again).
     repeat, popular, trend : float
         List "all": cf + repeat · r · trend(14)^trend + popular · p.
-    novel_popular, novel_trend : float
-        List "novel": cf · trend(7)^novel_trend + novel_popular · p.
+    novel_half_life, novel_popular, novel_trend : float
+        List "novel": cf (with a half-life of its own) · trend(7)^novel_trend + novel_popular · p.
     basket_half_life, basket_size_power, basket_ridge : float
         Basket table: X = orders with weight 0.5^(age / h) · size^-power; penalty of the solves.
     basket_popular, basket_trend, basket_customer : float
@@ -35,6 +35,8 @@ class Weights:
         Product page: weight n / (n + kappa) of the co-purchases of a product with n orders.
     likeness : float
         MMR on text similarity for novel lists: 0 ranks by score alone.
+    rhythm : float
+        Factor of this shop on the half-lives of customers (1: the shop for which they were measured).
     """
 
     fit_half_life: float = 60.0
@@ -44,6 +46,7 @@ class Weights:
     repeat: float = 2.0
     popular: float = 0.3
     trend: float = 0.25
+    novel_half_life: float = 240.0
     novel_popular: float = 0.3
     novel_trend: float = 1.0
     basket_half_life: float = 180.0
@@ -55,6 +58,7 @@ class Weights:
     together_half_life: float = 180.0
     kappa: float = 20.0
     likeness: float = 0.2
+    rhythm: float = 1.0
 
     @classmethod
     def for_rhythm(cls, gap: float | None) -> Self:
@@ -62,7 +66,7 @@ class Weights:
 
         Kept within a tenth and four times the measured values; None (nobody came back yet) leaves them.
 
-        >>> Weights.for_rhythm(22.5).repeat_half_life
+        >>> Weights.for_rhythm(16.0).repeat_half_life
         120.0
         """
         factor = 1.0 if gap is None else min(max(gap / USUAL_GAP, 0.1), 4.0)
@@ -72,6 +76,8 @@ class Weights:
             fit_half_life=plain.fit_half_life * factor,
             profile_half_life=plain.profile_half_life * factor,
             repeat_half_life=plain.repeat_half_life * factor,
+            novel_half_life=plain.novel_half_life * factor,
+            rhythm=factor,
         )
 
     def with_(self, **changes: float) -> Self:

@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retail_ml.recommend import evaluation, selection
+from retail_ml.recommend import evaluation, learning
 from retail_ml.recommend.base import Batch
 from retail_ml.recommend.data import Sales, day_number
 from retail_ml.recommend.evaluation import Measure, Questions
+from retail_ml.recommend.learning import learn
 from retail_ml.recommend.models import PersonalBlend, Popularity, subjects_of
-from retail_ml.recommend.selection import QUESTIONS, RUNGS, Trial, choose
+from retail_ml.recommend.selection import QUESTIONS, RUNGS, Trial
 from retail_ml.recommend.tables import Tables
 from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, order_lines
 
@@ -138,7 +139,7 @@ def test_short_histories_get_shorter_windows(days, length, count):
 
 def test_checkerboard_is_served_by_the_hybrid():
     sales = Sales.of(checkerboard(240, ascii_lowercase), catalogue(ascii_lowercase), as_of=AS_OF)
-    choice = choose(sales, seed=1)
+    choice = learn(sales, seed=1).choice
     page = choice.surfaces["page"]
     assert page.method == "hybrid"
     assert page.measure.ndcg_10 > page.baseline.ndcg_10
@@ -189,8 +190,8 @@ def test_choice_never_serves_what_loses(monkeypatch, validation, test, served):
         fake(**dict(zip(names, map(measured, validation), strict=True))),
         fake(**dict(zip(names, map(measured, test), strict=True))),
     ])  # fmt: skip
-    monkeypatch.setattr(selection, "trial", lambda *a, **k: next(trials))
-    page = choose(popular_shop(), seed=1).surfaces["page"]
+    monkeypatch.setattr(learning, "trial", lambda *a, **k: next(trials))
+    page = learn(popular_shop(), seed=1).choice.surfaces["page"]
     assert page.method == served
     assert page.measure == measured(test[names.index(served)])
     assert page.baseline == measured(test[2])
@@ -198,7 +199,7 @@ def test_choice_never_serves_what_loses(monkeypatch, validation, test, served):
 
 
 def test_where_pairs_mean_nothing_the_hybrid_does_not_serve():
-    choice = choose(popular_shop(), seed=1)
+    choice = learn(popular_shop(), seed=1).choice
     page, earlier = choice.surfaces["page"], choice.validation.measures["page"]
     assert earlier["popularity_content"].beats(earlier["hybrid"])
     assert page.method == "popularity_content"
@@ -208,13 +209,13 @@ def test_where_pairs_mean_nothing_the_hybrid_does_not_serve():
 
 def test_small_shops_get_popularity_and_content():
     sales = Sales.of(checkerboard(20), catalogue("abcdefgh"), as_of=AS_OF)
-    choice = choose(sales, seed=1)
+    choice = learn(sales, seed=1).choice
     assert choice.small
     assert choice.validation is None
     assert choice.surfaces["page"].method in ("popularity_content", "popularity")
 
 
 def test_nothing_to_test_on_is_said():
-    choice = choose(Sales.of(order_lines({str(i): "a" for i in range(50)}), catalogue("a"), as_of=AS_OF), seed=1)
+    choice = learn(Sales.of(order_lines({str(i): "a" for i in range(50)}), catalogue("a"), as_of=AS_OF), seed=1).choice
     page = choice.surfaces["page"]
     assert (page.method, page.measure, page.baseline, page.beats_baseline) == ("popularity_content", None, None, None)

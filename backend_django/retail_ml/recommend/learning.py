@@ -1,0 +1,104 @@
+"""The whole of learning: tune, choose, test on the last window, and learn again from everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from retail_ml.recommend import evaluation
+from retail_ml.recommend.base import Mode
+from retail_ml.recommend.crowd import Crowd
+from retail_ml.recommend.data import Sales
+from retail_ml.recommend.evaluation import Window
+from retail_ml.recommend.learned import LIST_OF, TAUGHT, Moment, scorers_of
+from retail_ml.recommend.second_stage import SecondStage
+from retail_ml.recommend.selection import (
+    LEARNED,
+    RUNGS,
+    SMALL_ORDERS,
+    SMALL_PRODUCTS,
+    SURFACE,
+    Choice,
+    Surface,
+    surface_of,
+    trial,
+)
+from retail_ml.recommend.tables import Tables, default_weights
+from retail_ml.recommend.tuning import tune_baskets, tune_persons
+from retail_ml.recommend.weights import Weights
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Everything that is known of a shop, ready to serve, and the evidence for it."""
+
+    tables: Tables
+    choice: Choice
+
+
+def learn(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda step: None) -> Learnt:
+    """Tune, choose, test, and learn again from everything.
+
+    Up to three windows end with the data. On the first two the weights are tuned, on the second the rung of each
+    surface is chosen, from both the second stage learns. The last only measures, with two exceptions, and both only
+    downwards: what loses to popularity there is not served, nor a second stage that does not beat the linear one.
+    """
+    small = sales.orders < SMALL_ORDERS or len(sales.products) < SMALL_PRODUCTS
+    found = evaluation.windows(sales)
+    weights = default_weights(sales.before(found[-1][0]) if found else sales)
+    tuning: dict[str, dict[str, Any]] = {}
+    validation = test = None
+    moments: list[Moment] = []
+    if len(found) > 1 and not small:
+        progress("validate")
+        asked, tuned = _tuned(sales, found[:-1], weights, seed=seed)
+        weights, tuning = asked[-1].weights, tuned
+        earlier = trial(sales, asked[-1], found[-2], seed=seed)
+        validation = None if earlier.small else earlier
+        moments = [
+            Moment.of(sales, tables, window, seed=seed) for tables, window in zip(asked, found[:-1], strict=True)
+        ]
+    second: SecondStage | None = None
+    if found:
+        progress("test")
+        before = sales.before(found[-1][0])
+        tables = _taught(Tables.learn(before, weights=weights), before, moments, seed=seed)
+        test = trial(sales, tables, found[-1], seed=seed)
+        second = tables.second
+    surfaces = {surface: surface_of(surface, small, validation, test) for surface in RUNGS}
+    choice = Choice(surfaces, validation, test, small, weights, tuning)
+    progress("fit")
+    final = Tables.learn(sales, weights=weights)
+    lists = _lists_won(surfaces)
+    if second is not None and lists:
+        moments = [*moments[-1:], Moment.of(sales, replace(tables, second=None), found[-1], seed=seed)]
+        scorers = scorers_of(moments, seed=seed, lists=lists)
+        final = replace(final, second=SecondStage(Crowd.of(sales, rhythm=weights.rhythm), scorers))
+    return Learnt(final, choice)
+
+
+def _tuned(
+    sales: Sales, found: list[Window], weights: Weights, *, seed: int
+) -> tuple[list[Tables], dict[str, dict[str, Any]]]:
+    """Tables as of each window with tuned weights (the last whole, the others for persons), and the figures."""
+    last = found[-1]
+    tables = [Tables.learn(sales.before(window[0]), weights=weights, persons_only=window != last) for window in found]
+    persons = tune_persons(sales, list(zip(tables, found, strict=True)), weights, seed=seed)
+    tables = [replace(known, weights=persons.weights) for known in tables]
+    tables[-1], group = tune_baskets(sales, tables[-1], last, seed=seed)
+    return tables, persons.groups | ({"basket": group} if group else {})
+
+
+def _taught(tables: Tables, before: Sales, moments: list[Moment], *, seed: int) -> Tables:
+    """The tables with a second stage learned of the windows, where they teach enough."""
+    scorers = scorers_of(moments, seed=seed) if len(moments) > 1 else {}
+    if not scorers:
+        return tables
+    return replace(tables, second=SecondStage(Crowd.of(before, rhythm=tables.weights.rhythm), scorers))
+
+
+def _lists_won(surfaces: dict[str, Surface]) -> list[Mode]:
+    """The lists whose second stage serves somewhere."""
+    won = {LIST_OF[mode] for mode, surface in SURFACE.items() if surfaces[surface].method == LEARNED}
+    return [mode for mode in TAUGHT if LIST_OF[mode] in won]
