@@ -23,6 +23,7 @@ LEAST = 0.02  # of the level: no series is more certain
 FEWEST = 30  # errors below which the normal distribution gives the shape
 PRIOR_LEVEL = 0.10**2  # variance of a level's error in a month, believed before anything is tested
 PRIOR_WEIGHT = 2.0  # in folds
+ROBUST = 1.4826 * 1.25  # a shared error may be this many times its median size: one wild fold does not set it
 UNTESTED = 1.5  # standard deviations of the normal distribution where nothing was tested
 OWN_WEIGHT = 12.0  # periods of history at which a series' own noise and its volume's count the same
 
@@ -101,42 +102,35 @@ class Widths:
 
 
 def _table(errors: Errors, p: Array, edges: Array, level: tuple[float, float]) -> Array:
-    """Quantiles of u per bin, (bins, probabilities), widened for the error that all series of a fold share.
+    """Quantiles of u per bin, (bins, probabilities).
 
-    `level`: how many folds show that shared error, and the variance that is believed before any does.
+    The error that all series of a fold share is taken out first: a few folds that happened to end high or low would
+    move every quantile. Its variance comes back with Student's t. `level`: how many folds show it, and the variance
+    that is believed before any does.
     """
     folds, prior = level
     width = errors.spread * np.sqrt(errors.length)
-    u = (errors.actual - errors.forecast) / width
+    ratio = _shared(errors)
+    found = float(min(np.square(ratio - 1).mean(), np.square(ROBUST * np.median(np.abs(ratio - 1)))))
+    common = (folds * found + PRIOR_WEIGHT * prior) / (folds + PRIOR_WEIGHT)
+    u = (errors.actual / np.maximum(ratio, LEAST)[errors.fold] - errors.forecast) / width
     row = np.searchsorted(edges, np.log(np.maximum(errors.forecast / errors.length, 1e-3)), side="right")
-    found = _common(errors)
-    common = max((folds * found + PRIOR_WEIGHT * prior) / (folds + PRIOR_WEIGHT), found)
+    freedom = max(folds, 1.0) + PRIOR_WEIGHT
+    student = stdtrit(freedom, p) * np.sqrt(1 + 1 / freedom)  # its centre is known from the same folds
     out = []
     for b in range(len(edges) + 1):
         mine = row == b if (row == b).sum() >= FEWEST else np.ones(len(u), dtype=bool)
         size = float(np.square(errors.forecast / width)[mine].mean())
-        seen = float(np.square(u[mine]).mean()) + 1e-9
-        unseen = (common - found) * size
-        few = mine.sum() < FEWEST
-        shape = ndtri(p) * np.sqrt((seen * mine.sum() + 4) / (mine.sum() + 4)) if few else np.quantile(u[mine], p)
-        share = 1.0 if few else min(common * size / (seen + unseen), 1.0)
+        seen, count = float(np.square(u[mine]).mean()), int(mine.sum())
+        shape = ndtri(p) * np.sqrt((seen * count + 4) / (count + 4)) if count < FEWEST else np.quantile(u[mine], p)
         middle = float(np.interp(0.5, p, shape))
-        widened = np.sqrt(np.square(shape - middle) + unseen * np.square(ndtri(p))) * _student(p, share, folds)
+        widened = np.sqrt(np.square(shape - middle) + common * size * np.square(student))
         out.append(np.maximum.accumulate(middle + np.sign(p - 0.5) * widened))
     return np.array(out)
 
 
-def _common(errors: Errors) -> float:
-    """Variance of actual / forecast of all series together, over the folds."""
+def _shared(errors: Errors) -> Array:
+    """Actual / forecast of all series together, (folds,); 1 where nothing was forecast."""
     actual = np.bincount(errors.fold, weights=errors.actual)
     forecast = np.bincount(errors.fold, weights=errors.forecast)
-    ratio = actual[forecast > 0] / forecast[forecast > 0]
-    return float(np.square(ratio - 1).mean()) if len(ratio) else 0.0
-
-
-def _student(p: Array, share: float, folds: float) -> Array:
-    """Factor of each quantile: the shared part of the variance is known from few folds (Student's t), the rest well."""
-    freedom = max(folds, 1.0) + 1.0
-    normal = np.where(np.abs(p - 0.5) < 1e-6, 1.0, ndtri(p))
-    student = np.square(np.where(np.abs(p - 0.5) < 1e-6, 1.0, stdtrit(freedom, p)) / normal)
-    return np.asarray(np.sqrt(1 + share * (student * (1 + 1 / freedom) - 1)))
+    return np.where(forecast > 0, actual / np.where(forecast > 0, forecast, 1.0), 1.0)
