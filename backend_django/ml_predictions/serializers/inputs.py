@@ -12,7 +12,7 @@ from ml_predictions.models import InventoryAlert
 
 FORECAST_MODELS = [
     "auto", "random_forest", "gradient_boosting", "linear", "linear_regression", "seasonal_naive", "window_average",
-    "weekday_mean", "last_year", "seasonal_profile",
+    "weekday_mean", "historic_average", "last_year", "seasonal_profile", "gam", "lightgbm", "ensemble",
 ]  # fmt: skip
 """The names that the forecast service trains by; kept here because the service's imports are heavy."""
 LEVELS = ["total", "category", "product"]

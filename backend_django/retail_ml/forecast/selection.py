@@ -2,8 +2,9 @@
 
 Candidates are compared by the continuous ranked probability score of the quantiles that each would have served: half
 of it of the sum over the horizon, half of the single days, each as a share of sales. The default is left only for a
-model that is better by more than the standard error of the difference, and it is kept only where it is better than
-the naive forecasts by more than a tie: a shop without season or trend is served the mean per weekday.
+model that is better than it, and than every naive forecast, by more than the standard error of the difference; it is
+kept only where it is better than the naive forecasts by more than a tie: a shop without season or trend is served the
+mean per weekday.
 """
 
 from __future__ import annotations
@@ -123,14 +124,17 @@ def decide(errors: Mapping[str, Sequence[float]], default: str, naive: Sequence[
         return choose(mean, list(errors), naive[0])
     if len(errors[default]) < FEWEST_TO_CHOOSE:
         return default
-    rivals = {default: mean[default]}
-    for name, values in errors.items():
-        gain = np.asarray(errors[default]) - np.asarray(values)
-        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) and gain.mean() > TIE * mean[default]:
-            rivals[name] = mean[name]
-    best = min(rivals, key=lambda name: rivals[name])
+    beaten = [errors[name] for name in (default, *naive) if name in errors]
+    rivals = [name for name, values in errors.items() if all(_surely_better(values, other) for other in beaten)]
+    best = min([default, *rivals], key=lambda name: mean[name])
     simple = min((name for name in naive if name in mean), key=lambda name: mean[name], default=best)
     return best if mean[best] < mean[simple] * (1 - TIE) else simple
+
+
+def _surely_better(errors: Sequence[float], than: Sequence[float]) -> bool:
+    """Is the mean smaller by more than a tie and by more than the standard error of the paired difference?"""
+    gain = np.asarray(than) - np.asarray(errors)
+    return bool(gain.mean() > max(gain.std(ddof=1) / np.sqrt(len(gain)), TIE * float(np.mean(than))))
 
 
 def choices(

@@ -99,7 +99,7 @@ def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable
     for done, name in enumerate(names):
         levels.try_daily(trials["sales"], [name], seed=seed)
         step((done + 1) / (len(names) + 1))
-    light = [n for n in names if n in simple or n in ("seasonal_profile", "gam", "linear", DEFAULT)]
+    light = [n for n in names if n in simple or n in ("linear", DEFAULT)]
     also = {trials["sales"].best(), *(asked if len(asked) == 1 else ())} & set(names)
     levels.try_daily(trials["units"], [n for n in names if n in light or n in also], seed=seed)
     step(1.0)
@@ -207,6 +207,5 @@ def _prices(data: ShopData, products: pl.DataFrame, ids: npt.NDArray[np.str_]) -
 
 
 def learned_names() -> list[str]:
-    """Names of the models that may be tried beside the simple ones."""
-    alone = [m.name for m in LEARNED if m is not LightGbm]  # which is a part of the ensemble
-    return ["seasonal_profile", "gam", *alone, DEFAULT]
+    """Names of the models that may be tried beside the simple ones; members of the ensemble are not tried alone."""
+    return [*(m.name for m in LEARNED if m is not LightGbm), DEFAULT]

@@ -14,6 +14,7 @@ from retail_ml.forecast.models.learned import (
 )
 from retail_ml.forecast.models.panel import BaseRate, MovingAverage, ShareOfShop, TeunterSyntetosBabai
 from retail_ml.forecast.models.simple import (
+    HistoricAverage,
     LastYear,
     SeasonalNaive,
     SeasonalProfile,
@@ -21,7 +22,7 @@ from retail_ml.forecast.models.simple import (
     WindowAverage,
 )
 
-SIMPLE: tuple[type[Forecaster], ...] = (SeasonalNaive, WindowAverage, WeekdayMean, LastYear)
+SIMPLE: tuple[type[Forecaster], ...] = (SeasonalNaive, WindowAverage, WeekdayMean, HistoricAverage, LastYear)
 LEARNED: tuple[type[LearnedForecaster], ...] = (LinearRegression, GradientBoosting, RandomForest, LightGbm)
 _DAILY: tuple[type[Forecaster], ...] = (*SIMPLE, SeasonalProfile, Gam, *LEARNED, Ensemble)
 DAILY: dict[str, type[Forecaster]] = {m.name: m for m in _DAILY}
@@ -29,7 +30,7 @@ PANEL: dict[str, type[Forecaster]] = {m.name: m for m in (MovingAverage, BaseRat
 BASELINE = SeasonalNaive.name
 """The naive baseline: every model is measured beside it, and none that loses to it is served."""
 
-NAIVE = (BASELINE, WeekdayMean.name)
+NAIVE = (BASELINE, WeekdayMean.name, HistoricAverage.name)
 """The forecasts that need no model: without season or trend nothing is better."""
 
 DEFAULT = Ensemble.name
@@ -39,7 +40,7 @@ ALIASES = {"linear_regression": LinearRegression.name}
 
 __all__ = [
     "ALIASES", "BASELINE", "DAILY", "DEFAULT", "LEARNED", "NAIVE", "PANEL", "SIMPLE", "BaseRate", "Ensemble",
-    "Forecaster", "Gam", "GradientBoosting", "LastYear", "LearnedForecaster", "LightGbm", "LinearRegression",
-    "MovingAverage", "RandomForest", "SeasonalNaive", "SeasonalProfile", "ShareOfShop", "TeunterSyntetosBabai",
-    "WeekdayMean", "WindowAverage",
+    "Forecaster", "Gam", "GradientBoosting", "HistoricAverage", "LastYear", "LearnedForecaster", "LightGbm",
+    "LinearRegression", "MovingAverage", "RandomForest", "SeasonalNaive", "SeasonalProfile", "ShareOfShop",
+    "TeunterSyntetosBabai", "WeekdayMean", "WindowAverage",
 ]  # fmt: skip

@@ -52,6 +52,7 @@ class Ensemble(Forecaster):
 
     def _fit(self, history: History) -> None:
         self.top_ = np.full(len(history.y), np.inf)  # members are capped, and a promotion may exceed the past
+        self.sold_ = (history.y > 0).any(axis=1, keepdims=True)
         self.names_ = members(history)
         self.learned_: LightGbm | None = None
         with threadpool_limits(1):  # the matrices are small: threads cost more than they bring
@@ -91,7 +92,7 @@ class Ensemble(Forecaster):
         """Geometric mean of the members' forecasts; the window average for the series that it serves."""
         stacked = np.stack([known[name] for name in self.names_], axis=1)
         mean = np.exp((self.shares(horizon) * np.log(np.maximum(stacked, 1e-9))).sum(axis=1))
-        mean = np.where((stacked > 0).any(axis=1), mean, 0.0)
+        mean = np.where((stacked > 0).any(axis=1) & self.sold_, mean, 0.0)
         if self.plain_.any():
             mean[self.plain_] = known[WindowAverage.name][self.plain_]
         return mean

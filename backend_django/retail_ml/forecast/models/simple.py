@@ -78,6 +78,25 @@ class WeekdayMean(Forecaster):
         return self.level_[:, None] * self.factors_[:, day]
 
 
+class HistoricAverage(Forecaster):
+    """Mean of all days that are known × weekday factor: the best there is where days differ by chance alone.
+
+    >>> from datetime import date
+    >>> h = History(date(2026, 1, 1), np.full((1, 70), 6.0), np.ones(70, dtype=bool))
+    >>> HistoricAverage().fit(h).predict(2).tolist()
+    [[6.0, 6.0]]
+    """
+
+    name: ClassVar[str] = "historic_average"
+
+    def _fit(self, history: History) -> None:
+        self.level_ = level(history, history.days)
+        self.factors_ = weekday_factors(history, history.days)
+
+    def _forecast(self, horizon: int) -> Array:
+        return self.level_[:, None] * self.factors_[:, ahead_weekdays(self.history_, horizon)]
+
+
 class LastYear(Forecaster):
     """The same weekday 52 weeks ago."""
 
