@@ -15,6 +15,7 @@ class Horizon(models.TextChoices):
     MONTH = "15-28", _("Days 15 to 28")
     SECOND_MONTH = "29-56", _("Days 29 to 56")
     QUARTER = "57-91", _("Days 57 to 91")
+    FOUR_WEEKS = "1-28", _("Sum of days 1 to 28")
 
     @property
     def first(self) -> int:
@@ -28,7 +29,7 @@ class Horizon(models.TextChoices):
 
 
 class ScoredLevel(models.TextChoices):
-    """The levels that are scored: total and categories by their sales of a day, products by their units of a week."""
+    """The levels that are scored: total and categories by the sales of a day, products by the units of weeks."""
 
     TOTAL = "total", _("Whole shop")
     CATEGORY = "category", _("Category")
@@ -68,7 +69,7 @@ class PublishedForecast(models.Model):
 
 
 class PastForecast(models.Model):
-    """One period of a published forecast: a day of the total or a category (sales), a week of a product (units)."""
+    """One period of a published forecast: a day of the total or a category (sales), of a product a week or four."""
 
     published = models.ForeignKey(
         PublishedForecast, models.CASCADE, related_name="periods", verbose_name=_("published forecast")

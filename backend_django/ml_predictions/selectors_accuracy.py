@@ -63,7 +63,7 @@ def pooled(rows: list[ForecastScore]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "level": level,
         "unit": UNITS[level][0],
-        "period_days": UNITS[level][1],
+        "period_days": Horizon(horizon).last if horizon == Horizon.FOUR_WEEKS else UNITS[level][1],
         "horizon": horizon,
         "versions": len({row.published_id for row in rows}),
         "periods": total["periods"],

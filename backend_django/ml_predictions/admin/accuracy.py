@@ -59,7 +59,7 @@ class ForecastScoreAdmin(ReadOnly):
 
 @admin.register(PastForecast)
 class PastForecastAdmin(NamedProducts, ReadOnly):
-    """What was forecast of each period, and what came: sales of a day, or units of a product's week.
+    """What was forecast of each period, and what came: sales of a day, or a product's units of a week or four.
 
     What is over comes first, the newest first; then what is waited for.
     """

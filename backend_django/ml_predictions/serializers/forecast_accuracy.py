@@ -27,7 +27,9 @@ ANSWER = answers.shape(
         "ForecastScore",
         level=s.ChoiceField(choices=ScoredLevel.choices),
         unit=s.ChoiceField(choices=["sales", "units"]),
-        period_days=s.IntegerField(help_text="Days of one period: a day of sales, a week of a product's units."),
+        period_days=s.IntegerField(
+            help_text="Days of one period: a day of sales, a week or four of a product's units."
+        ),
         horizon=s.ChoiceField(choices=Horizon.choices, help_text="Days ahead."),
         versions=s.IntegerField(help_text="Versions behind it."),
         periods=s.IntegerField(help_text="Forecasts scored: days, or weeks of products."),

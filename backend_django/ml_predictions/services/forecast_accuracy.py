@@ -8,9 +8,10 @@ at again at every scoring for `RECHECKED` days, because orders are delivered, an
 it stands for good.
 
 What is kept. Of the total every day to 91 days ahead; of each category its days to 28 and of each product its first
-four weeks (the horizon that is tested and that orders are placed by), from a forecast every five days: those made on
-neighbouring days say nearly the same, and the table stays small. Of a shop with more than `MOST_PRODUCTS` living
-products evenly spread ones. When a horizon of a forecast is over and stands, its sums stay and its periods go.
+four weeks and their sum (the horizon that is tested and that orders are placed by), from a forecast every five days:
+those made on neighbouring days say nearly the same, and the table stays small. Of a shop with more than
+`MOST_PRODUCTS` living products evenly spread ones. When a horizon of a forecast is over and stands, its sums stay and
+its periods go.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ MOST_PRODUCTS = 2_000
 LIVING_DAYS = 182
 SLACK = 1e-9
 """Share by which a value may miss its interval: floats do not survive every database to the last bit."""
+SINGLE = [horizon for horizon in Horizon if horizon != Horizon.FOUR_WEEKS]
+"""The horizons of days and weeks; the sum of four weeks is apart."""
 WIDTHS = ("lower_80", "upper_80", "lower_95", "upper_95")
 KEY = ("published_id", "level", "horizon")
 STORED = {
@@ -63,11 +66,12 @@ OVER = {
 # --- at the training: the baseline, from what the forecast had seen -------------------------------
 
 
-def baseline(forecast: shop.ShopForecast) -> dict[str, npt.NDArray[Any]]:
-    """The naive baseline of what will be scored, for the version's file.
+def to_score(forecast: shop.ShopForecast) -> dict[str, npt.NDArray[Any]]:
+    """What is scored and not among the stored rows, for the version's file.
 
-    `total_naive` (1, 91) and `category_naive` (categories, 28): sales of each day ahead; `product_naive` (scored
-    products, 4): units of each week ahead, of the ids in `scored_product_ids`.
+    The naive baseline: `total_naive` (1, 91) and `category_naive` (categories, 28), sales of each day ahead;
+    `product_naive` (scored products, 4), units of each week ahead. The sum of the four weeks: `product_sum` (scored
+    products, 5), its mean and bounds (`WIDTHS`). `scored_product_ids` names the scored products.
     """
     data, whole = forecast.data, forecast.total["sales"].trial.history
     found = {"total_naive": _naive(whole, KEPT_DAYS["total"])}
@@ -79,7 +83,17 @@ def baseline(forecast: shop.ShopForecast) -> dict[str, npt.NDArray[Any]]:
     ids = np.asarray(living.to_list(), dtype=str)[chosen]
     _, units = history.panel(data.lines, "product_id", ids, until=data.as_of)
     days = _naive(replace(whole, y=units.y), KEPT_DAYS["product"])
-    return found | {"scored_product_ids": ids, "product_naive": days.reshape(len(ids), -1, 7).sum(axis=2)}
+    found["product_naive"] = days.reshape(len(ids), -1, 7).sum(axis=2)
+    return found | {"scored_product_ids": ids, "product_sum": _four_weeks(forecast, ids)}
+
+
+def _four_weeks(forecast: shop.ShopForecast, ids: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
+    """Mean and bounds of the sum over the days that products are kept for: made for the sum, not added up."""
+    days, product = KEPT_DAYS["product"], forecast.product
+    row = frames.IdMap(forecast.product_ids).internal(ids)
+    mean = np.asarray(product.mean[row, :days], dtype=float).sum(axis=1)
+    bounds = {c: product.widths.total(mean, days, c / 100, spread=product.spread[row]) for c in (80, 95)}
+    return np.column_stack([mean, *bounds[80], *bounds[95]])
 
 
 def _naive(past: History, days: int) -> npt.NDArray[np.float64]:
@@ -92,7 +106,7 @@ def _naive(past: History, days: int) -> npt.NDArray[np.float64]:
 def seal(model: MLModel, arrays: Mapping[str, npt.NDArray[Any]], *, known: date) -> PublishedForecast | None:
     """Write down what the version in service forecasts, from its stored rows, for the days after `known`.
 
-    `arrays`: its file, with what `baseline` gave; a file without that is scored by its total alone. `known`: the last
+    `arrays`: its file, with what `to_score` gave; a file without that is scored by its total alone. `known`: the last
     day of sales that the shop knows now. Inside the caller's transaction. A version that was written down before is
     not written again (None); one of the same day of data that has no score yet is replaced.
     """
@@ -115,6 +129,7 @@ def seal(model: MLModel, arrays: Mapping[str, npt.NDArray[Any]], *, known: date)
     if published.whole:
         scored = pl.Series(np.asarray(arrays["scored_product_ids"]).tolist(), dtype=pl.String)
         rows = rows.filter((pl.col("level") != "product") | pl.col("object_id").is_in(scored.implode()))
+        rows = pl.concat([rows, _sums_ahead(arrays, model.as_of).filter(pl.col("start") > known).select(rows.columns)])
     _insert(PastForecast, rows.with_columns(published_id=pl.lit(published.pk), closed=pl.lit(False)))
     return published
 
@@ -122,20 +137,21 @@ def seal(model: MLModel, arrays: Mapping[str, npt.NDArray[Any]], *, known: date)
 def promised(receipt: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     """Level → horizon → `wape, baseline_wape, coverage_80, coverage_95` that the back-test in a receipt promised.
 
-    A horizon that the back-test did not reach has no promise. The back-test of products is of weeks, and tells about
-    the first one.
+    A horizon that the back-test did not reach has no promise. The back-test of products is of sums: of the first week
+    and of four weeks.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     names = ("wape", "baseline_wape", "coverage_80", "coverage_95")
     for level, part in (("total", receipt), ("category", (receipt.get("category") or {}).get("sales") or {})):
         tested = part.get("horizon_days") or 0
-        found[level] = {h.value: {n: part.get(n) for n in names} for h in Horizon if h.first <= tested}
+        found[level] = {h.value: {n: part.get(n) for n in names} for h in SINGLE if h.first <= tested}
     product = receipt.get("product") or {}
-    if product.get("wape_7") is not None:
-        coverage = product.get("coverage") or {}
-        week = {"wape": product["wape_7"], "baseline_wape": product.get("baseline_wape_7")}
-        week |= {f"coverage_{c}": coverage.get(f"coverage_{c}_7") for c in (80, 95)}
-        found["product"] = {Horizon.WEEK.value: week}
+    for horizon, days in ((Horizon.WEEK, 7), (Horizon.FOUR_WEEKS, 28)):
+        if product.get(f"wape_{days}") is not None:
+            told = {name: product.get(f"{name}_{days}") for name in ("wape", "baseline_wape")}
+            coverage = product.get("coverage") or {}
+            told |= {name: coverage.get(f"{name}_{days}") for name in ("coverage_80", "coverage_95")}
+            found.setdefault("product", {})[horizon.value] = told
     return found
 
 
@@ -148,7 +164,7 @@ def _to_keep(published: PublishedForecast, known: date) -> pl.DataFrame:
     stored = SalesForecast.objects.filter(wanted, model=published.model_id, start__gt=known).order_by("id")
     rows = pl.DataFrame(list(stored.values_list(*STORED)), schema=STORED, orient="row")
     of_product, ahead = pl.col("level") == "product", (pl.col("start") - published.as_of).dt.total_days()
-    horizons = {day: h.value for h in Horizon for day in range(h.first, h.last + 1)}
+    horizons = {day: h.value for h in SINGLE for day in range(h.first, h.last + 1)}
     return rows.select(
         "level",
         "object_id",
@@ -178,6 +194,23 @@ def _naive_rows(arrays: Mapping[str, npt.NDArray[Any]], as_of: date) -> pl.DataF
         }
         parts.append(pl.DataFrame(columns, schema=schema))
     return pl.concat(parts)
+
+
+def _sums_ahead(arrays: Mapping[str, npt.NDArray[Any]], as_of: date) -> pl.DataFrame:
+    """The sums over four weeks of the scored products of which something is forecast, as in `PastForecast`."""
+    schema = {"object_id": pl.String, "naive": pl.Float64, "mean": pl.Float64, **dict.fromkeys(WIDTHS, pl.Float64)}
+    found = pl.DataFrame(schema=schema)
+    if "product_sum" in arrays:
+        naive = np.asarray(arrays["product_naive"], dtype=float).sum(axis=1)
+        ids = np.asarray(arrays["scored_product_ids"]).tolist()
+        columns = [ids, naive.tolist(), *np.asarray(arrays["product_sum"], dtype=float).T.tolist()]
+        found = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
+    return found.filter(pl.col("mean") > 0).with_columns(
+        level=pl.lit("product"),
+        horizon=pl.lit(Horizon.FOUR_WEEKS.value),
+        start=pl.lit(as_of + timedelta(days=1)),
+        end=pl.lit(as_of + timedelta(days=Horizon.FOUR_WEEKS.last)),
+    )
 
 
 # --- when the days are over -----------------------------------------------------------------------

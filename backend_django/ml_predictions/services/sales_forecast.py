@@ -182,7 +182,7 @@ class SalesForecastService(Service):
         meta, arrays, estimators = shop.stored(forecast)
         return Version(
             model_type=one.name,
-            content=artifacts.Content(meta, arrays | forecast_accuracy.baseline(forecast), estimators),
+            content=artifacts.Content(meta, arrays | forecast_accuracy.to_score(forecast), estimators),
             metrics=receipts.metrics(forecast),
             receipt=receipts.receipt(forecast),
             as_of=forecast.data.as_of,

@@ -29,6 +29,7 @@ RECEIPT = {
     "category": {"sales": {"horizon_days": 7, "wape": 0.4, "baseline_wape": 0.5, "coverage_80": None}},
     "product": {"wape_7": 0.6, "baseline_wape_7": 0.7, "wape_28": 0.5, "coverage": {"coverage_80_7": 0.79}},
 }  # fmt: skip
+SUMS = ("total_predicted_quantity", "quantity_total_lower", "quantity_total_upper")
 WIDTH = {"lower_95": 0.5, "lower_80": 0.8, "upper_80": 1.2, "upper_95": 1.5}
 
 
@@ -75,10 +76,11 @@ def published(
     if parts:
         rows += [("category", "other", ahead, 1, 50.0) for ahead in range(1, 36)]
         rows += [(level, "p0", 1 + 7 * week, 7, 7.0) for week in range(13) for level in ("product", "variant")]
-        rows += [("product", "gone", 1, 7, 3.0)]
+        rows += [("product", name, 1, 7, 3.0) for name in ("gone", "not chosen")]
         arrays |= {
             "category_ids": np.array(["other"]), "category_naive": np.full((1, 28), 40.0),
             "scored_product_ids": np.array(["gone", "p0"]), "product_naive": np.full((2, 4), 5.0),
+            "product_sum": np.array([[0.0] * 5, [30.0, 20, 40, 10, 60]]),
         }  # fmt: skip
     SalesForecast.objects.bulk_create(
         SalesForecast(
@@ -139,10 +141,24 @@ def test_categories_by_day_and_products_by_week():
     assert (product.error, product.naive_error) == (7 - 12, 5 - 12)
     assert PastForecast.objects.get(object_id="gone").actual is None  # the shop does not know it any more
     assert set(PastForecast.objects.filter(level="product").values_list("horizon", flat=True)) == {
-        "1-7", "8-14", "15-28",
+        "1-7", "8-14", "15-28", "1-28",
     }  # fmt: skip
+    assert not PastForecast.objects.filter(object_id="not chosen").exists()  # of very many, some are kept
     assert PastForecast.objects.filter(level="category").count() == 28
     assert not PastForecast.objects.filter(level="variant").exists()
+
+
+def test_the_sum_of_four_weeks_has_its_own_interval():
+    published(parts=True)
+    source = shop_of(dict.fromkeys(range(28, 56), 50.0), until=54, units=2)
+    forecast_accuracy.refresh(source)
+    assert not ForecastScore.objects.filter(horizon="1-28").exists()
+    source.until += timedelta(days=1)
+    forecast_accuracy.refresh(source)
+    score = ForecastScore.objects.get(horizon="1-28")
+    assert (score.level, score.periods, score.actual) == ("product", 1, 28 * 2)
+    assert (score.error, score.naive_error) == (30 - 56, 4 * 5 - 56)
+    assert (score.inside_80, score.inside_95) == (0, 1)  # 20…40, 10…60
 
 
 def test_the_promise_is_the_receipts_and_stays_when_the_version_is_deleted():
@@ -154,7 +170,8 @@ def test_the_promise_is_the_receipts_and_stays_when_the_version_is_deleted():
     assert kept.promised["total"]["8-14"] == {
         "wape": 0.2, "baseline_wape": 0.3, "coverage_80": 0.81, "coverage_95": 0.94,
     }  # fmt: skip
-    assert set(kept.promised["category"]) == set(kept.promised["product"]) == {"1-7"}
+    assert (set(kept.promised["category"]), set(kept.promised["product"])) == ({"1-7"}, {"1-7", "1-28"})
+    assert kept.promised["product"]["1-28"]["wape"] == 0.5
     assert kept.promised["product"]["1-7"] == {
         "wape": 0.6, "baseline_wape": 0.7, "coverage_80": 0.79, "coverage_95": None,
     }  # fmt: skip
@@ -194,6 +211,9 @@ class TestWhatCounts:
 
     def test_a_horizon_that_stands_keeps_its_sums_and_loses_its_periods(self):
         published()
+        forecast_accuracy.refresh(shop_of(WEEK, until=34 + 27))
+        assert not ForecastScore.objects.filter(final=True).exists()
+        assert PastForecast.objects.count() == 10
         forecast_accuracy.refresh(shop_of(WEEK, until=34 + 28))
         week, second = ForecastScore.objects.order_by("first_day")
         assert (week.final, week.absolute_error, second.final) == (True, pytest.approx(305), False)
@@ -289,6 +309,14 @@ class TestThroughTheService:
         revenue = dict(source.lines.group_by("day").agg(pl.col("amount").sum()).iter_rows())
         week = {day: revenue.get(day - timedelta(days=7), 0.0) for day in said if (day - source.until).days <= 7}
 
+        month = PastForecast.objects.get(object_id="p1", horizon="1-28")
+        for coverage, low, high in ((0.8, month.lower_80, month.upper_80), (0.95, month.lower_95, month.upper_95)):
+            answer = SalesForecastService(source).predict(  # type: ignore[arg-type]
+                level="product", object_id="p1", days_ahead=28, coverage=coverage
+            )["summary"]
+            told = [answer[name] for name in SUMS]
+            assert told == pytest.approx([month.mean, low, high], abs=0.006)
+
         source.until += timedelta(days=10)
         second = self.trained(source, run)
         assert not MLModel.objects.filter(pk=first.pk).exists()  # forgotten, and held to its word all the same
@@ -298,6 +326,9 @@ class TestThroughTheService:
         }
         total = scores["total", "1-7"]
         assert total.published.model is None
+        for level in ("total", "category", "product"):  # the receipts of today are understood
+            assert total.published.promised[level]["1-7"]["wape"] > 0, level
+            assert total.published.promised[level]["1-7"]["baseline_wape"] > 0, level
         assert total.absolute_error == pytest.approx(sum(abs(said[day] - revenue.get(day, 0.0)) for day in week))
         assert total.naive_absolute_error == pytest.approx(sum(abs(week[day] - revenue.get(day, 0.0)) for day in week))
         sold = source.lines.filter(pl.col("day").is_in(list(week))).group_by("product_id").agg(pl.col("units").sum())
@@ -310,6 +341,13 @@ class TestThroughTheService:
         assert stored() == before
         assert list(PublishedForecast.objects.order_by("id").values_list("model", flat=True)) == [None, third.pk]
         assert second.as_of == third.as_of
+
+    def test_of_very_many_products_evenly_spread_ones_are_kept(self, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(forecast_accuracy, "MOST_PRODUCTS", 3)
+        self.trained(Shop(shops.shop_lines(60, 3), shops.START + timedelta(days=58)), run)
+        kept = PastForecast.objects.filter(level="product").values_list("object_id", flat=True)
+        assert set(kept) == {"p0", "p2", "p5"}
+        assert len(kept) == 3 * (4 + 1)
 
     def test_a_version_that_is_put_back_says_nothing_anew_about_days_that_passed(self, run: Any) -> None:
         source = Shop(shops.shop_lines(150, 3), shops.START + timedelta(days=118))
