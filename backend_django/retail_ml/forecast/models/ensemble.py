@@ -76,6 +76,11 @@ class Ensemble(Forecaster):
         known = self.members_.predict((*self.names_, WindowAverage.name), horizon, learned=self.learned_)
         return self._mix(known, horizon)
 
+    @property
+    def importances_(self) -> dict[str, float]:
+        """Share of each feature in what the learned member learned; empty where the history is too short for one."""
+        return self.learned_.importances_ if self.learned_ else {}
+
     def shares(self, horizon: int) -> Array:
         """Weights of the members on each day ahead, (series, members, horizon); they add up to 1."""
         full = np.ones((len(self.names_), horizon))

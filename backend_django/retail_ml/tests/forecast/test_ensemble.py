@@ -146,6 +146,8 @@ def test_far_ahead_only_regression_and_last_year_speak():
     assert far == {Gam.name, SeasonalProfile.name}
     learned = shares[model.names_.index("lightgbm")]
     assert learned[27] > learned[40] > 0 == learned[56]
+    assert sum(model.importances_.values()) == pytest.approx(1.0)
+    assert Ensemble().fit(history(days(60, np.random.default_rng(10)))).importances_ == {}
 
 
 def fold(cutoff, errors, name):
