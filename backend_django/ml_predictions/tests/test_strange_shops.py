@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db.models import F
 
@@ -19,13 +20,18 @@ from ml_predictions.models import SalesForecast
 from ml_predictions.services.base import NotTrained
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.sources.django_shop import DjangoShop
+from ml_predictions.tests.test_sales_forecast import daily_shop
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import ProductVariant
 from retail_ml.errors import NotEnoughHistory
+from retail_ml.forecast import shop
+from retail_ml.tests.forecast import shops
 
 pytestmark = pytest.mark.django_db
 
 END = datetime(2026, 6, 30, 18, tzinfo=UTC)
+PLAIN = {"historic_average", "seasonal_naive", "window_average", "weekday_mean"}
+"""Models without season or trend."""
 ENDS = ("", "_lower_80", "_upper_80", "_lower_95", "_upper_95")
 
 
@@ -168,3 +174,23 @@ def test_only_returns_are_no_sales(make_shop: Any, run: RecordingRun):
         SalesForecastService().train(run)
     with pytest.raises(NotTrained, match="train-sales-forecast"):
         SalesForecastService().predict()
+
+
+def test_a_shop_of_pure_noise_is_served_a_plain_mean(run: RecordingRun):
+    noise = np.random.default_rng(2).gamma(4, 0.25, 150)
+    service = SalesForecastService(daily_shop(1_000 * noise))  # type: ignore[arg-type]
+    service.train(run)
+    model = service.active()
+    assert model.model_type in PLAIN
+    days = service.predict(days_ahead=28)["predictions"]
+    assert all(day["predicted_sales"] == pytest.approx(1_000, rel=0.35) for day in days)
+
+
+def test_a_shop_with_a_season_is_served_a_model_that_knows_it(run: RecordingRun, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shop, "learned_names", lambda: ["ensemble"])  # beside the simple ones, for the time it takes
+    y = shops.days(600, np.random.default_rng(1), season=0.6, noise=0.15)
+    service = SalesForecastService(daily_shop(y))  # type: ignore[arg-type]
+    service.train(run)
+    model = service.active()
+    assert model.model_type not in PLAIN
+    assert model.metrics["wape"] < 0.95 * model.metrics["baseline"]["wape"]
