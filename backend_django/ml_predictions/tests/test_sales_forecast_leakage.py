@@ -120,7 +120,7 @@ def said(model: MLModel) -> dict[str, Any]:
         "meta": content.meta,
         "arrays": {name: np.asarray(array).tolist() for name, array in content.arrays.items()},
         "rows": rows(SalesForecast, "level", "object_id", "start"),
-        "kept": rows(PastForecast, "level", "object_id", "start"),
+        "kept": rows(PastForecast, "level", "object_id", "start", "end"),
     }
 
 
