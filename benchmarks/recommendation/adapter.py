@@ -17,7 +17,9 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend_django"))
 
 from retail_ml.frames import PRODUCTS, IdMap
+from retail_ml.recommend.audience import audience
 from retail_ml.recommend.base import Batch, Mode
+from retail_ml.recommend.content import product_texts
 from retail_ml.recommend.data import GUEST, Sales
 from retail_ml.recommend.histories import Histories
 from retail_ml.recommend.learning import learn
@@ -100,6 +102,15 @@ class Trastienda:
     def beside_new(self, product: int, k: int) -> list[int]:
         """The page of a product, new ones included."""
         return self._beside(self.served["page"], product, k)
+
+    def customers_for(self, product: int, k: int) -> list[int]:
+        """Whom to tell of a new product (its words and price stand in `products`)."""
+        row = self._rows([product])
+        if not len(row):
+            return []
+        texts, price = product_texts(self.sales.catalogue[row]), self.sales.catalogue["price"][int(row[0])]
+        found = audience(self.sales, self.tables, text=texts[0], price=price, k=k)
+        return self.customers[[number for number, _ in found]].tolist()
 
     def popular(self, k: int) -> list[int]:
         """What sells most lately."""

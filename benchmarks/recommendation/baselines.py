@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 
 class Popularity:
@@ -84,3 +85,24 @@ class PersonalFrequency(Popularity):
         rows, counts = self.bought.get(customer, (np.empty(0, int), np.empty(0)))
         score[rows] += counts
         return score
+
+
+class Confidence(Popularity):
+    """Association rules: Σ over the basket of (orders with both) / (orders with i); popularity orders the rest."""
+
+    def fit(self, lines: pl.DataFrame, products: pl.DataFrame, now: float) -> Confidence:
+        """Count pairs."""
+        super().fit(lines, products, now)
+        pairs = lines.select("order", "product").unique()
+        order = pairs["order"].rank("dense").to_numpy().astype(np.int64) - 1
+        found = sparse.csr_matrix((np.ones(len(pairs)), (order, self._rows(pairs["product"]))))
+        both = (found.T @ found).tocsr()
+        self.bought_with = sparse.diags(1 / np.maximum(both.diagonal(), 1)) @ both
+        return self
+
+    def recommend_for_basket(self, basket: Sequence[int], k: int, customer: int | None = None) -> list[int]:
+        """Rules of all products of the basket, added."""
+        rows = self._rows(list(basket))
+        score = np.asarray(self.bought_with.tocsr()[rows].sum(axis=0)).ravel() + 1e-6 * self.popular
+        score[rows] = 0
+        return self._best(score, k)

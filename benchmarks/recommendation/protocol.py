@@ -169,6 +169,32 @@ def cold(model: Any, asked: Sequence[tuple[int, list[frozenset[int]]]], *, produ
     return measure(lists, truth, products=products)
 
 
+def audience(model: Any, lines: pl.DataFrame, split: Split, *, k: int = 50, days: int = DAYS) -> tuple[float, float]:
+    """R4: who buys a new product (two known buyers or more): recall among k customers, and AUC over all known ones."""
+    known = split.before.filter(pl.col("customer") >= 0)["customer"].unique().sort().to_numpy()
+    first = lines.group_by("product").agg(pl.col("ts").min()).filter(pl.col("ts") >= split.now)
+    window = lines.filter(pl.col("ts") >= split.now, pl.col("ts") < split.now + days)
+    buyers = (
+        window.join(first.select("product"), on="product", how="semi")
+        .filter(pl.col("customer").is_in(known.tolist()))
+        .group_by("product")
+        .agg(pl.col("customer").unique())
+        .sort("product")
+    )
+    recall, area = [], []
+    for product, customers in buyers.rows():
+        if len(customers) < 2:
+            continue
+        ranked = model.customers_for(product, len(known))
+        recall.append(len(set(ranked[:k]) & set(customers)) / len(customers))
+        place = np.full(len(known), (len(ranked) + len(known)) / 2)  # who is not named stands in the middle of the rest
+        place[np.searchsorted(known, ranked)] = np.arange(len(ranked))
+        bought = np.isin(known, customers)
+        beaten = [(place[~bought] > at).mean() + 0.5 * (place[~bought] == at).mean() for at in place[bought]]
+        area.append(float(np.mean(beaten)))
+    return (float(np.mean(recall)), float(np.mean(area))) if recall else (float("nan"), float("nan"))
+
+
 def standard_error(one: Score, other: Score, *, rounds: int = 1_000, seed: int = 0) -> tuple[float, float]:
     """Mean difference of NDCG and its bootstrap standard error over the questions."""
     gap = np.array(one.each) - np.array(other.each)

@@ -83,10 +83,10 @@ def bootstrap_error(values: Floats, *, seed: int = 0) -> float:
     return float(np.std(means))
 
 
-def better(one: Measure, other: Measure) -> bool:
-    """Is the NDCG of `one` above that of `other` on the same cases by more than the bootstrap error of the gap?"""
+def better(one: Measure, other: Measure, *, errors: float = 1.0) -> bool:
+    """Is the NDCG of `one` above that of `other`, on the same cases, by more than `errors` bootstrap errors?"""
     gap = one.each - other.each
-    return bool(len(gap) > 1 and gap.mean() > bootstrap_error(gap))
+    return bool(len(gap) > 1 and gap.mean() > errors * bootstrap_error(gap))
 
 
 def windows(sales: Sales, *, most: int = 3) -> list[Window]:

@@ -12,6 +12,8 @@ from retail_ml.recommend.weights import Weights
 
 COLD_FLOOR = 0.2
 """Part of the cold score that popularity has without any likeness."""
+FRESH = 60.0
+"""Days in which a product's newness fades."""
 TOGETHER_POPULARITY = 0.001
 """Weight of share_14 beside the co-purchases of one product: it orders what was never bought with it."""
 TOGETHER_TREND = 0.25
@@ -69,7 +71,7 @@ class HybridPage(Recommender):
     """For a product page: what was bought with it, and, the less it has sold, what is like it and sells.
 
     a · together + (1 - a) · cold with a = n_i / (n_i + kappa);
-    together = c_ij / (n_i + 10) × trend(14)_j^0.25 + 0.001 share_14(j), cold = share_28(j) × (0.2 + content_ij);
+    together = c_ij / (n_i + 10) × trend(14)_j^0.25 + 0.001 share_14(j); cold: see `cold_scores`;
     each over its largest value, so that the score is 0…1.
     """
 
@@ -88,7 +90,7 @@ class HybridPage(Recommender):
 
 
 class PopularContent(Recommender):
-    """For a product page of a small shop: what sells, and rather what is like it. share_28 × (0.2 + content)."""
+    """For a product page of a small shop: what sells, rather what is like it. share_28 × (0.2 + content) × fresh."""
 
     def scores(self, batch: Batch) -> Scores:
         """The cold part of `HybridPage` alone."""
@@ -199,12 +201,14 @@ def content_scores(tables: Tables, batch: Batch) -> Scores:
 
 
 def cold_scores(tables: Tables, batch: Batch) -> Scores:
-    """share_28 × (0.2 + content), over the largest: for products whose co-purchases say little.
+    """share_28 × (0.2 + content) × (1 + exp(-age / 60 days)), over the largest: where co-purchases say little.
 
-    The share has a floor of 0.05 / products, so that a product never sold can be shown on the page of its like.
+    What came into the range lately goes with what is new. The share has a floor of 0.05 / products, so that a product
+    never sold (it has no age: factor 1) can be shown on the page of its like.
     """
     share = tables.share(28) + 0.05 / max(len(tables), 1)
-    return scaled(share * (COLD_FLOOR + content_scores(tables, batch)))
+    age = np.nan_to_num(np.maximum(tables.now - tables.first_sold, 0.0), nan=np.inf)
+    return scaled(share * (1 + np.exp(-age / FRESH)) * (COLD_FLOOR + content_scores(tables, batch)))
 
 
 def subjects_of(rows: list[Rows], products: int) -> sparse.csr_matrix:

@@ -27,6 +27,11 @@ SMALL_ORDERS, SMALL_PRODUCTS = 30, 10
 """Below either, co-purchases say too little: popularity and content serve."""
 BASELINE, LINEAR, LEARNED = "popularity", "personal", "learned"
 
+ENOUGH_QUESTIONS = 100
+"""Questions below which a window is too short to choose by, and only a clear defeat counts."""
+STRICT = "page"
+"""The surface whose figure stands for the version: there any defeat counts."""
+
 Rungs = dict[str, Callable[[], Recommender]]
 RUNGS: dict[str, Rungs] = {  # richest first; the last is the baseline
     "page": {"hybrid": HybridPage, "popularity_content": PopularContent, BASELINE: Popularity},
@@ -118,38 +123,44 @@ def trial(sales: Sales, tables: Tables, window: Window, *, seed: int) -> Trial:
 
 
 def surface_of(surface: str, small: bool, validation: Trial | None, test: Trial | None) -> Surface:
+    """What serves on a surface: chosen on the validation window, forbidden where the test window speaks against it."""
     rungs, by_order = list(RUNGS[surface]), surface in SURFACE.values()
     tested = test.measures[surface] if test else dict.fromkeys(rungs)
     baseline = tested[BASELINE]
-    if baseline is None:  # no later basket to ask about: nothing speaks for the richer rungs
-        return Surface(_untested(surface), None, None)
+    plain = [name for name in rungs if name != LEARNED][1 if small else 0 :]
+    if baseline is None:  # no later basket to ask about: the rule that measured best in shops of this size
+        return Surface("popularity_content" if surface == STRICT else plain[0], None, None)
     learned, linear = tested.get(LEARNED), tested.get(LINEAR)
     if learned is not None and linear is not None and evaluation.better(learned, linear):
         return Surface(LEARNED, learned, baseline)
-    start = [name for name in rungs if name != LEARNED][1 if small else 0 :]
-    if validation is not None and (best := _best(validation.measures[surface], start, by_order=by_order)) is not None:
-        start = start[start.index(best) :]
+    enough = 1 if surface == STRICT else ENOUGH_QUESTIONS
+    best = _best(validation.measures[surface], plain, by_order=by_order, enough=enough) if validation else None
+    if best is not None:
+        plain = plain[plain.index(best) :]
     passed_over: dict[str, Measure] = {}
-    for name in start:
+    for name in plain:
         measure = tested[name]
-        if measure is not None and not baseline.beats(measure, by_order=by_order):
+        if measure is not None and not _loses(measure, baseline, by_order=by_order, enough=enough):
             return Surface(name, measure, baseline, passed_over)
         if measure is not None:
             passed_over[name] = measure
     return Surface(BASELINE, baseline, baseline, passed_over)
 
 
-def _best(measures: dict[str, Measure | None], rungs: list[str], *, by_order: bool) -> str | None:
-    """The best of `rungs` (as good: the simpler); None when they were not measured."""
+def _loses(measure: Measure, baseline: Measure, *, by_order: bool, enough: int) -> bool:
+    """Does popularity speak against a rule? With few questions only a gap of two bootstrap errors does."""
+    if not baseline.beats(measure, by_order=by_order):
+        return False
+    return measure.cases >= enough or evaluation.better(baseline, measure, errors=2)
+
+
+def _best(measures: dict[str, Measure | None], rungs: list[str], *, by_order: bool, enough: int) -> str | None:
+    """The best of `rungs` (as good: the simpler); None when they were not asked enough."""
     best = None
     for name in reversed(rungs):
         measure = measures.get(name)
-        if measure is None:
+        if measure is None or measure.cases < enough:
             return None
         if best is None or measure.beats(best[1], by_order=by_order):
             best = (name, measure)
     return best[0] if best else None
-
-
-def _untested(surface: str) -> str:
-    return "popularity_content" if surface == "page" else BASELINE

@@ -256,9 +256,9 @@ def without_orders(sales: Sales) -> Sales:
 
 
 def default_weights(sales: Sales) -> Weights:
-    """The defaults, with the customers' half-lives scaled to the median gap between their orders."""
+    """The defaults for a shop of this size, the customers' half-lives scaled to the median gap of their orders."""
     gaps = Histories.of(sales, np.arange(min(sales.customers, PART))).gaps
-    return Weights.for_rhythm(float(np.median(gaps)) if len(gaps) else None)
+    return Weights.for_rhythm(float(np.median(gaps)) if len(gaps) else None).for_size(sales.orders)
 
 
 def person_table(sales: Sales, weights: Weights) -> sparse.csr_matrix:

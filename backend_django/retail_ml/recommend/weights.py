@@ -8,7 +8,7 @@ from typing import Any, Self
 USUAL_GAP = 32.0
 """Median days from one order of a customer to his next on another day, where the half-lives below were measured."""
 SMALL_SHOP_ORDERS = 1_000
-"""Below, the popularity term of a basket keeps its default: there are too few baskets to choose it by."""
+"""Below, old orders count nearly as much as new ones, and the popularity term of a basket keeps its default."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,16 @@ class Weights:
             novel_half_life=plain.novel_half_life * factor,
             rhythm=factor,
         )
+
+    def for_size(self, orders: int) -> Self:
+        """A copy for a shop of so many orders: in a small one no basket can be spared for being old.
+
+        >>> Weights().for_size(300).basket_half_life, Weights().for_size(3_000).basket_half_life
+        (720.0, 180.0)
+        """
+        if orders >= SMALL_SHOP_ORDERS:
+            return self
+        return replace(self, basket_half_life=720.0, basket_size_power=0.5, basket_ridge=5.0)
 
     def with_(self, **changes: float) -> Self:
         """A copy with other values."""

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retail_ml.recommend import evaluation, learning
+from retail_ml.recommend import evaluation, learning, selection
 from retail_ml.recommend.base import Batch
 from retail_ml.recommend.data import Sales, day_number
 from retail_ml.recommend.evaluation import Measure, Questions
 from retail_ml.recommend.learning import learn
 from retail_ml.recommend.models import PersonalBlend, Popularity, subjects_of
-from retail_ml.recommend.selection import QUESTIONS, RUNGS, Trial
+from retail_ml.recommend.selection import QUESTIONS, RUNGS, Trial, surface_of
 from retail_ml.recommend.tables import Tables
 from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, order_lines
 
@@ -198,13 +198,30 @@ def test_choice_never_serves_what_loses(monkeypatch, validation, test, served):
     assert not page.baseline.beats(page.measure)
 
 
-def test_where_pairs_mean_nothing_the_hybrid_does_not_serve():
+def test_where_pairs_mean_nothing_the_hybrid_does_not_serve(monkeypatch):
+    monkeypatch.setattr(selection, "ENOUGH_QUESTIONS", 1)
     choice = learn(popular_shop(), seed=1).choice
     page, earlier = choice.surfaces["page"], choice.validation.measures["page"]
     assert earlier["popularity_content"].beats(earlier["hybrid"])
     assert page.method == "popularity_content"
     for surface in choice.surfaces.values():
         assert surface.measure is None or not surface.baseline.beats(surface.measure)
+
+
+def few(hit: float, cases: int = 40) -> Measure:
+    each = np.zeros(cases)
+    each[: round(hit * cases)] = 1
+    return Measure(cases, hit, hit, hit, 0.5, each)
+
+
+def test_with_few_questions_only_a_clear_defeat_counts():
+    """Two hits of forty against three say nothing; two against twenty do."""
+    for popular, served in ((few(0.075), "co_purchase"), (few(0.5), "popularity")):
+        test = fake(hybrid=popular, popularity_content=popular, popularity=popular)
+        test.measures["basket"] = {"co_purchase": few(0.05), "popularity": popular}
+        assert surface_of("basket", small=False, validation=test, test=test).method == served
+    assert surface_of("basket", small=False, validation=None, test=None).method == "co_purchase"
+    assert surface_of("basket", small=True, validation=None, test=None).method == "popularity"
 
 
 def test_small_shops_get_popularity_and_content():

@@ -204,7 +204,7 @@ def test_mean_habit_of_the_nearest_by_hand(monkeypatch):
 
 def test_the_second_stage_serves_only_where_it_beats_the_linear_one(sales, monkeypatch):
     for verdict in (True, False):
-        monkeypatch.setattr(evaluation, "better", lambda one, other, verdict=verdict: verdict)
+        monkeypatch.setattr(evaluation, "better", lambda one, other, errors=1, verdict=verdict: verdict)
         found = learn(sales, seed=0)
         methods = {found.choice.surfaces[surface].method for surface in SURFACE.values()}
         assert ("learned" in methods) is verdict
