@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 
+import numpy as np
+import numpy.typing as npt
+
 from retail_ml.errors import BadParameter
 
 KINDS = ("promotion", "closure", "holiday", "opening")
@@ -76,6 +79,26 @@ class Event:
     def days(self) -> int:
         """Number of days."""
         return (self.last - self.first).days + 1
+
+
+def stated(
+    events: Sequence[Event], level: str, ids: Sequence[str] | npt.NDArray[np.str_], *, start: date, days: int
+) -> npt.NDArray[np.float64]:
+    """The stated uplifts of promotions of single parts of the shop, multiplied: (ids, days) from `start` on.
+
+    1 where none is stated. What such a promotion did in the past is not learned: the owner's figure is taken as it is.
+
+    >>> coats = Event("promotion", "Coats", date(2026, 11, 2), date(2026, 11, 9), "category", "coats", 1.5)
+    >>> stated([coats], "category", ["coats", "hats"], start=date(2026, 11, 1), days=3).tolist()
+    [[1.0, 1.5, 1.5], [1.0, 1.0, 1.0]]
+    """
+    out = np.ones((len(ids), days))
+    row = {str(object_id): i for i, object_id in enumerate(ids)}
+    for event in events:
+        if event.kind == "promotion" and event.level == level and event.uplift and event.object_id in row:
+            first, last = (event.first - start).days, (event.last - start).days + 1
+            out[row[event.object_id], max(first, 0) : max(last, 0)] *= event.uplift
+    return out
 
 
 def _one_of(field: str, value: str, allowed: Sequence[str]) -> None:

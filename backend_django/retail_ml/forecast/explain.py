@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +67,35 @@ def explain(history: History, forecast: Array, model: Forecaster) -> Explanation
     parts["level"] = np.repeat(level, days, axis=1)
     parts["other"] = np.where(product > 0, rest / level, 1.0)
     return Explanation(parts)
+
+
+def kept(model: Forecaster, forecast: Array) -> tuple[dict[str, Any], dict[str, Array]]:
+    """What a file keeps to explain `forecast` (1, days): JSON values and arrays.
+
+    `explain`: (parts, days), in the order of PARTS. `named_days`: the days ahead that have a name, in their order:
+    `date`, `kind` (holiday, closure, promotion or opening), `name`, `open`. `closed`: dates on which the shop is
+    closed beside its weekly closing days.
+    """
+    history = model.history_
+    found = explain(history, forecast, model)
+    first = history.origin + timedelta(days=1)
+    days, calendar = forecast.shape[1], history.calendar
+    marks = calendar.marks(first, days)
+    named = [
+        {"date": (first + timedelta(days=i)).isoformat(), "kind": "holiday", "name": marks.names[k], "open": bool(o)}
+        for i, (k, o) in enumerate(zip(marks.holiday.tolist(), marks.open.tolist(), strict=True))
+        if k >= 0
+    ]
+    for event in history.events:
+        inside = event.level == "total" and event.kind != "holiday"
+        for i in range(max((event.first - first).days, 0), min((event.last - first).days + 1, days) if inside else 0):
+            day = first + timedelta(days=i)
+            one = {"date": day.isoformat(), "kind": event.kind, "name": event.name, "open": bool(marks.open[i])}
+            named.append(one)
+    unusual = calendar.regular(first, days) & ~marks.open
+    closed = [(first + timedelta(days=int(i))).isoformat() for i in np.flatnonzero(unusual)]
+    meta = {"named_days": sorted(named, key=lambda one: (one["date"], one["kind"], one["name"])), "closed": closed}
+    return meta, {"explain": np.array([found.parts[name][0] for name in PARTS])}
 
 
 def _level(rest: Array, known: npt.NDArray[np.bool_]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,8 +13,9 @@ import polars as pl
 
 from retail_ml import frames
 from retail_ml.errors import FEWEST_SALES, NotEnoughHistory
-from retail_ml.forecast import backtest, history, levels
+from retail_ml.forecast import backtest, events, explain, history, levels
 from retail_ml.forecast import products as products_level
+from retail_ml.forecast.events import Event
 from retail_ml.forecast.levels import Trained, Trial
 from retail_ml.forecast.models import BASELINE, DAILY, DEFAULT, LEARNED, SIMPLE, LightGbm
 
@@ -34,6 +35,8 @@ class ShopData:
     as_of: date
     total: dict[str, history.History]
     orders: int
+    place: dict[str, Any] = field(default_factory=dict)
+    """`country`, `region`, `events` as the owner states them: keywords of every history of this shop."""
     notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
@@ -55,9 +58,12 @@ class ShopForecast:
     product_price: Array
 
 
-def read(lines: pl.DataFrame, *, as_of: date) -> ShopData:
+def read(
+    lines: pl.DataFrame, *, as_of: date, country: str = "", region: str = "", planned: tuple[Event, ...] = ()
+) -> ShopData:
     """Histories of the whole shop up to `as_of` from `frames.ORDER_LINES`; same-day reversals netted.
 
+    `country` and `region` as `public_holidays.country_code` gives them ("": guessed); `planned`: the owner's calendar.
     Lines after `as_of` (of the day that is not over) are left out of everything; only whether there are FEWEST_SALES
     orders with a sale looks at them, else NotEnoughHistory is raised. A shop whose first sale is later than `as_of`
     (it opened today) is read as if it had sold on `as_of`.
@@ -78,8 +84,9 @@ def read(lines: pl.DataFrame, *, as_of: date) -> ShopData:
         lines = lines.with_columns(day=pl.lit(as_of, dtype=pl.Date))
     else:
         lines, orders = lines.filter(pl.col("day") <= as_of), over["order_id"].n_unique()
-    total = dict(zip(TARGETS, history.from_lines(lines, until=as_of), strict=True))
-    data = ShopData(lines, as_of, total, orders)
+    place: dict[str, Any] = {"country": country, "region": region, "events": planned}
+    total = dict(zip(TARGETS, history.from_lines(lines, until=as_of, **place), strict=True))
+    data = ShopData(lines, as_of, total, orders, place)
     data.notes += _notes(total["sales"], orders)
     return data
 
@@ -117,8 +124,9 @@ def assemble(
     total = {t: levels.finish(trials[t], names[t], seed=seed) for t in TARGETS}
     category_ids, category = _categories(data, products, total, seed=seed)
     ids = frames.IdMap.of(pl.concat([data.lines["product_id"], products["product_id"]])).external
-    _, units = history.panel(data.lines, "product_id", ids, until=data.as_of)
+    _, units = history.panel(data.lines, "product_id", ids, until=data.as_of, **data.place)
     product = products_level.train_products(units, trials["units"], names["units"], total["units"].mean[0])
+    product = replace(product, mean=_promoted(data, "product", ids, product.mean))
     return ShopForecast(data, total, category, category_ids, product, ids, _prices(data, products, ids))
 
 
@@ -130,15 +138,18 @@ def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArra
         "models": {t: forecast.total[t].name for t in TARGETS},
         "freedom": {},
     }
+    why_meta, why_arrays = explain.kept(forecast.total["sales"].model, forecast.total["sales"].mean)
+    meta |= why_meta
     arrays: dict[str, npt.NDArray[Any]] = {
         "category_ids": forecast.category_ids,
         "product_ids": forecast.product_ids,
-        "product_units_mean": forecast.product.mean.astype(np.float32),
+        "product_units_mean": forecast.product.mean,
         "product_price": forecast.product_price,
         "product_edges": forecast.product.widths.edges,
         "product_z": forecast.product.widths.z,
         "product_sd": forecast.product.widths.sd,
         "product_spread": forecast.product.spread,
+        **why_arrays,
     }
     estimators: dict[str, Any] = {}
     for level, trained in (("total", forecast.total), ("category", forecast.category)):
@@ -179,14 +190,24 @@ def _categories(
     if not any(ids):
         return np.empty(0, dtype="<U1"), {}
     out = {}
-    panels = dict(zip(TARGETS, history.panel(named, "category", ids, until=data.as_of), strict=True))
+    panels = dict(zip(TARGETS, history.panel(named, "category", ids, until=data.as_of, **data.place), strict=True))
     for target, shop in total.items():
         by_cutoff = {fold.cutoff: fold.forecast[0] for fold in shop.trial.folds.get(shop.name, [])}
         trial = Trial(panels[target], shop.trial.plan, tiny=data.tiny)
         names = [BASELINE, levels.FALLBACK] if data.tiny else levels.category_candidates(panels[target])
         levels.try_daily(trial, names, seed=seed, shop=by_cutoff)
-        out[target] = levels.finish(trial, trial.best(), seed=seed, shop=shop.mean[0])
+        done = levels.finish(trial, trial.best(), seed=seed, shop=shop.mean[0])
+        out[target] = replace(done, mean=_promoted(data, "category", ids, done.mean))
     return ids, out
+
+
+def _promoted(data: ShopData, level: str, ids: npt.NDArray[np.str_], mean: Array) -> Array:
+    """`mean` (ids, days ahead) times the uplifts that the owner states for single categories or products."""
+    planned: tuple[Event, ...] = data.place.get("events", ())
+    if not any(event.level == level and event.uplift and event.last > data.as_of for event in planned):
+        return mean
+    factors = events.stated(planned, level, ids, start=data.as_of + timedelta(days=1), days=mean.shape[1])
+    return (mean * factors).astype(mean.dtype)
 
 
 def _prices(data: ShopData, products: pl.DataFrame, ids: npt.NDArray[np.str_]) -> Array:

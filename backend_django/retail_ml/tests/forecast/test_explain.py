@@ -1,14 +1,14 @@
 """The parts of a forecast multiply to the forecast, and say what was planted."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
 from retail_ml.forecast.events import Event
-from retail_ml.forecast.explain import PARTS, explain
+from retail_ml.forecast.explain import PARTS, explain, kept
 from retail_ml.forecast.history import History
-from retail_ml.forecast.models import DAILY, Ensemble
+from retail_ml.forecast.models import DAILY, Ensemble, WeekdayMean
 from retail_ml.tests.forecast.shops import START, days, history
 
 
@@ -59,3 +59,21 @@ def test_a_planted_season_weekday_and_promotion_are_named():
     assert (weekday[saturday] / weekday[monday][0]).mean() == pytest.approx(1.6 / 0.8, rel=0.06)
     assert found.mean("trend") == pytest.approx(1, abs=0.05)
     assert np.abs(np.log(found.parts["other"][0, :28])).mean() < 0.1
+
+
+def test_what_a_file_keeps_multiplies_to_the_forecast_and_names_the_days():
+    planned = (
+        Event("promotion", "Black Friday", date(2024, 11, 29), date(2024, 11, 29), uplift=2.0),
+        Event("closure", "Moving house", date(2024, 12, 3), date(2024, 12, 4)),
+    )
+    start = date(2023, 1, 1)
+    sold = np.ones(690, dtype=bool)
+    past = History(start, np.full((1, 690), 50.0), sold, country="ES", events=planned)
+    model = WeekdayMean().fit(past)
+    mean = model.predict(60)
+    meta, arrays = kept(model, mean)
+    np.testing.assert_allclose(arrays["explain"].prod(axis=0), mean[0], rtol=1e-9)
+    named = {(one["date"], one["name"], one["open"]) for one in meta["named_days"]}
+    assert {("2024-11-29", "Black Friday", True), ("2024-12-03", "Moving house", False)} <= named
+    assert any(one["date"] == "2024-12-25" and one["kind"] == "holiday" for one in meta["named_days"])
+    assert {"2024-12-03", "2024-12-04"} <= set(meta["closed"])

@@ -9,6 +9,7 @@ import pytest
 from retail_ml import frames
 from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.forecast import backtest, levels, shop
+from retail_ml.forecast.events import Event
 from retail_ml.forecast.levels import Trial
 from retail_ml.forecast.models import SIMPLE
 from retail_ml.forecast.serving import Forecasts
@@ -200,3 +201,20 @@ def test_returns_are_not_sales():
     frame = lines([(f"o{i}", "p", i, -1, -5.0) for i in range(50)])
     with pytest.raises(NotEnoughHistory):
         shop.read(frame, as_of=START + timedelta(days=60))
+
+
+def test_a_stated_promotion_of_a_part_lifts_its_forecast_on_its_days_alone():
+    frame, until = shop_lines(120, 1), START + timedelta(days=119)
+    first = until + timedelta(days=3)
+    sale = Event("promotion", "Toys week", first, first + timedelta(days=6), "category", "toys", 1.5)
+
+    def mean(*planned):
+        data = shop.read(frame, as_of=until, planned=planned)
+        trials = shop.try_total(data, [], seed=1, step=lambda done: None)
+        ids = sorted(set(frame["product_id"].to_list()))
+        best = {t: x.best() for t, x in trials.items()}
+        return shop.assemble(data, trials, best, products=products(ids, category="toys"), seed=1).category["units"].mean
+
+    lifted, plain = mean(sale)[-1], mean()[-1]
+    np.testing.assert_allclose(lifted[2:9], 1.5 * plain[2:9])
+    np.testing.assert_allclose(np.delete(lifted, range(2, 9)), np.delete(plain, range(2, 9)))
