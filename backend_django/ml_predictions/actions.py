@@ -204,7 +204,7 @@ def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:
         model=model,
         service=model.service,
         parameters=parameters,
-        result={name: answer[name] for name in ("predictions", "summary", "receipt")},
+        result={name: answer[name] for name in ("predictions", "summary", "months", "explanation", "receipt")},
         as_of=model.as_of,
         requested_by=str(user)[:160],
         execution_time_ms=elapsed,

@@ -27,6 +27,8 @@ NAMES: dict[str, Any] = {
     "failed": _("failed"),
     "cancelled": _("cancelled"),
 }
+WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
+"""Names of the days by their number; figures whose name begins with `weekday` hold one."""
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -46,7 +48,11 @@ def _shown(name: str, value: Any) -> Any:
         return _day(value) if DAY.fullmatch(value) else value
     if isinstance(value, date):
         return _day(value.isoformat()[:10])
-    return _number(value) if isinstance(value, int | float) else value
+    return _figure(name, value) if isinstance(value, int | float) else value
+
+
+def _figure(name: str, value: float) -> str:
+    return str(WEEKDAYS[int(value)]) if name.startswith("weekday") else _number(value)
 
 
 def _number(value: float) -> str:

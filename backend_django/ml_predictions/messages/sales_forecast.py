@@ -33,10 +33,6 @@ TEXTS: dict[str, Any] = {
         "Choosing a model at each of {folds} origins from the earlier ones alone was not better than the naive "
         "baseline ({choice} % of sales against {choice_baseline} %): the baseline serves."
     ),
-    "forecast.best_sparse": _(
-        "Most days have no sale, so candidates are compared by the root mean squared error of a day over {folds} "
-        "origins: {model} has {rmse}, the naive baseline {baseline_rmse}."
-    ),
     "forecast.none_beats": _(
         "No candidate is better than the naive baseline ({wape} % of sales over {folds} origins): the baseline serves."
     ),
@@ -64,6 +60,21 @@ TEXTS: dict[str, Any] = {
         "Low confidence: nothing has been sold for {days} days (since {since}). The forecast supposes that the shop is "
         "open again from tomorrow at its old level."
     ),
+    "forecast.why_level": _("An ordinary open day of the next {days} days begins at {amount}: the level of today."),
+    "forecast.why_trend_up": _("Trend: {percent} % more than in the last 28 days."),
+    "forecast.why_trend_down": _("Trend: {percent} % less than in the last 28 days."),
+    "forecast.why_season_up": _("Season: the time of the year brings {percent} % more than the last 28 days."),
+    "forecast.why_season_down": _("Season: the time of the year brings {percent} % less than the last 28 days."),
+    "forecast.why_weekday": _(
+        "{weekday_best} is the strongest day of the week ({more} % above an ordinary one), {weekday_worst} the weakest "
+        "({less} % below)."
+    ),
+    "forecast.why_holiday_up": _("{name_id} ({first}): {percent} % more than an ordinary day."),
+    "forecast.why_holiday_down": _("{name_id} ({first}): {percent} % less than an ordinary day."),
+    "forecast.why_promotion_up": _("Promotion {name_id} (from {first}): {percent} % more on its days."),
+    "forecast.why_promotion_down": _("Promotion {name_id} (from {first}): {percent} % less on its days."),
+    "forecast.why_closed": _("Closed, beside the weekly closing days: {closed}."),
+    "forecast.why_closed_many": _("Closed on {count} days beside the weekly closing days, first {closed} …"),
     "forecast.no_backtest": _("Unknown: {days} days are too few to replay the past."),
     "forecast.no_coverage": _(
         "Unknown: only {folds} origins could be replayed; the first {needed} calibrate the width."

@@ -119,6 +119,22 @@ PREDICTED = shape(
         total_predicted_quantity=number(null=False),
         total_lower=number("The interval of the total, not the sum of daily bounds.", null=False),
         total_upper=number(null=False),
+        quantity_total_lower=number(null=False),
+        quantity_total_upper=number(null=False),
+    ),
+    months=many(
+        "PredictedMonth",
+        month=text(),
+        days=s.IntegerField(help_text="Days of the month that are asked for."),
+        predicted_sales=number(null=False),
+        sales_lower=number("The interval of the month's sum.", null=False),
+        sales_upper=number(null=False),
+        predicted_quantity=number(null=False),
+        quantity_lower=number(null=False),
+        quantity_upper=number(null=False),
+    ),
+    explanation=s.DictField(
+        allow_null=True, help_text="Why, of the whole shop: sentences, the factors behind them, named and closed days."
     ),
     model=part("ServingModel", **MODEL),
     receipt=anything("The back-test behind the numbers."),

@@ -14,13 +14,15 @@ from django.db import connection
 from ml_predictions import artifacts, conf
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel, SalesForecast
-from ml_predictions.services import forecast_accuracy
+from ml_predictions.services import calendar_events, forecast_accuracy
+from ml_predictions.services import sales_forecast_explained as explained
 from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import Service, TrainingRun, Version
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
 from retail_ml.forecast import shop
-from retail_ml.forecast.levels import Trial
+from retail_ml.forecast.levels import AHEAD, Trial
 from retail_ml.forecast.models import ALIASES, BASELINE, DAILY
+from retail_ml.forecast.public_holidays import country_code, region_code
 from retail_ml.forecast.serving import Forecasts
 
 AUTO = "auto"
@@ -57,7 +59,10 @@ class SalesForecastService(Service):
                 found=0,
                 needed=FEWEST_SALES,
             )
-        data = shop.read(self.source.order_lines(), as_of=until.as_of)
+        calendar = calendar_events.digest()  # before the events are read: a change in between counts as one
+        lines = self.source.order_lines()
+        data = shop.read(lines, as_of=until.as_of, **_place(lines, until.as_of))
+        del lines
         products = self.source.products()
         forecast_accuracy.score(data.lines, products, data.total["sales"])
         learned = shop.learned_names() if asked == AUTO else [asked]
@@ -66,7 +71,12 @@ class SalesForecastService(Service):
         trials = shop.try_total(data, learned, seed=seed, step=lambda done: run.progress(5 + 65 * done, replaying))
         run.progress(70, message("forecast.fitting"))
         versions = [
-            self._version(shop.assemble(data, trials, names, products=products, seed=seed), promote=promote, why=why)
+            self._version(
+                shop.assemble(data, trials, names, products=products, seed=seed),
+                promote=promote,
+                why=why,
+                calendar=calendar,
+            )
             for names, promote, why in self._choices(asked, data, trials)
         ]
         run.progress(90, message("forecast.storing"))
@@ -114,18 +124,13 @@ class SalesForecastService(Service):
             }
             for i, day in enumerate(days)
         ]
-        summary = {
-            "total_predicted_sales": round(sales.total, 2),
-            "avg_daily_sales": round(sales.total / days_ahead, 2),
-            "total_predicted_quantity": round(units.total, 2),
-            "total_lower": round(sales.total_lower, 2),
-            "total_upper": round(sales.total_upper, 2),
-            "quantity_total_lower": round(units.total_lower, 2),
-            "quantity_total_upper": round(units.total_upper, 2),
-        }
+        part = level in ("total", "category")
+        months = explained.months(forecasts, level, object_id, days=days_ahead, coverage=coverage) if part else []
         return {
             "predictions": predictions,
-            "summary": summary,
+            "summary": explained.summary(sales, units, days=days_ahead),
+            "months": months,
+            "explanation": explained.explanation(forecasts, days=days_ahead) if level == "total" else None,
             "receipt": _receipt_of(model, level, days_ahead, coverage),
             "model": model,
         }
@@ -177,7 +182,7 @@ class SalesForecastService(Service):
         return choices
 
     @staticmethod
-    def _version(forecast: shop.ShopForecast, *, promote: bool, why: dict[str, Any]) -> Version:
+    def _version(forecast: shop.ShopForecast, *, promote: bool, why: dict[str, Any], calendar: str) -> Version:
         one = forecast.total["sales"]
         meta, arrays, estimators = shop.stored(forecast)
         return Version(
@@ -186,11 +191,25 @@ class SalesForecastService(Service):
             metrics=receipts.metrics(forecast),
             receipt=receipts.receipt(forecast),
             as_of=forecast.data.as_of,
-            parameters={"models": {target: trained.name for target, trained in forecast.total.items()}},
+            parameters={
+                "models": {target: trained.name for target, trained in forecast.total.items()},
+                "calendar": calendar,
+            },
             beats_baseline=one.trial.beats_baseline(one.name),
             promote=promote,
             why=why,
         )
+
+
+def _place(lines: pl.DataFrame, as_of: date) -> dict[str, Any]:
+    """Country, region and calendar of the shop, as the owner states them."""
+    country = country_code(conf.get("COUNTRY"))
+    region = region_code(country, conf.get("REGION")) if country else ""
+    first = lines["day"].min()
+    planned = calendar_events.for_forecast(
+        first=first if isinstance(first, date) else as_of, last=as_of + timedelta(days=AHEAD)
+    )
+    return {"country": country, "region": region, "planned": planned}
 
 
 def _model_type(model_type: str, unknown: dict[str, Any]) -> str:
@@ -237,9 +256,6 @@ def _why_best(name: str, data: shop.ShopData, trial: Trial) -> dict[str, Any]:
         return message("forecast.choice_loses", folds=len(choice.folds), **replayed)
     if name == BASELINE:
         return message("forecast.none_beats", wape=figures["wape"], folds=figures["folds"])
-    if trial.sparse:
-        errors = {key: round(trial.scores[n].rmse, 2) for key, n in (("rmse", name), ("baseline_rmse", BASELINE))}
-        return message("forecast.best_sparse", model=name, folds=figures["folds"], **errors)
     code = "forecast.best_replayed" if choice else "forecast.best"
     return message(code, **figures, candidates=len(trial.scores), **replayed)
 
@@ -256,6 +272,7 @@ def _receipt_of(model: MLModel, level: str, days_ahead: int, coverage: float) ->
         part = {k: v for k, v in kept["product"].items() if k != "candidates"}
         part["horizon_days"] = kept["horizon_days"]
     tested = part.get("horizon_days")
+    changed = calendar_events.changed_since(model)
     return {
         **part,
         "level": level,
@@ -263,7 +280,7 @@ def _receipt_of(model: MLModel, level: str, days_ahead: int, coverage: float) ->
         "coverage_asked": coverage,
         "beyond_tested": tested is None or days_ahead > tested,
         "low_confidence": kept["low_confidence"],
-        "notes": kept["notes"],
+        "notes": [*kept["notes"], *([changed] if changed else [])],
     }
 
 

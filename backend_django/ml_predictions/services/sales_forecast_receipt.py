@@ -48,8 +48,9 @@ def metrics(forecast: ShopForecast) -> dict[str, Any]:
         "sales_last_30_days": _last_month(forecast),
         "sales_next_30_days_last_year": _same_month_last_year(forecast),
     }
-    if learned:
-        ranked = sorted(learned.importances_.items(), key=lambda item: -item[1])
+    weights = getattr(one.model, "importances_", None)  # of regressions, and of the ensemble's learned member
+    if weights:
+        ranked = sorted(weights.items(), key=lambda item: -item[1])
         out["feature_importances"] = {name: round(value, 4) for name, value in ranked}
     out["reasons"] = _reasons(out, forecast.data, one)
     return out
@@ -97,7 +98,7 @@ def receipt(forecast: ShopForecast) -> dict[str, Any]:
         "orders": data.orders,
         "first_day": one.trial.history.start.isoformat(),
         "as_of": data.as_of.isoformat(),
-        "closed_weekdays": sorted(one.trial.history.calendar.closed_weekdays),
+        "calendar": one.trial.history.calendar.facts(),
         "folds": _folds(one),
         "selection": _selection(one),
         "quantity": level_receipt(forecast.total["units"]),

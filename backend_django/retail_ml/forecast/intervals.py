@@ -105,13 +105,39 @@ class RatioIntervals:
         """Quantiles of the sum over all days of `mean` (series, days from day 1 on): (probabilities, series)."""
         if mean.shape[1] == 1:
             return self.quantiles(mean, probabilities)[:, :, 0]
-        variance, signed = self.sum_variance(mean.shape[1]), self.noise[:, 0] < 0
+        return self._of_sums(self.sum_variance(mean.shape[1]), probabilities) * mean.sum(axis=1)
+
+    def between(self, mean: Array, first: int, last: int, *, coverage: float) -> tuple[Array, Array]:
+        """Bounds of the sum over the days `first` to `last` − 1 ahead (day 1 is 0), (series,) each.
+
+        Its variance is that of the level error of the block in which it ends, growing with the days beyond the last
+        block, and of its days' noise. Never narrower, as a share, than the sum of as many days from day 1 on.
+
+        >>> wide = RatioIntervals(np.ones((1, 199)), np.array([[.01, .02, .03]]), np.full((1, 5), .01), 50.0)
+        >>> ahead = np.full((1, 365), 10.0)
+        >>> [round(float(wide.between(ahead, d, d + 30, coverage=.8)[1][0])) for d in (0, 30, 330)]
+        [339, 367, 437]
+        """
+        part = mean[:, first:last]
+        if first == 0:
+            return self.total(part, coverage)
+        block = min(int(np.searchsorted(BLOCKS, last)), len(BLOCKS) - 1)
+        level = self.level[:, block] * max(1.0, (first + last) / 2 / BLOCKS[-1])
+        noise = np.array([_variance(row) for row in self.noise]) / np.maximum((part > 0).sum(axis=1), 1)
+        variance = np.maximum(level + noise, self.sum_variance(last - first))
+        whole = part.sum(axis=1)
+        lower, upper = self._of_sums(variance, tails(coverage)) * whole
+        return np.minimum(lower, whole), np.maximum(upper, whole)
+
+    def _of_sums(self, variance: Array, probabilities: Sequence[float]) -> Array:
+        """Quantiles of actual / forecast of a sum with this `variance` (series,): (probabilities, series)."""
+        signed = self.noise[:, 0] < 0
         out = []
         for p in probabilities:
             student = (stdtrit(self.freedom, p) / ndtri(p)) ** 2 if abs(p - 0.5) > 1e-6 else 1.0
             positive = gamma_quantile(np.minimum(variance * student, widest(p)), p)
             out.append(np.where(signed, 1 + ndtri(p) * np.sqrt(variance * student), positive))
-        return np.array(out) * mean.sum(axis=1)
+        return np.array(out)
 
     def daily(self, mean: Array, coverage: float) -> tuple[Array, Array]:
         """Bounds of each single day of `mean` (series, days ahead from day 1 on), (series, days) each."""

@@ -76,11 +76,6 @@ class Trial:
     tiny: bool = False
     """Too little data for errors of folds to give the widths: the spread of the days seen gives them."""
 
-    @property
-    def sparse(self) -> bool:
-        """Has the shop most of its open days without a sale?"""
-        return float(self.history.sold[self.history.usable].mean()) < SPARSE
-
     def best(self) -> str:
         """The name that serves (see `selection.decide`).
 

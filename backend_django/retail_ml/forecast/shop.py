@@ -201,7 +201,7 @@ def _categories(
     return ids, out
 
 
-def _promoted(data: ShopData, level: str, ids: npt.NDArray[np.str_], mean: Array) -> Array:
+def _promoted(data: ShopData, level: str, ids: npt.NDArray[np.str_], mean: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """`mean` (ids, days ahead) times the uplifts that the owner states for single categories or products."""
     planned: tuple[Event, ...] = data.place.get("events", ())
     if not any(event.level == level and event.uplift and event.last > data.as_of for event in planned):

@@ -94,7 +94,8 @@ def a_product() -> str:
 def test_predict_sales_is_kept_and_says_how_sure(api: Any, cast: Any):
     body = asked(api, "predict-sales/", method="post", body={"days_ahead": 30})
     assert set(body) == {
-        "success", "predictions", "summary", "model", "receipt", "execution_time_ms", "prediction_id",
+        "success", "predictions", "summary", "months", "explanation", "model", "receipt", "execution_time_ms",
+        "prediction_id",
     }  # fmt: skip
     assert len(body["predictions"]) == 30
     assert body["predictions"][0]["date"] == "2026-06-30"
