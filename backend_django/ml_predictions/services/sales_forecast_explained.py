@@ -97,7 +97,7 @@ def _sentences(
     if factors["level"] is None:
         return
     level = factors["level"]
-    yield message("forecast.why_level", amount=round(level, 2 if level < 100 else 0), days=days)
+    yield message("forecast.why_level", amount=round(level, 2 if level < 100 else None))
     for name in ("trend", "season"):
         factor = factors[name] or 1.0
         if abs(factor - 1) >= SAID:
