@@ -114,5 +114,5 @@ def _cell(fold: dict[str, Any], key: str) -> str:
     if key == "cutoff":
         return date_format(date.fromisoformat(value), "SHORT_DATE_FORMAT")
     if key in SHARES:
-        return f"{number_format(round(100 * value, 1), decimal_pos=1)} %"
+        return f"{number_format(round(100 * value, 1), decimal_pos=1)}\N{NO-BREAK SPACE}%"
     return number_format(round(value), force_grouping=True) if isinstance(value, float) else str(value)
