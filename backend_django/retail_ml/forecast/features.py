@@ -7,6 +7,7 @@ of the 28 days before the origin, so that series of any size share one scale.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ Index = npt.NDArray[np.int64]
 YEAR = 364
 NEXT_TO_CLOSURE = 0.2  # prior sd of the logarithmic effect of a closure on the day beside it
 HOLIDAY = 0.3  # of a holiday on which the shop opens
+YEAR_IN_NAME = re.compile(r"\b(19|20)\d\d\b")
 PROMOTION = 0.5  # of a promotion, and of the share of a stated uplift that comes true
 YEARLY_FROM = 300  # days of history from which a yearly wave is believed
 NAMES = (
@@ -168,9 +170,9 @@ class FeatureBuilder:
 def calendar_terms(history: History, days: int) -> list[tuple[str, float, float, Array]]:
     """Effects of single days on the first `days` days of the grid: (group, prior mean, prior sd, values per day).
 
-    Days beside a closure; holidays on which the shop opens, all together and each by its name; promotions. A stated
-    uplift is the prior of its own effect (a coefficient of 1 on its logarithm); without one, an effect is learned
-    from the promotions of the past, and is none as long as there were none.
+    Days beside a closure; holidays on which the shop opens, and promotions, all together and each by its name. A
+    stated uplift is the prior of its own effect (a coefficient of 1 on its logarithm); without one, an effect is
+    learned from the promotions of the past, those of the same name before all, and is none as long as there were none.
     """
     marks = history.calendar.marks(history.start, days)
     unknown = (marks.promotion > 0) & ~np.isfinite(marks.uplift)
@@ -178,6 +180,7 @@ def calendar_terms(history: History, days: int) -> list[tuple[str, float, float,
         ("closure", 0.0, NEXT_TO_CLOSURE, beside.astype(float)) for beside in (marks.before_closed, marks.after_closed)
     ]
     out.append(("promotion", 0.0, PROMOTION, unknown.astype(float)))
+    out += [("promotion", 0.0, PROMOTION / 2, days_of) for days_of in _promotions(history, days)]
     out.append(("promotion", 1.0, PROMOTION, np.where(np.isfinite(marks.uplift), marks.uplift, 0.0)))
     feast = (marks.holiday >= 0) & marks.open
     seen = np.unique(marks.holiday[: history.days][(feast[: history.days]) & history.usable])
@@ -185,3 +188,18 @@ def calendar_terms(history: History, days: int) -> list[tuple[str, float, float,
         out.append(("holiday", 0.0, HOLIDAY, feast.astype(float)))
         out += [("holiday", 0.0, HOLIDAY, (feast & (marks.holiday == name)).astype(float)) for name in seen]
     return out
+
+
+def _promotions(history: History, days: int) -> list[Array]:
+    """Days of the promotions of each name that the past has seen, where there are several names: 0 or 1, (days,).
+
+    "Black Friday 2025" and "Black Friday 2026" have one name.
+    """
+    found: dict[str, Array] = {}
+    for event in history.events:
+        if event.kind == "promotion" and event.level == "total" and event.uplift is None:
+            own = found.setdefault(YEAR_IN_NAME.sub("", event.name).strip().casefold(), np.zeros(days))
+            first, last = (event.first - history.start).days, (event.last - history.start).days + 1
+            own[max(first, 0) : max(last, 0)] = 1.0
+    seen = [own for _, own in sorted(found.items()) if own[: history.days][history.usable].any()]
+    return seen if len(found) > 1 else []

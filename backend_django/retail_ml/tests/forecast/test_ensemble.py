@@ -62,6 +62,16 @@ class TestPromotions:
         found = factor(y, [event("promotion", 100, length), event("promotion", 300, 7)])
         assert low < found[0] < high
 
+    def test_promotions_of_another_name_may_do_the_opposite(self):
+        y = days(400, np.random.default_rng(4), noise=0.1)
+        y[50:71] *= 2.0
+        y[250:271] *= 0.6
+        past = [event("promotion", 50, 21, name="Black Friday 2024"), event("promotion", 250, 21, name="Clearance")]
+        up = factor(y, [*past, event("promotion", 400, 7, name="Black Friday 2025")])
+        down = factor(y, [*past, event("promotion", 400, 7, name="clearance")])
+        assert up[0] > 1.5
+        assert down[0] < 0.8
+
     def test_days_of_a_promotion_do_not_raise_the_level_after_it(self):
         y = days(150, np.random.default_rng(3), noise=0.1)
         promoted = y.copy()
