@@ -103,3 +103,18 @@ def test_no_law_no_guess():
     stored = VolumeBins(np.empty(0), np.zeros((6, 1, len(PROBABILITIES))), np.zeros((6, 1)))
     with pytest.raises(ValueError, match="spread"):
         stored.total(np.array([1.0]), 7, 0.8)
+
+
+def test_big_sales_of_what_was_forecast_at_nothing_do_not_blow_up_the_others():
+    """Forecasts of last week repeated: one product in eight sold nothing then and plenty now."""
+    rng = np.random.default_rng(9)
+    parts = []
+    for k in range(4):
+        actual = rng.poisson(2.0, (160, 28)) * 40.0
+        forecast = np.tile(rng.poisson(2.0, (160, 7)) * 40.0, 4)
+        forecast[::8] = 0.0
+        parts.append(Errors.of(Fold(100 + 7 * k, START, forecast, actual, np.ones(28, dtype=bool))))
+    bins = VolumeBins.calibrate(Errors.joined(parts), history(np.ones((160, 130))))
+    for days in (1, 7, 28):
+        top = bins.quantiles(np.full(160, 80.0 * days), days, [0.975], rate=np.full(160, 2240.0))
+        assert top.max() < 25 * 80.0 * days
