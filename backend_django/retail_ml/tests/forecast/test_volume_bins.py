@@ -117,4 +117,4 @@ def test_big_sales_of_what_was_forecast_at_nothing_do_not_blow_up_the_others():
     bins = VolumeBins.calibrate(Errors.joined(parts), history(np.ones((160, 130))))
     for days in (1, 7, 28):
         top = bins.quantiles(np.full(160, 80.0 * days), days, [0.975], rate=np.full(160, 2240.0))
-        assert top.max() < 25 * 80.0 * days
+        assert top.max() < 40 * 80.0 * days  # without a bound: 6,700 for a single day
