@@ -201,7 +201,7 @@ class ProductRecommendationService(Service):
             likeness = tables.text.similar_to(query.text, price=query.price)
             note = message("recommend.newer_than_model", as_of=tables.as_of.isoformat())
         else:
-            likeness = tables.similar.dense(row)
+            likeness = tables.likeness(row)
             if not tables.orders_with[row]:
                 note = message("recommend.no_history")
         alike = isinstance(served, SimilarContent)

@@ -50,7 +50,7 @@ def page_rows(model_id: int, content: Content) -> Iterator[tuple[Any, ...]]:
     external = tables.products.external.tolist()
     ids, scores = content.arrays["page_ids"], content.arrays["page_scores"].astype(np.float64)
     for row, product in enumerate(external):
-        why = answers.page_reasons(tables, row, tables.similar.dense(row))
+        why = answers.page_reasons(tables, row, tables.likeness(row))
         kept = ids[row] >= 0
         best = zip(ids[row][kept].tolist(), scores[row][kept].tolist(), strict=True)
         for place, (other, score) in enumerate(best, start=1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,9 @@ WORD_BITS, LETTER_BITS = 17, 18
 """Words and letter groups are hashed into 2^17 and 2^18 columns: no vocabulary has to be stored."""
 COMMON = 2_000
 """A term that more products than this share says little and costs much: it is left out."""
+WORK = 200_000_000
+"""Pairs of products with a common term, counted for every term, that may be looked at: in a large catalogue the
+commonest terms beyond that are left out, too."""
 BLOCK = 500
 
 
@@ -44,7 +48,7 @@ class TextIndex:
         counts = count_terms(texts)
         frequency = np.bincount(counts.indices, minlength=counts.shape[1])
         idf = np.log((1 + len(texts)) / (1 + frequency)) + 1
-        idf[frequency > COMMON] = 0
+        idf[frequency > min(COMMON, _commonest(frequency))] = 0
         idf = idf.astype(np.float32)
         return cls(_weigh(counts, idf), idf, price)
 
@@ -59,16 +63,24 @@ class TextIndex:
         """The `k` most similar products of each, without itself."""
         return top_of(self._blocks(), self.vectors.shape[0], k)
 
+    def alike(self, rows: npt.NDArray[np.integer]) -> sparse.csr_matrix:
+        """Similarity 0…1 of some products to every product, themselves at 0: csr float32, rows × products."""
+        block = (self.vectors[rows] @ self._across).tocsr()
+        row = np.repeat(rows, np.diff(block.indptr))
+        near = price_nearness(self.price[row], self.price[block.indices])
+        block.data = np.clip(block.data * near, 0, 1).astype(np.float32)
+        block.data[block.indices == row] = 0
+        block.sort_indices()
+        return block
+
+    @cached_property
+    def _across(self) -> sparse.csr_matrix:
+        return self.vectors.T.tocsr()
+
     def _blocks(self) -> Iterator[tuple[int, sparse.csr_matrix]]:
-        across = self.vectors.T.tocsr()
-        for first in range(0, self.vectors.shape[0], BLOCK):
-            block = (self.vectors[first : first + BLOCK] @ across).tocsr()
-            row = np.repeat(np.arange(first, first + block.shape[0]), np.diff(block.indptr))
-            near = price_nearness(self.price[row], self.price[block.indices])
-            block.data = np.clip(block.data * near, 0, 1).astype(np.float32)
-            block.data[block.indices == row] = 0
-            block.sort_indices()
-            yield first, block
+        count = self.vectors.shape[0]
+        for first in range(0, count, BLOCK):
+            yield first, self.alike(np.arange(first, min(first + BLOCK, count)))
 
 
 def product_texts(catalogue: pl.DataFrame) -> list[str]:
@@ -107,6 +119,13 @@ def count_terms(texts: Sequence[str]) -> sparse.csr_matrix:
     )
     letters = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=2**LETTER_BITS, **common)
     return sparse.hstack([words.transform(texts), letters.transform(texts)], format="csr")
+
+
+def _commonest(frequency: npt.NDArray[np.integer]) -> float:
+    """The largest number of products a term may stand in so that all pairs of products with a common term fit WORK."""
+    ranked = np.sort(frequency[frequency > 0]).astype(np.float64)
+    fits = int(np.searchsorted(np.cumsum(np.square(ranked)), WORK, side="right"))
+    return float(ranked[fits]) - 1 if fits < len(ranked) else np.inf
 
 
 def _weigh(counts: sparse.csr_matrix, idf: npt.NDArray[np.float32]) -> sparse.csr_matrix:

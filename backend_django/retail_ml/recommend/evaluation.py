@@ -19,6 +19,7 @@ WINDOW_DAYS = 28
 AT_ONCE = 1_000_000
 """Scores that are in memory at a time."""
 RESAMPLES = 500
+MANY_PRODUCTS = 20_000
 
 Floats = npt.NDArray[np.float64]
 Window = tuple[float, float]
@@ -124,7 +125,7 @@ def page_questions(sales: Sales, tables: Tables, window: Window, *, limit: int =
         shown.append(some)
         order += [at] * len(some)
     subjects, kept = np.concatenate(shown) if shown else np.empty(0, np.int64), np.array(order, np.int64)
-    chosen = _some(len(kept), limit, rng)
+    chosen = _some(len(kept), at_most(limit, len(tables)), rng)
     return _asked(sales, tables, kept[chosen], _ones(subjects[chosen], sales.matrix.shape[1]))
 
 
@@ -134,7 +135,7 @@ def basket_questions(
     """One product of a later basket, drawn at random, is hidden; is it among the answers for the rest?"""
     rng = np.random.default_rng(seed)
     orders = _orders(sales, window, smallest=smallest)
-    orders = orders[_some(len(orders), limit, rng)]
+    orders = orders[_some(len(orders), at_most(limit, len(tables)), rng)]
     whole = sales.matrix[orders]
     size = np.diff(whole.indptr)
     hidden = whole.indices[whole.indptr[:-1] + (rng.random(len(orders)) * size).astype(np.int64)]
@@ -151,7 +152,7 @@ def customer_questions(
     before, later = sales.time < window[0], _within(sales, window)
     known = np.unique(sales.customer[before & (sales.customer != GUEST)])
     both = np.intersect1d(known, sales.customer[later])
-    chosen = both[_some(len(both), limit, rng)]
+    chosen = both[_some(len(both), at_most(limit, len(tables)), rng)]
     place = np.full(sales.customers + 1, -1, np.int64)
     place[chosen] = np.arange(len(chosen))
     orders = np.flatnonzero(later & (sales.customer != GUEST) & (place[sales.customer] >= 0))
@@ -201,6 +202,15 @@ def measure(model: Recommender, questions: Questions) -> Measure | None:
         len(questions), float(hits.any(axis=1).mean()), float(gains.mean()), float(recall.mean()), float(shown.mean()),
         gains,
     )  # fmt: skip
+
+
+def at_most(limit: int, products: int) -> int:
+    """Questions that are asked: fewer in a catalogue of more than 20,000 products, but a quarter at least.
+
+    >>> at_most(800, 5_000), at_most(800, 40_000), at_most(800, 100_000)
+    (800, 400, 200)
+    """
+    return max(limit * MANY_PRODUCTS // max(products, MANY_PRODUCTS), limit // 4)
 
 
 def step(products: int) -> int:

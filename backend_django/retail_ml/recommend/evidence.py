@@ -152,15 +152,14 @@ def shown_pairs(
     hold (a filter that does not look at pairs, so the rate stays valid). Shape of `ids`.
     """
     bought = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    row, place = np.nonzero((ids >= 0) & (pairs >= FEWEST_TOGETHER))
-    other = ids[row, place].astype(np.int64)
-    low, high = np.minimum(row, other), np.maximum(row, other)
-    key, first, back = np.unique(low * matrix.shape[1] + high, return_index=True, return_inverse=True)
-    together = pairs[row, place][first].astype(np.int64)
-    p = chance(matrix, key // matrix.shape[1], key % matrix.shape[1], together)
+    entry = np.flatnonzero((ids.ravel() >= 0) & (pairs.ravel() >= FEWEST_TOGETHER))
+    row, other, together = entry // ids.shape[1], ids.ravel()[entry], pairs.ravel()[entry]
+    key = np.minimum(row, other) * matrix.shape[1] + np.maximum(row, other)
+    key, first, back = np.unique(key, return_index=True, return_inverse=True)
+    p = chance(matrix, key // matrix.shape[1], key % matrix.shape[1], together[first].astype(np.int64))
     candidates = int((bought >= FEWEST_TOGETHER).sum())
     found = discoveries(p, tests=candidates * (candidates - 1) // 2)
-    usual = pairs[row, place] * float(matrix.shape[0]) >= bought[row].astype(float) * bought[other]
-    out = np.zeros(ids.shape, bool)
-    out[row, place] = found[back] & usual
-    return out
+    usual = together * float(matrix.shape[0]) >= bought[row].astype(float) * bought[other]
+    out = np.zeros(ids.size, bool)
+    out[entry] = found[back] & usual
+    return out.reshape(ids.shape)

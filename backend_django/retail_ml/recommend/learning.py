@@ -28,6 +28,9 @@ from retail_ml.recommend.tables import Tables, default_weights
 from retail_ml.recommend.tuning import tune_baskets, tune_persons
 from retail_ml.recommend.weights import Weights
 
+LARGE = 5_000_000
+"""Order lines above which one window less is looked at, and baskets keep their defaults: each try is a long fit."""
+
 
 @dataclass(frozen=True)
 class Learnt:
@@ -43,19 +46,21 @@ def learn(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda s
     Up to three windows end with the data. On the first two the weights are tuned, on the second the rung of each
     surface is chosen, from both the second stage learns. The last only measures, with two exceptions, and both only
     downwards: what loses to popularity there is not served, nor a second stage that does not beat the linear one.
+    A shop of more than five million lines makes do with two windows.
     """
     small = sales.orders < SMALL_ORDERS or len(sales.products) < SMALL_PRODUCTS
-    found = evaluation.windows(sales)
+    large = sales.matrix.nnz > LARGE
+    found = evaluation.windows(sales, most=2 if large else 3)
     weights = default_weights(sales.before(found[-1][0]) if found else sales)
     tuning: dict[str, dict[str, Any]] = {}
     validation = test = None
     moments: list[Moment] = []
     if len(found) > 1 and not small:
         progress("validate")
-        asked, tuned = _tuned(sales, found[:-1], weights, seed=seed)
+        asked, tuned = _tuned(sales, found[:-1], weights, seed=seed, large=large)
         weights, tuning = asked[-1].weights, tuned
-        earlier = trial(sales, asked[-1], found[-2], seed=seed)
-        validation = None if earlier.small else earlier
+        earlier = None if large else trial(sales, asked[-1], found[-2], seed=seed)
+        validation = None if earlier is None or earlier.small else earlier
         moments = [
             Moment.of(sales, tables, window, seed=seed) for tables, window in zip(asked, found[:-1], strict=True)
         ]
@@ -63,7 +68,7 @@ def learn(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda s
     if found:
         progress("test")
         before = sales.before(found[-1][0])
-        tables = _taught(Tables.learn(before, weights=weights), before, moments, seed=seed)
+        tables = _taught(Tables.learn(before, weights=weights, passing=True), before, moments, seed=seed)
         test = trial(sales, tables, found[-1], seed=seed)
         second = tables.second
     surfaces = {surface: surface_of(surface, small, validation, test) for surface in RUNGS}
@@ -79,20 +84,28 @@ def learn(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda s
 
 
 def _tuned(
-    sales: Sales, found: list[Window], weights: Weights, *, seed: int
+    sales: Sales, found: list[Window], weights: Weights, *, seed: int, large: bool
 ) -> tuple[list[Tables], dict[str, dict[str, Any]]]:
-    """Tables as of each window with tuned weights (the last whole, the others for persons), and the figures."""
+    """Tables as of each window with tuned weights (the last whole, the others for persons), and the figures.
+
+    In a large shop all are for persons alone, and the weights of baskets stay what they are.
+    """
     last = found[-1]
-    tables = [Tables.learn(sales.before(window[0]), weights=weights, persons_only=window != last) for window in found]
+    tables = [
+        Tables.learn(sales.before(window[0]), weights=weights, passing=True, persons_only=large or window != last)
+        for window in found
+    ]
     persons = tune_persons(sales, list(zip(tables, found, strict=True)), weights, seed=seed)
     tables = [replace(known, weights=persons.weights) for known in tables]
+    if large:
+        return tables, persons.groups
     tables[-1], group = tune_baskets(sales, tables[-1], last, seed=seed)
     return tables, persons.groups | ({"basket": group} if group else {})
 
 
 def _taught(tables: Tables, before: Sales, moments: list[Moment], *, seed: int) -> Tables:
     """The tables with a second stage learned of the windows, where they teach enough."""
-    scorers = scorers_of(moments, seed=seed) if len(moments) > 1 else {}
+    scorers = scorers_of(moments, seed=seed)
     if not scorers:
         return tables
     return replace(tables, second=SecondStage(Crowd.of(before, rhythm=tables.weights.rhythm), scorers))

@@ -194,7 +194,7 @@ def content_scores(tables: Tables, batch: Batch) -> Scores:
     out = np.zeros((len(batch), len(tables)))
     for at, row in enumerate(batch.pages.tolist()):
         if row >= 0:
-            out[at] = tables.similar.dense(row)
+            out[at] = tables.likeness(row)
         elif batch.new is not None and batch.new[at][0].strip():
             out[at] = tables.text.similar_to(batch.new[at][0], price=batch.new[at][1])
     return out

@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from retail_ml.recommend.neighbours import strongest
 
-NEIGHBOURS = 50
-"""Products that each product is regressed on."""
+LARGE = 20_000
+"""Products above which a table is kept smaller."""
 ROOM = 12_000_000
 """Entries of the co-purchase matrix that may be in memory before the weak ones are left out."""
 SOLVED_AT_ONCE = 1_024
@@ -25,7 +25,12 @@ SOLVED_AT_ONCE = 1_024
 
 def kept_per_product(products: int) -> int:
     """Co-purchase sums kept per product: 500 up to 20,000 products, 200 beyond."""
-    return 500 if products <= 20_000 else 200
+    return 500 if products <= LARGE else 200
+
+
+def neighbours_of(products: int) -> int:
+    """Products that each product is regressed on: 50 up to 20,000 products, 30 beyond."""
+    return 50 if products <= LARGE else 30
 
 
 def gram(rows: sparse.csr_matrix, *, keep: int, room: int = ROOM) -> sparse.csr_matrix:
@@ -78,7 +83,7 @@ def blocks(rows: sparse.csr_matrix, columns: sparse.csr_matrix, room: int) -> It
         first = last
 
 
-def local_ridge(found: sparse.csr_matrix, *, penalty: float, neighbours: int = NEIGHBOURS) -> sparse.csr_matrix:
+def local_ridge(found: sparse.csr_matrix, *, penalty: float) -> sparse.csr_matrix:
     """W with (G[N,N] + penalty · I) w = G[N,j] in column j, N the strongest neighbours of j: csr float32.
 
     `found` is G as `gram` gives it. Products without neighbours have an empty column. The solves run in batches.
@@ -90,7 +95,7 @@ def local_ridge(found: sparse.csr_matrix, *, penalty: float, neighbours: int = N
     products = found.shape[0]
     if not products:
         return found
-    ids, strength = nearest(found, min(neighbours, max(products - 1, 1)))
+    ids, strength = nearest(found, min(neighbours_of(products), max(products - 1, 1)))
     source, target, weight = [], [], []
     for first in range(0, products, SOLVED_AT_ONCE):
         last = min(first + SOLVED_AT_ONCE, products)

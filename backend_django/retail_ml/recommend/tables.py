@@ -19,13 +19,13 @@ from retail_ml.recommend.copurchase import Together
 from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evidence import Support
 from retail_ml.recommend.histories import Histories
-from retail_ml.recommend.neighbours import Neighbours
+from retail_ml.recommend.neighbours import Neighbours, strongest
 from retail_ml.recommend.popularity import HALF_LIVES, shares, trend
 from retail_ml.recommend.second_stage import SecondStage
 from retail_ml.recommend.weights import Weights
 
 KEPT = 100
-"""Pairs kept per product."""
+"""Pairs kept per product; half of it above 20,000 products."""
 ALIKE = 50
 """Products described alike that are kept per product."""
 RECENT = 50
@@ -59,8 +59,8 @@ class Tables:
         Local ridge: row j says what follows from having bought j, having j in the basket (there without negatives).
     together : Together
         What goes with one product.
-    similar : Neighbours
-        Content similarity, 0…1.
+    similar : Neighbours or None
+        Content similarity, 0…1, the 50 most alike; None in tables that only measure: found there when it is asked for.
     text : TextIndex
         For products that are newer than the tables.
     weights : Weights
@@ -79,7 +79,7 @@ class Tables:
     person: sparse.csr_matrix
     basket: sparse.csr_matrix
     together: Together
-    similar: Neighbours
+    similar: Neighbours | None
     text: TextIndex
     weights: Weights
     now: float
@@ -87,11 +87,18 @@ class Tables:
 
     @classmethod
     def learn(
-        cls, sales: Sales, *, weights: Weights | None = None, neighbours: int = KEPT, persons_only: bool = False
+        cls,
+        sales: Sales,
+        *,
+        weights: Weights | None = None,
+        neighbours: int | None = None,
+        persons_only: bool = False,
+        passing: bool = False,
     ) -> Tables:
         """Learn all tables of a shop's baskets and catalogue; `weights` None: the defaults for its rhythm.
 
-        `persons_only` leaves out baskets, pairs and texts, which lists for customers do not need.
+        `persons_only` leaves out baskets, pairs and texts, which lists for customers do not need; `passing` the table
+        of similar products, which is not worth while for the few questions of a test.
 
         >>> from retail_ml.tests.recommend.small import catalogue, order_lines
         >>> baskets = order_lines({"1": "ab", "2": "ab", "3": "c"})
@@ -101,7 +108,8 @@ class Tables:
         """
         weights = default_weights(sales) if weights is None else weights
         matrix, count = sales.matrix, len(sales.products)
-        k = max(min(neighbours, count - 1), 1)
+        usual = KEPT if count <= ridge.LARGE else KEPT // 2
+        k = max(min(neighbours or usual, count - 1), 1)
         share = np.stack([shares(matrix, sales.age, days) for days in HALF_LIVES])
         rising = trend(share[HALF_LIVES.index(14)], share[HALF_LIVES.index(365)])
         price = sales.catalogue["price"].fill_null(float("nan")).to_numpy()
@@ -117,7 +125,7 @@ class Tables:
             person=person_table(sales, weights),
             basket=basket_table(some, weights),
             together=copurchase.learn(some.matrix, some.age, rising, half_life=weights.together_half_life, k=k),
-            similar=text.neighbours(max(min(ALIKE, count - 1), 1)),
+            similar=None if passing or persons_only else text.neighbours(max(min(ALIKE, count - 1), 1)),
             text=text,
             weights=weights,
             now=sales.now,
@@ -157,6 +165,15 @@ class Tables:
         """Mean sum of a product's basket row: brings a basket's sum to the scale of a share."""
         total = float(self.basket.data.sum(dtype=np.float64))
         return total / len(self) if total > 0 else 1.0
+
+    def likeness(self, row: int) -> npt.NDArray[np.float64]:
+        """Content similarity of the 50 products most like one; 0 for the others."""
+        if self.similar is not None:
+            return self.similar.dense(row)
+        found = self.text.alike(np.array([row]))
+        out, kept = np.zeros(len(self)), next(strongest(found, max(min(ALIKE, len(self) - 1), 1)))
+        out[found.indices[kept]] = found.data[kept]
+        return out
 
     def rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
         """Row numbers of product ids; -1 for unknown ones. Quick for a few ids, unlike `IdMap.internal`."""
@@ -198,7 +215,9 @@ class Tables:
 
     def to_arrays(self) -> tuple[dict[str, Any], Arrays]:
         """JSON values and arrays that `from_arrays` takes back."""
-        vectors = self.text.vectors
+        vectors, similar = self.text.vectors, self.similar
+        if similar is None:
+            raise ValueError("these tables were learned in passing, for a test: they have no table of similar products")
         meta = {
             "orders": self.orders,
             "now": self.now,
@@ -218,8 +237,8 @@ class Tables:
             "together_score": self.together.table.score,
             "pairs": self.together.pairs,
             "shown": self.together.shown,
-            "similar_ids": self.similar.ids,
-            "similar_score": self.similar.score,
+            "similar_ids": similar.ids,
+            "similar_score": similar.score,
             **_unfold("text", vectors),
             "text_idf": self.text.idf,
             "price": self.text.price,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from retail_ml.recommend import evaluation, features, ridge
 from retail_ml.recommend.base import Batch, Mode, Scores, dense, scaled
@@ -44,8 +45,9 @@ NOVEL_GRID: Grid = {
 GRIDS: dict[Mode, Grid] = {"all": ALL_GRID, "novel": NOVEL_GRID}
 TUNED_MODES: tuple[Mode, ...] = ("all", "novel")
 BASKET_POPULAR, BASKET_TREND = (0.3, 1.0, 3.0), (0.0, 0.25)
-BASKET_FITS = ((0.0, 10.0), (0.0, 100.0), (0.5, 3.0), (0.5, 10.0))
-"""Size power and penalty of the basket table that are tried."""
+BASKET_FITS = ((0.5, 10.0), (0.5, 3.0), (0.0, 10.0), (0.0, 100.0))
+"""Size power and penalty of the basket table that are tried; the first alone where each is a long fit."""
+MANY_PRODUCTS = 10_000
 DAYS = ("profile_half_life", "repeat_half_life", "novel_half_life")
 """Weights that are tried as multiples of the shop's rhythm."""
 ROUNDS = 2
@@ -107,14 +109,23 @@ class Shortlist:
         return evaluation.ndcg(self._hits(score), self.bought)
 
     def _hits(self, score: Scores) -> Scores:
-        order = np.lexsort((-score, self.question))
-        question = self.question[order]
-        size = np.bincount(question, minlength=len(self.bought))
-        place = np.arange(len(order)) - np.repeat(np.cumsum(size) - size, size)
-        kept = place < evaluation.TOP
-        hits = np.zeros((len(self.bought), evaluation.TOP))
-        hits[question[kept], place[kept]] = self.columns["true"][order][kept]
+        """Which of the ten best of every question were bought; ties go to the lower product."""
+        question, place, shape = self._places
+        table = np.full(shape, -np.inf)
+        table[question, place] = score
+        best = np.argsort(-table, axis=1, kind="stable")[:, : evaluation.TOP]
+        true = np.zeros(shape)
+        true[question, place] = self.columns["true"]
+        hits = np.zeros((shape[0], evaluation.TOP))
+        hits[:, : best.shape[1]] = np.take_along_axis(true, best, axis=1)
         return hits
+
+    @cached_property
+    def _places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], tuple[int, int]]:
+        """For every candidate its question and its place among the question's candidates; the shape of the table."""
+        size = np.bincount(self.question, minlength=len(self.bought))
+        place = np.arange(len(self.question)) - np.repeat(np.cumsum(size) - size, size)
+        return self.question, place, (len(self.bought), int(size.max(initial=1)))
 
 
 def tune_persons(sales: Sales, moments: Sequence[tuple[Tables, Window]], weights: Weights, *, seed: int) -> Tuned:
@@ -128,8 +139,14 @@ def tune_persons(sales: Sales, moments: Sequence[tuple[Tables, Window]], weights
             if len(asked) >= FEWEST:
                 lists.append(Shortlist(tables, asked))
         if len(lists) == len(moments) and lists:
-            found, groups[mode] = _tune(found, GRIDS[mode], [partial(short.ndcg, mode=mode) for short in lists])
+            values: list[Value] = [partial(short.ndcg, mode=mode) for short in lists]
+            found, groups[mode] = _tune(found, GRIDS[mode], values if len(values) > 1 else _halves(values[0]))
     return Tuned(found, groups)
+
+
+def _halves(value: Value) -> list[Value]:
+    """One window as two: every second customer."""
+    return [lambda w, start=start: value(w)[start::2] for start in (0, 1)]  # type: ignore[misc]
 
 
 def _tune(weights: Weights, grid: Grid, values: Sequence[Value]) -> tuple[Weights, dict[str, Any]]:
@@ -207,9 +224,10 @@ def _tables_tried(known: Sales, tables: Tables) -> list[Tables]:
     if len(tables) > LARGE:
         return [tables]
     out, w = [], tables.weights
-    for power in sorted({power for power, _ in BASKET_FITS}):
+    fits = BASKET_FITS if len(tables) <= MANY_PRODUCTS else BASKET_FITS[:1]
+    for power in sorted({power for power, _ in fits}):
         gram = basket_gram(known.matrix, known.age, half_life=w.basket_half_life, size_power=power)
-        for penalty in (penalty for other, penalty in BASKET_FITS if other == power):
+        for penalty in (penalty for other, penalty in fits if other == power):
             tried = replace(w, basket_size_power=power, basket_ridge=penalty)
             out.append(replace(tables, weights=tried, basket=completing(ridge.local_ridge(gram, penalty=penalty))))
     return out

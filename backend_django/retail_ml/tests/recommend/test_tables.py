@@ -120,7 +120,7 @@ def test_content_of_an_accented_word_and_a_new_product():
 def test_category_counts_as_a_word():
     products = catalogue("abc", name=["One", "Two", "Three"], category=["Shoes", "Shoes", "Bags"])
     tables = Tables.learn(Sales.of(order_lines({}), products, as_of=AS_OF))
-    assert tables.similar.dense(0)[1] > tables.similar.dense(0)[2]
+    assert tables.likeness(0)[1] > tables.likeness(0)[2]
 
 
 def test_arrays_carry_everything():
