@@ -21,7 +21,10 @@ from ml_predictions.messages import TEXTS, message, render, spoken
 from ml_predictions.messages.readable import NAMES
 
 BACKEND = Path(__file__).resolve().parents[2]
-ENGLISH_ONLY = {"retail_ml/synthetic/plan.py", "retail_ml/inventory/formulas.py"}
+ENGLISH_ONLY = {
+    "retail_ml/synthetic/plan.py", "retail_ml/inventory/formulas.py", "retail_ml/forecast/long_frames.py",
+    "retail_ml/forecast/entrances.py", "retail_ml/forecast/periods.py",
+}  # fmt: skip
 """Called by commands and by programmers; the API reaches neither."""
 
 
