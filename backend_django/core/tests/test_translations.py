@@ -21,10 +21,7 @@ from ml_predictions.messages import TEXTS, message, render, spoken
 from ml_predictions.messages.readable import NAMES
 
 BACKEND = Path(__file__).resolve().parents[2]
-ENGLISH_ONLY = {
-    "retail_ml/synthetic/plan.py", "retail_ml/inventory/formulas.py", "retail_ml/forecast/long_frames.py",
-    "retail_ml/forecast/entrances.py", "retail_ml/forecast/periods.py",
-}  # fmt: skip
+ENGLISH_ONLY = {"retail_ml/synthetic/plan.py", "retail_ml/inventory/formulas.py", "retail_ml/forecast/long_frames.py"}
 """Called by commands and by programmers; the API reaches neither."""
 
 

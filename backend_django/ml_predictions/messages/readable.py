@@ -52,7 +52,7 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def _figure(name: str, value: float) -> str:
-    return str(WEEKDAYS[int(value)]) if name.startswith("weekday") else _number(value)
+    return str(WEEKDAYS[int(value)]) if name.startswith("weekday") and value in range(7) else _number(value)
 
 
 def _number(value: float) -> str:
