@@ -56,6 +56,8 @@ DEFAULTS: dict[str, Any] = {
     "DEFAULT_LEAD_TIME_DAYS": 14,
     # Share of cycles without a stock-out that safety stock aims at.
     "SERVICE_LEVEL": 0.95,
+    # Rate a month at which a customer's future revenue is discounted.
+    "VALUE_DISCOUNT": 0.01,
     # Seed of everything random in a training: the same data and seed give the same model.
     "SEED": 20_260_101,
 }  # fmt: skip

@@ -49,14 +49,23 @@ TEXTS: dict[str, Any] = {
         "The chance of an order within 90 days foretold the last 90 days no better than the same chance for everybody, "
         "so none is given."
     ),
+    "segment.probability_bands": _(
+        "The chance of an order within 90 days is given as a band, not in digits: to know the season of a shop takes "
+        "{needed} days of history, with 30 customers at the start; there are {found}."
+    ),
     # what serves
-    "segment.value_simple": _(
-        "Lifetime value is the simple first model: in the held-out period its root mean squared error was lower than "
-        "that of every naive prediction."
+    "segment.value_blend": _(
+        "Lifetime value is the blend of MBG/NBD with Gamma-Gamma and the customer's own last window: in the held-out "
+        "period its root mean squared error was lower than that of every naive prediction, for orders and for revenue."
+    ),
+    "segment.value_blend_noise": _(
+        "Lifetime value is the blend of MBG/NBD with Gamma-Gamma and the customer's own last window: in the held-out "
+        "period its error of orders was the lowest. By revenue a naive prediction ({method}) came out ahead, but within "
+        "the noise that a few large customers make."
     ),
     "segment.value_naive": _(
-        "Lifetime value is a naive prediction ({method}): in the held-out period the simple model was no better by its "
-        "root mean squared error."
+        "Lifetime value is a naive prediction ({method}): in the held-out period the model was no better by its root "
+        "mean squared error."
     ),
     "segment.value_none": _("No lifetime value is given: there is too little history to test one."),
     # why a customer is where it is

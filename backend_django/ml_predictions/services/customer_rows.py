@@ -26,16 +26,18 @@ OVERDUE, QUICK = 1.5, 14
 def pack(result: Segmentation) -> Content:
     """The version's file: each column of `RESULT` as an array, the space and the centres.
 
-    Unknown numbers are NaN, unknown days -1. Ids are one text joined by NUL, so that one long id does not widen all.
+    Unknown numbers are NaN, unknown days and bands -1. Ids are one text joined by NUL, so that one long id does not widen all.
     """
     customers = result.customers
-    arrays = {
-        name: np.ascontiguousarray(customers[name].to_numpy())
+    whole = customers.with_columns(
+        pl.col(name).cast(pl.Int32 if dtype == pl.Date else dtype).fill_null(-1)
         for name, dtype in RESULT.items()
-        if dtype not in (pl.String, pl.Date)
+        if dtype in (pl.Date, pl.Int8)
+    )
+    arrays = {
+        name: np.ascontiguousarray(whole[name].to_numpy()) for name, dtype in RESULT.items() if dtype != pl.String
     }
     arrays["customer_id"] = np.frombuffer("\0".join(customers["customer_id"]).encode(), dtype=np.uint8)
-    arrays["expected_next"] = customers["expected_next"].cast(pl.Int32).fill_null(-1).to_numpy()
     space = result.groups.space
     arrays |= {
         "space": np.stack([space.lower, space.upper, space.mean, space.scale]),
@@ -53,9 +55,9 @@ def unpack(content: Content) -> pl.DataFrame:
         array = np.asarray(content.arrays[name])
         if name == "customer_id":
             columns[name] = pl.Series(name, array.tobytes().decode().split("\0"), dtype=pl.String)
-        elif dtype == pl.Date:
-            days = pl.DataFrame({name: pl.Series(array, dtype=pl.Int32)})
-            columns[name] = days.select(pl.when(pl.col(name) >= 0).then(pl.col(name)).cast(pl.Date)).to_series()
+        elif dtype in (pl.Date, pl.Int8):
+            days = pl.DataFrame({name: pl.Series(array)})
+            columns[name] = days.select(pl.when(pl.col(name) >= 0).then(pl.col(name)).cast(dtype)).to_series()
         else:
             series = pl.Series(name, array).cast(dtype)
             columns[name] = series.fill_nan(None) if dtype == pl.Float64 else series
@@ -82,7 +84,9 @@ def as_rows(customers: pl.DataFrame, model_id: int) -> pl.DataFrame:
         "recency_score",
         "frequency_score",
         "monetary_score",
-        pl.col("value_3", "value_6", "value_12", "value_lower", "value_upper").round(2),
+        pl.col("value_3", "value_6", "value_12").round(2),
+        pl.col("value_12_lower").round(2).alias("value_lower"),
+        pl.col("value_12_upper").round(2).alias("value_upper"),
         pl.col("probability").round(4).alias("probability_90d"),
         pl.col("expected_next").dt.to_string("%Y-%m-%d"),
         explanation().alias("explanation"),

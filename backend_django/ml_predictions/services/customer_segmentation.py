@@ -18,7 +18,7 @@ from ml_predictions.models import CustomerSegment, MLModel
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
-from retail_ml.segment import SIMPLE, Segmentation, check_clusters, segment_customers
+from retail_ml.segment import BLEND, Money, Segmentation, check_clusters, margin_share, segment_customers
 
 CHUNK = 20_000
 
@@ -56,7 +56,9 @@ class CustomerSegmentationService(Service):
         run.progress(5, message("segment.step_reading"))
         lines = self.source.order_lines()
         run.progress(40, message("segment.step_grouping"))
-        result = segment_customers(lines, until.as_of, n_clusters=n_clusters, seed=conf.get("SEED"))
+        margin, covered = margin_share(lines, self.source.stock().select("variant_id", "cost"))
+        money = Money(margin, covered, conf.get("VALUE_DISCOUNT"))
+        result = segment_customers(lines, until.as_of, n_clusters=n_clusters, seed=conf.get("SEED"), money=money)
         del lines
         run.progress(70, message("segment.step_saving"))
         return self.publish(run, [self._version(result, n_clusters)])
@@ -107,13 +109,7 @@ class CustomerSegmentationService(Service):
 
     @staticmethod
     def _version(result: Segmentation, n_clusters: int) -> Version:
-        metrics, clv = result.metrics, result.metrics["clv"]
-        if clv["model"] is None:
-            why = message("segment.value_none")
-        elif clv["model"] == SIMPLE:
-            why = message("segment.value_simple")
-        else:
-            why = message("segment.value_naive", method=clv["model"])
+        metrics = result.metrics
         return Version(
             model_type=f"{result.groups.method}_rfm",
             content=pack(result),
@@ -122,8 +118,19 @@ class CustomerSegmentationService(Service):
             as_of=result.as_of,
             parameters={"n_clusters": n_clusters, "seed": conf.get("SEED")},
             beats_baseline=result.beats_baseline,
-            why=why,
+            why=_why(metrics["clv"], result.beats_baseline),
         )
+
+
+def _why(clv: dict[str, Any], beats: bool | None) -> dict[str, Any]:
+    """Which prediction of the lifetime value serves, and why."""
+    if clv["model"] is None:
+        return message("segment.value_none")
+    if clv["model"] != BLEND:
+        return message("segment.value_naive", method=clv["model"])
+    return message(
+        "segment.value_blend" if beats else "segment.value_blend_noise", method=clv["holdout"]["baseline"]["name"]
+    )
 
 
 def _receipt(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +145,6 @@ def _receipt(metrics: dict[str, Any]) -> dict[str, Any]:
         "error": tested.get("methods", {}).get(clv["model"]),
         "baseline": tested.get("baseline"),
         "coverage": tested.get("coverage"),
-        "coverage_same_days": tested.get("coverage_same_days"),
         "coverage_promised": tested.get("coverage_promised"),
         "probability": clv["probability"],
         "silhouette": metrics["silhouette_score"],

@@ -21,6 +21,7 @@ from ml_predictions.services.customer_segmentation import CustomerSegmentationSe
 from ml_predictions.sources.base import DataUntil
 from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.segment import NAMES, RULES, segment_customers
+from retail_ml.segment.value import NAIVE
 from retail_ml.tests.segment.shops import AS_OF, Sale, busy, lines, obvious
 
 
@@ -38,6 +39,10 @@ class HandMade:
     def order_lines(self, **_: Any) -> pl.DataFrame:
         """All of them."""
         return self.lines
+
+    def stock(self, **_: Any) -> pl.DataFrame:
+        """One variant costs 4; the others' costs are not known."""
+        return pl.DataFrame({"variant_id": ["v0"], "cost": [4.0]})
 
     def customer_exists(self, customer_id: str) -> bool:
         """Those who bought, and one who did not."""
@@ -181,19 +186,29 @@ def test_an_unknown_parameter_is_refused(run):
 
 
 def test_a_lifetime_value_with_its_receipt(run):
-    work = service(busy(150))
+    work = service(busy(300, days=700))
     model = work.train(run)
     clv = model.metrics["clv"]
-    assert clv["model"]
-    assert clv["simple"] is True
+    assert clv["model"] == "mbg_nbd_blend"
     assert model.receipt["error"] == clv["holdout"]["methods"][clv["model"]]
-    assert model.receipt["baseline"]["name"] != "simple_rate"
-    assert model.beats_baseline is not None
+    assert model.receipt["baseline"]["name"] in NAIVE
     assert render(run.result["served"]["why"])
+    assert clv["discount_monthly"] == 0.01
+    assert clv["margin"] == {
+        "share": None,
+        "revenue_covered": pytest.approx(0, abs=0.01),
+    }  # one variant's cost is known
     rows = CustomerSegment.objects.all()
     assert clv["totals"]["months_12"] == pytest.approx(sum(row.value_12 or 0 for row in rows), abs=1)
     assert all(row.value_lower <= row.value_12 <= row.value_upper for row in rows)  # type: ignore[operator]
     assert all(0 < (row.probability_90d or 0) < 1 for row in rows)
+
+
+def test_under_fifteen_months_no_chance_in_digits(run):
+    model = service(busy(300, days=400)).train(run)
+    assert model.metrics["clv"]["probability"]["digits"] is False
+    assert "480" in render(model.metrics["clv"]["probability_reason"])
+    assert not CustomerSegment.objects.filter(probability_90d__isnull=False).exists()
 
 
 @pytest.mark.parametrize(("orders", "customers"), [(10, 5), (12, 1), (30, 20), (40, 3)])

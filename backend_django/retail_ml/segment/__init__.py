@@ -2,13 +2,20 @@
 
 `segment_customers` is the whole of it. The rooms: `features` (recency, orders, spend, rhythm as of a day), `space`
 (the scale on which customers are compared), `clusters` (K-Means), `naming` (six archetypes), `guards` (rules a name
-must satisfy), `groups` (which of these, by the number of customers), `value`, `holdout` and `probability` (lifetime
-value and its evidence), `profile` (metrics).
+must satisfy), `groups` (which of these, by the number of customers), `profile` (metrics). What a customer is worth:
+`likelihood`, `buying` (MBG/NBD, BG/NBD), `spending` (Gamma-Gamma), `value` (their blend with the own last window, and
+the naive methods), `past` (earlier days as teachers), `holdout` (the evidence), `probability` (an order within 90
+days), `worth` (all of it for all customers).
 """
 
 from retail_ml.segment.guards import RULES
 from retail_ml.segment.model import RESULT, Segmentation, check_clusters, segment_customers
 from retail_ml.segment.naming import NAMES
-from retail_ml.segment.value import SIMPLE
+from retail_ml.segment.probability import BANDS
+from retail_ml.segment.value import BLEND, margin_share
+from retail_ml.segment.worth import Money
 
-__all__ = ["NAMES", "RESULT", "RULES", "SIMPLE", "Segmentation", "check_clusters", "segment_customers"]
+__all__ = [
+    "BANDS", "BLEND", "NAMES", "RESULT", "RULES", "Money", "Segmentation", "check_clusters", "margin_share",
+    "segment_customers",
+]  # fmt: skip

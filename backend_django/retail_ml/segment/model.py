@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,15 @@ from scipy.stats import rankdata
 
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
 from retail_ml.frames import Schema
-from retail_ml.segment import holdout, probability, value
-from retail_ml.segment.features import MONTH, Visits, features, visits
+from retail_ml.segment.features import Visits, visits
 from retail_ml.segment.groups import Groups, group
 from retail_ml.segment.profile import group_metrics
-from retail_ml.segment.space import Array, quintiles
+from retail_ml.segment.space import quintiles
+from retail_ml.segment.value import Shop
+from retail_ml.segment.worth import VALUES, Money, Worth, appraise
 
 CLUSTERS = (2, 12)
-HORIZONS = (3, 6, 12)
-"""Months that a value is given for."""
-DUE_WITHIN = 2.0
-"""A customer more overdue than this is not expected on any day."""
+NO_MARGIN = Money()
 
 RESULT: Schema = {  # one row per customer with an order, sorted by id; nulls: unknown
     "customer_id": pl.String,
@@ -42,13 +40,12 @@ RESULT: Schema = {  # one row per customer with an order, sorted by id; nulls: u
     "recency_score": pl.Int8,
     "frequency_score": pl.Int8,
     "monetary_score": pl.Int8,
-    "value_3": pl.Float64,  # expected revenue of the next 3, 6, 12 months
-    "value_6": pl.Float64,
-    "value_12": pl.Float64,
-    "value_lower": pl.Float64,  # of the 12 months, 80 %
-    "value_upper": pl.Float64,
-    "probability": pl.Float64,  # of an order within 90 days
-    "expected_next": pl.Date,
+    **dict.fromkeys(VALUES, pl.Float64),  # orders_3, value_3 (revenue, discounted), value_3_lower, _upper (80 %); 6; 12
+    "alive": pl.Float64,  # probability of still being a customer
+    "probability": pl.Float64,  # of an order within 90 days; null where only the band is given
+    "chance_band": pl.Int8,  # index into probability.BANDS
+    "expected_early": pl.Date,  # the next order has come by then with 25 %
+    "expected_next": pl.Date,  # … with 50 %; where `alive` is null: by the customer's own rhythm
 }
 
 
@@ -63,17 +60,20 @@ class Segmentation:
     beats_baseline: bool | None
 
 
-def segment_customers(lines: pl.DataFrame, as_of: date, *, n_clusters: int = 6, seed: int = 0) -> Segmentation:
+def segment_customers(
+    lines: pl.DataFrame, as_of: date, *, n_clusters: int = 6, seed: int = 0, money: Money = NO_MARGIN
+) -> Segmentation:
     """Segment and value every customer with an order by `as_of`.
 
-    lines: `frames.ORDER_LINES`, in any order. The seed chooses the silhouette's samples and nothing else. Raises
-    BadParameter (n_clusters outside 2…12) and NotEnoughHistory (under 10 orders in all, or only guests). In a shop
-    whose very first orders are younger than `as_of`, the last day with an order is taken instead, though it may not
-    be over.
+    lines: `frames.ORDER_LINES`, in any order. money: margin and discount behind the values. The seed chooses the
+    silhouette's samples and nothing else. Raises BadParameter (n_clusters outside 2…12) and NotEnoughHistory (under 10
+    orders in all, or only guests). In a shop whose very first orders are younger than `as_of`, the last day with an
+    order is taken instead, though it may not be over.
     """
     check_clusters(n_clusters)
     as_of, seen = _seen(lines, as_of)
-    known = features(seen, as_of)
+    shop = Shop(seen, as_of)
+    known = shop.known
     if known.is_empty():
         raise NotEnoughHistory(
             f"All {seen.guest_orders} sales are by guests or were wholly returned: there is no customer to segment. "
@@ -83,15 +83,14 @@ def segment_customers(lines: pl.DataFrame, as_of: date, *, n_clusters: int = 6, 
         )
     groups = group(known, n_clusters)
     metrics = group_metrics(known, groups, np.random.default_rng(seed))
-    worth, clv, beats = _worth(seen, known, as_of)
-    clv["totals"] = {f"months_{m}": _total(worth[f"value_{m}"]) for m in HORIZONS}
+    worth = appraise(seen, shop, money)
     metrics |= {
         "n_clusters_asked": n_clusters,
         "guests": {"orders": seen.guest_orders, "spent": round(seen.guest_spent, 2)},
         "only_returns": len(seen.ids) - len(known),
-        "clv": clv,
+        "clv": worth.clv,
     }
-    return Segmentation(_frame(seen, known, groups, worth, as_of), metrics, groups, as_of, beats)
+    return Segmentation(_frame(seen, known, groups, worth), metrics, groups, as_of, worth.beats_baseline)
 
 
 def check_clusters(n_clusters: object) -> None:
@@ -127,60 +126,10 @@ def _seen(lines: pl.DataFrame, as_of: date) -> tuple[date, Visits]:
     return as_of, visits(lines, as_of)
 
 
-def _worth(
-    seen: Visits, known: pl.DataFrame, as_of: date
-) -> tuple[dict[str, Array | None], dict[str, Any], bool | None]:
-    """Values, chance and their evidence."""
-    proof, chance = holdout.validate(seen, as_of), probability.learn(seen, as_of)
-    worth: dict[str, Array | None] = {f"value_{m}": None for m in HORIZONS}
-    worth |= {"value_lower": None, "value_upper": None, "probability": chance.of(known)}
-    parameters: dict[str, Any] = {}
-    if proof.method is not None and proof.band is not None:
-        history = (as_of - (seen.first_day or as_of)).days
-        least = np.zeros(len(known))
-        for months in HORIZONS:
-            window = int(min(months * MONTH, history // 3))
-            expected = value.expect(proof.method, seen, known, as_of, days=months * MONTH, window=window)
-            least = np.maximum(least, expected.revenue)  # a longer time never brings less
-            worth[f"value_{months}"] = least
-            parameters[f"window_days_{months}"] = window
-        worth["value_lower"], worth["value_upper"] = proof.band.bounds(least, HORIZONS[-1] * MONTH)
-        parameters |= value.rates(known)[1] | {"credibility": value.mean_visit(seen, known, as_of)[1]}
-    clv = {
-        "model": proof.method,
-        "simple": True,  # no model of a customer's death yet
-        "parameters": {name: round(number, 4) for name, number in parameters.items()},
-        "holdout": _with_baseline(proof.table) or None,
-        "reason": proof.reason,
-        "interval": holdout.LEVEL,
-        "probability": chance.receipt or None,
-        "probability_reason": chance.reason,
-    }
-    return worth, clv, proof.beats_baseline
-
-
-def _with_baseline(table: dict[str, Any]) -> dict[str, Any]:
-    """The hold-out with the best naive method named (lowest RMSE of revenue)."""
-    if not table:
-        return {}
-    methods = table["methods"]
-    best = min(value.METHODS[1:], key=lambda name: methods[name]["revenue"]["rmse"])
-    return {**table, "baseline": {"name": best, **methods[best]}}
-
-
-def _total(values: Array | None) -> float | None:
-    return None if values is None else round(float(values.sum()), 2)
-
-
-def _frame(
-    seen: Visits, known: pl.DataFrame, groups: Groups, worth: dict[str, Array | None], as_of: date
-) -> pl.DataFrame:
+def _frame(seen: Visits, known: pl.DataFrame, groups: Groups, worth: Worth) -> pl.DataFrame:
     recency, often, spent = (known[c].to_numpy().astype(np.float64) for c in ("recency_days", "visits", "spent"))
-    due = (pl.lit(as_of) - pl.duration(days=pl.col("recency_days"))) + pl.duration(
-        days=pl.col("interval_days").round().cast(pl.Int64)
-    )
-    soonest = pl.lit(as_of + timedelta(days=1))
     numbers = {
+        "customer_id": seen.ids.gather(known["row"]),
         "cluster": groups.cluster,
         "segment": groups.segment,
         "guard": groups.guard,
@@ -189,14 +138,9 @@ def _frame(
         "recency_score": quintiles(-recency),
         "frequency_score": quintiles(often),
         "monetary_score": quintiles(spent),
-        **worth,
+        **worth.columns,
     }
     frame = known.with_columns(
-        seen.ids.gather(known["row"]).alias("customer_id"),
-        *(
-            pl.lit(None, dtype=pl.Float64).alias(name) if numbers[name] is None else pl.Series(name, numbers[name])
-            for name in numbers
-        ),
-        expected_next=pl.when(pl.col("overdue") <= DUE_WITHIN).then(pl.max_horizontal(due, soonest)),
+        pl.lit(None).alias(name) if values is None else pl.Series(name, values) for name, values in numbers.items()
     )
     return frame.select([pl.col(name).cast(dtype) for name, dtype in RESULT.items()])

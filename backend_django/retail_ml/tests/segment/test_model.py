@@ -52,8 +52,8 @@ def check_sane(found, customers: int) -> None:
     if frame["value_12"].null_count() == 0:
         assert (frame["value_3"] <= frame["value_6"]).all()
         assert (frame["value_6"] <= frame["value_12"]).all()
-        assert (frame["value_lower"] <= frame["value_12"]).all()
-        assert (frame["value_upper"] >= frame["value_12"]).all()
+        assert (frame["value_12_lower"] <= frame["value_12"]).all()
+        assert (frame["value_12_upper"] >= frame["value_12"]).all()
     assert (frame["expected_next"].drop_nulls() > found.as_of).all()
     assert sum(found.metrics["cluster_sizes"].values()) == customers
     assert sum(s["customers"] for s in found.metrics["segments"].values()) == customers
