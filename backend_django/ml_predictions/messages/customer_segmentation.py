@@ -60,8 +60,8 @@ TEXTS: dict[str, Any] = {
     ),
     "segment.value_blend_noise": _(
         "Lifetime value is the blend of MBG/NBD with Gamma-Gamma and the customer's own last window: in the held-out "
-        "period its error of orders was the lowest. By revenue a naive prediction ({method}) came out ahead, but within "
-        "the noise that a few large customers make."
+        "period its error of orders was the lowest. By revenue a naive prediction ({method}) came out ahead, but "
+        "within the noise that a few large customers make."
     ),
     "segment.value_naive": _(
         "Lifetime value is a naive prediction ({method}): in the held-out period the model was no better by its root "

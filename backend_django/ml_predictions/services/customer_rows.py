@@ -26,7 +26,8 @@ OVERDUE, QUICK = 1.5, 14
 def pack(result: Segmentation) -> Content:
     """The version's file: each column of `RESULT` as an array, the space and the centres.
 
-    Unknown numbers are NaN, unknown days and bands -1. Ids are one text joined by NUL, so that one long id does not widen all.
+    Unknown numbers are NaN, unknown days and bands -1. Ids are one text joined by NUL, so that one long id does not
+    widen all.
     """
     customers = result.customers
     whole = customers.with_columns(
