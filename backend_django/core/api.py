@@ -41,6 +41,7 @@ CONFLICTS = {
     "not_running",
     "not_supported_by_source",
     "not_trained",
+    "rule_exists",
     "worse_than_baseline",
 }
 """Codes of our own exceptions that say: not in this state, do something else first."""

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
 from ml_predictions.models import CalendarEvent, InventoryAlert, MLModel, Prediction
+from ml_predictions.models_rules import RecommendationRule
 
 audit = logging.getLogger("ml_predictions.audit")
 
@@ -74,6 +75,16 @@ class CalendarBusy(Refused):
 
     def __init__(self) -> None:
         super().__init__("Another call has changed the calendar at the same moment. Nothing was stored; upload again.")
+
+
+class RuleExists(Refused):
+    """There is such a rule already: same kind, thing, place and days."""
+
+    code = "rule_exists"
+
+    def __init__(self, rule: RecommendationRule) -> None:
+        self.details = {"kind": rule.kind, "level": rule.level, "object_id": rule.object_id}
+        super().__init__(f"There is such a rule already: {rule.kind} the {rule.level} {rule.object_id}.")
 
 
 def resolve_alert(alert: InventoryAlert, *, user: Any, note: str = "") -> InventoryAlert:
@@ -179,6 +190,29 @@ def _store(events: list[CalendarEvent], *, user: Any) -> None:
     if getattr(user, "pk", None) is not None:
         told = gettext("Uploaded to the calendar.")
         LogEntry.objects.log_actions(user_id=user.pk, queryset=events, action_flag=ADDITION, change_message=told)
+
+
+def save_rule(rule: RecommendationRule, *, user: Any) -> RecommendationRule:
+    """Store a new or changed recommendation rule, whose fields have been checked. Raises RuleExists."""
+    new = rule.pk is None
+    if new:
+        rule.created_by = str(user)[:160]
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                rule.save()
+        except IntegrityError as error:
+            raise RuleExists(rule) from error
+        added = (ADDITION, gettext_noop("Rule added."))
+        _record(user, rule, *(added if new else (CHANGE, gettext_noop("Rule changed."))))
+    return rule
+
+
+def delete_rule(rule: RecommendationRule, *, user: Any) -> None:
+    """Delete a recommendation rule."""
+    with transaction.atomic():
+        _record(user, rule, DELETION, gettext_noop("Rule deleted."))
+        rule.delete()
 
 
 def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:

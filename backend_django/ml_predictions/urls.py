@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from ml_predictions.views import asking, calendar_events, records, training
+from ml_predictions.views import asking, calendar_events, recommendation_rules, recommending, records, training
 
 app_name = "ml"
 
@@ -15,6 +15,7 @@ router.register("predictions", records.Predictions, basename="predictions")
 router.register("sales-forecasts", records.SalesForecasts, basename="sales-forecasts")
 router.register("inventory-alerts", records.InventoryAlerts, basename="inventory-alerts")
 router.register("calendar-events", calendar_events.CalendarEvents, basename="calendar-events")
+router.register("recommendation-rules", recommendation_rules.RecommendationRules, basename="recommendation-rules")
 router.register("training-logs", records.TrainingLogs, basename="training-logs")
 
 urlpatterns = [
@@ -25,10 +26,14 @@ urlpatterns = [
     path("train-all/", training.TrainAll.as_view()),
     path("predict-sales/", asking.PredictSales.as_view()),
     path("forecast-accuracy/", asking.ForecastAccuracy.as_view()),
-    path("product-recommendations/<str:product_id>/", asking.ProductRecommendations.as_view()),
-    path("similar-products/<str:product_id>/", asking.SimilarProducts.as_view()),
-    path("bought-together/<str:product_id>/", asking.BoughtTogether.as_view()),
-    path("customer-recommendations/<str:customer_id>/", asking.CustomerRecommendations.as_view()),
+    path("product-recommendations/", recommending.ManyProductRecommendations.as_view()),
+    path("product-recommendations/export/", recommending.ExportedRecommendations.as_view()),
+    path("product-recommendations/<str:product_id>/", recommending.ProductRecommendations.as_view()),
+    path("similar-products/<str:product_id>/", recommending.SimilarProducts.as_view()),
+    path("bought-together/<str:product_id>/", recommending.BoughtTogether.as_view()),
+    path("customer-recommendations/<str:customer_id>/", recommending.CustomerRecommendations.as_view()),
+    path("basket-recommendations/", recommending.BasketRecommendations.as_view()),
+    path("trending-products/", recommending.TrendingProducts.as_view()),
     path("customer-segment/<str:customer_id>/", asking.CustomerSegment.as_view()),
     path("inventory-analysis/", asking.InventoryAnalysis.as_view()),
     path("reorder-recommendations/", asking.ReorderRecommendations.as_view()),

@@ -1,9 +1,10 @@
-"""The admin pages: results to look at, with the few things one may do to them, and the calendar to fill in."""
+"""The admin pages: results to look at, with the few things one may do to them; calendar and rules to fill in."""
 
 from __future__ import annotations
 
 from ml_predictions.admin import accuracy as accuracy
 from ml_predictions.admin import calendar_events as calendar_events
 from ml_predictions.admin import models as models  # imported for its effect: it registers the pages
+from ml_predictions.admin import recommendation_rules as recommendation_rules
 from ml_predictions.admin import results as results
 from ml_predictions.admin import trainings as trainings

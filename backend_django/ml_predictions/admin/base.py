@@ -116,6 +116,40 @@ class ReadOnly(admin.ModelAdmin):
         return self.get_fields(request, obj)
 
 
+class Kept(ReadOnly):
+    """Rows that people enter, change and delete: whom PERMISSION lets in, and nobody else."""
+
+    written: ClassVar[tuple[str, ...]] = ()
+    """What a person fills in."""
+    told: ClassVar[tuple[str, ...]] = ("created_by", "created_at", "changed_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """PERMISSION decides."""
+        return may_enter(request, self)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """PERMISSION decides."""
+        return may_enter(request, self)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """PERMISSION decides."""
+        return may_enter(request, self)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """What a person fills in, and of a row that is there who did and when."""
+        return [*self.written, *(self.told if obj else ())]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Who entered it and when."""
+        return list(self.told if obj else ())
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Remember who entered it."""
+        if not change:
+            obj.created_by = str(request.user)[:160]
+        super().save_model(request, obj, form, change)
+
+
 def pretty(name: str, label: Any) -> Callable[..., SafeString]:
     """A column that shows the JSON of `name` indented, its messages as sentences."""
 

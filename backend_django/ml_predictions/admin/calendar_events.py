@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -16,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions import actions
-from ml_predictions.admin.base import NamedProducts, ReadOnly, may_enter
+from ml_predictions.admin.base import Kept, NamedProducts, may_enter
 from ml_predictions.messages import spoken
 from ml_predictions.models import CalendarEvent
 from ml_predictions.serializers import calendar_csv
@@ -62,7 +61,7 @@ class UploadForm(forms.Form):
 
 
 @admin.register(CalendarEvent)
-class CalendarEventAdmin(NamedProducts, ReadOnly):
+class CalendarEventAdmin(NamedProducts, Kept):
     """Promotions, closures, holidays and extra openings: entered, changed and deleted by whom PERMISSION lets in."""
 
     form = EventForm
@@ -72,7 +71,7 @@ class CalendarEventAdmin(NamedProducts, ReadOnly):
     date_hierarchy = "first_day"
     search_fields = ("name", "note")
     product_fields: ClassVar[tuple[str, ...]] = ("object_id",)
-    told = ("created_by", "created_at", "changed_at")
+    written = WRITTEN
 
     @admin.display(description=_("of what"), ordering="level")
     def subject(self, event: Any) -> str:
@@ -80,34 +79,6 @@ class CalendarEventAdmin(NamedProducts, ReadOnly):
         names = event.product_names if event.level == CalendarEvent.Level.PRODUCT else {}
         name = str(names.get(event.object_id, event.object_id))
         return f"{event.get_level_display()}: {name}" if name else event.get_level_display()
-
-    # --- who may do what, and with which fields ---------------------------------------------------
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """PERMISSION decides."""
-        return may_enter(request, self)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """PERMISSION decides."""
-        return may_enter(request, self)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """PERMISSION decides."""
-        return may_enter(request, self)
-
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
-        """What a person fills in, and of an event that is there who did and when."""
-        return [*WRITTEN, *(self.told if obj else ())]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
-        """Who entered it and when."""
-        return list(self.told if obj else ())
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Remember who entered it."""
-        if not change:
-            obj.created_by = str(request.user)[:160]
-        super().save_model(request, obj, form, change)
 
     # --- files ------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ TEXTS: dict[str, Any] = {
         "all the same."
     ),
     "unknown_product": _("There is no product {id}."),
+    "rule_exists": _("There is such a rule already for {object_id}: change it, or give it other days."),
     "edge.trained": _("Trained, and now in service."),
     "edge.trained_not_promoted": _("Trained and kept; another version goes on serving."),
     "edge.trained_all": _("Trained: {trained}. Not trained: {failed}."),

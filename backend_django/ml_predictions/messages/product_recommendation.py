@@ -40,18 +40,40 @@ TEXTS: dict[str, Any] = {
         "and how good it is is not known."
     ),
     # why this product
+    "recommend.pinned": _("Chosen by the shop."),
     "recommend.together": _(
-        "Bought together in {together} of the {orders} orders with this product ({share} %, with 95 % confidence at "
-        "least {share_lower} %): {lift} times more often than by chance."
+        "Bought together in {share} % of its orders ({together} of {orders}), {lift} times more often than by chance; "
+        "with 95 % confidence in {share_lower} % at least."
     ),
-    "recommend.together_few": _("Bought together in {together} of the {orders} orders with this product so far."),
-    "recommend.similar": _("Alike in name, category, description and price ({similarity} %)."),
-    "recommend.popular": _("One of the best sellers of the last weeks."),
-    "recommend.rest": _("Nothing closer is known that is in stock."),
-    "recommend.again": _("Bought before ({orders} ×), last on {day}."),
-    "recommend.because_bought": _("Found in the same orders as “{product}”, which the customer bought."),
-    "recommend.because_basket": _("Found in the same orders as “{product}”, which is in the basket."),
-    "recommend.rising": _("Sells {times} times its usual share lately."),
+    "recommend.together_few": _("Orders with both so far: {together} of {orders}."),
+    "recommend.similar": _("Similar in name, description and price ({similarity} % alike)."),
+    "recommend.popular": _("Popular these weeks: number {place} of the best sellers, {orders} × in all."),
+    "recommend.rest": _("Sold {orders} × so far; nothing closer is known that is in stock."),
+    "recommend.unsold": _("New here: it has not been sold yet."),
+    "recommend.again": _("You bought this {orders} times, last on {day}."),
+    "recommend.again_once": _("You bought this on {day}."),
+    "recommend.because_bought": _("Because you bought “{product}” (orders with both: {together})."),
+    "recommend.because_bought_alone": _("Because you bought “{product}”."),
+    "recommend.because_basket": _("It goes with “{product}” in the basket (orders with both: {together})."),
+    "recommend.because_basket_alone": _("It goes with “{product}” in the basket."),
+    "recommend.rising": _("On the rise: it sells {times} times its usual share these weeks."),
+    # how good a list is
+    "recommend.receipt": _(
+        "Tested on {cases} later cases ({first} to {last}): at least one of ten recommendations was right in {ours} % "
+        "of them, with best sellers alone in {baseline} %."
+    ),
+    "recommend.receipt_baseline": _(
+        "Best sellers serve. Tested on {cases} later cases ({first} to {last}): at least one of ten was right in "
+        "{ours} % of them."
+    ),
+    "recommend.receipt_none": _("There were no later baskets to test on: how good this list is is not known."),
+    "recommend.receipt_similar": _(
+        "Likeness of words and price. Which products are truly alike is recorded nowhere, so it cannot be tested."
+    ),
+    "recommend.receipt_together": _(
+        "Only pairs that are hardly chance are shown: of all of them 5 % at the most are expected to be."
+    ),
+    "recommend.receipt_trending": _("A count of what was sold of late, not a forecast: there is nothing to test."),
     # where a list comes from when it is not the usual one
     "recommend.no_history": _("This product has not been sold yet: the list comes from what is alike and what sells."),
     "recommend.newer_than_model": _(

@@ -152,14 +152,46 @@ RECOMMENDED_ITEM = {
     "image_url": text(null=True),
     "rank": s.IntegerField(),
     "reason": text(),
-    "support": number("Baskets or customers behind it."),
+    "support": number("Orders behind it."),
+    "pinned": s.BooleanField(help_text="Comes first by a rule of the shop."),
 }
+RECOMMENDED_ITEMS = many("RecommendedItem", **RECOMMENDED_ITEM)
+RECEIPT = part(
+    "RecommendationReceipt",
+    surface=text(),
+    sentence=s.CharField(help_text="How good such lists were on later baskets, beside plain best sellers."),
+    method=s.CharField(required=False),
+    measured=s.DictField(required=False, allow_null=True, help_text="On the last window, which trained nothing."),
+    baseline=s.DictField(required=False, allow_null=True, help_text="Best sellers on the same questions."),
+    **{"from": s.DateField(required=False), "to": s.DateField(required=False)},
+)
+NOTE = s.CharField(required=False, help_text="Where the list comes from when it is not the usual one.")
 RECOMMENDED = shape(
     "Recommended",
     success=s.BooleanField(),
     source_product_id=text(),
-    recommendations=many("RecommendedItem", **RECOMMENDED_ITEM),
-    note=s.CharField(required=False, help_text="Where the list comes from when it is not the usual one."),
+    recommendations=RECOMMENDED_ITEMS,
+    note=NOTE,
+    receipt=RECEIPT,
+)
+RECOMMENDED_MANY = shape(
+    "RecommendedMany",
+    success=s.BooleanField(),
+    results=many(
+        "RecommendedBesideProduct",
+        source_product_id=text(),
+        recommendations=RECOMMENDED_ITEMS,
+        note=NOTE,
+    ),
+    unknown_product_ids=texts(),
+    receipt=RECEIPT,
+)
+RECOMMENDED_TO_ALL = shape(
+    "RecommendedToAll",
+    success=s.BooleanField(),
+    recommendations=RECOMMENDED_ITEMS,
+    note=NOTE,
+    receipt=RECEIPT,
 )
 BOUGHT_TOGETHER = shape(
     "BoughtTogether",
@@ -170,16 +202,19 @@ BOUGHT_TOGETHER = shape(
         **RECOMMENDED_ITEM,
         lift=number("Times more often together than by chance."),
         share_of_baskets=number("0…1: of the baskets with the source product."),
+        share_lower=number("Lower end of the share's 95 % interval."),
         baskets=number("Baskets with both."),
     ),
-    note=s.CharField(required=False),
+    note=NOTE,
+    receipt=RECEIPT,
 )
 FOR_CUSTOMER = shape(
     "RecommendedToCustomer",
     success=s.BooleanField(),
     customer_id=text(),
     recommendations=many("RecommendedToCustomerItem", **RECOMMENDED_ITEM),
-    note=s.CharField(required=False),
+    note=NOTE,
+    receipt=RECEIPT,
 )
 
 # --- customers ------------------------------------------------------------------------------------

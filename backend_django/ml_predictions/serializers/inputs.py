@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -113,6 +114,49 @@ class CustomerRecommendations(TopN):
         default="all",
         help_text=_("novel: never bought by the customer; repeat: bought before."),
     )
+
+
+class ManyProducts(TopN):
+    """Which product pages, and how many recommendations for each."""
+
+    product_ids = serializers.CharField(
+        max_length=100 * (LONGEST_ID + 1), help_text=_("Ids with commas between them, 100 at most.")
+    )
+
+    def validate_product_ids(self, value: str) -> list[str]:
+        """The ids, each once."""
+        return _distinct(value.split(","), most=100)
+
+
+class Export(Explained):
+    """How many recommendations for each product; 50 are stored."""
+
+    top_n = serializers.IntegerField(min_value=1, max_value=50, default=10)
+
+
+class Basket(TopN):
+    """The products of a basket in progress, and perhaps whose it is."""
+
+    product_ids = serializers.ListField(
+        child=serializers.CharField(max_length=LONGEST_ID), max_length=500, allow_empty=True
+    )
+    customer_id = serializers.CharField(max_length=LONGEST_ID, required=False, allow_null=True, default=None)
+
+    def validate_product_ids(self, value: list[str]) -> list[str]:
+        """The ids, each once."""
+        return _distinct(value, most=500)
+
+
+def _distinct(ids: list[str], *, most: int) -> list[str]:
+    """Ids without blanks and doubles; a ValidationError where there are too many, or one that no shop can have."""
+    found = list(dict.fromkeys(i.strip() for i in ids if i.strip()))
+    if len(found) > most:
+        told = gettext("{found} products were given, {most} at most are allowed.")
+        raise serializers.ValidationError(told.format(found=len(found), most=most))
+    for one in found:
+        if len(one) > LONGEST_ID or not one.isprintable():
+            raise serializers.ValidationError(gettext("There is no id like {id}.").format(id=one[:40]))
+    return found
 
 
 class Reorder(Explained):

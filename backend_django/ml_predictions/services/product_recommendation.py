@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -16,12 +16,14 @@ from ml_predictions.artifacts import ArtifactRefused, Content
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel, ProductRecommendation
 from ml_predictions.services import recommendation_answers as answers
+from ml_predictions.services import recommendation_pages as pages
 from ml_predictions.services.base import Service, TrainingRun
-from ml_predictions.services.recommendation_answers import Ranked, Shelf, Why, rank, serve
-from ml_predictions.services.recommendation_version import page_rows, page_table, version_of
+from ml_predictions.services.recommendation_answers import Asked, Namer, Ranked, Shelf, Why, serve
+from ml_predictions.services.recommendation_pages import Question
+from ml_predictions.services.recommendation_rules import RulesInForce, Wishes
+from ml_predictions.services.recommendation_version import page_rows, page_table, short_receipt, version_of
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.recommend.base import MODES, Mode, Query, Recommender, history_of
-from retail_ml.recommend.content import product_texts
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.learning import learn
 from retail_ml.recommend.models import BoughtTogether, SimilarContent, Trending
@@ -29,9 +31,8 @@ from retail_ml.recommend.reasons import BasketReasons, PersonReasons
 from retail_ml.recommend.selection import BASELINE, RUNGS, SURFACE
 from retail_ml.recommend.tables import Tables
 
-"""Order lines below which nothing is trained."""
 MOST = 100
-"""The largest `top_n`."""
+"""The largest `top_n`, and the most products of one call."""
 PROGRESS = {"validate": 10, "test": 45, "fit": 65}
 
 
@@ -63,9 +64,9 @@ class ProductRecommendationService(Service):
             progress=lambda step: run.progress(PROGRESS[step], message(f"recommend.step_{step}")),
         )
         tables, choice = learnt.tables, learnt.choice
-        pages = page_table(RUNGS["page"][choice.surfaces["page"].method]().attach(tables))
+        table = page_table(RUNGS["page"][choice.surfaces["page"].method]().attach(tables))
         run.progress(85, message("recommend.step_store"))
-        return self.publish(run, [version_of(sales, tables, choice, pages)])
+        return self.publish(run, [version_of(sales, tables, choice, table)])
 
     def _sales(self) -> Sales:
         """The shop's baskets up to its as-of day; up to its last sale when that leaves too few."""
@@ -101,133 +102,141 @@ class ProductRecommendationService(Service):
         """For a product's page: bought with it, or alike and selling."""
         product_id, top_n = str(product_id), _checked(top_n)
         model = self.active()
+        wishes = self._rules("page", [product_id]).beside([product_id])
         try:
-            served, tables = self._served(model, "page")
+            ask = self._question(model, "page")
         except ArtifactRefused:
-            return self._stored(model, product_id, top_n)
-        return self._beside(served, tables, product_id, top_n)
+            return self._stored(model, product_id, top_n, wishes)
+        return self._beside(ask, product_id, top_n, wishes)
+
+    def for_products(self, product_ids: Sequence[str], *, top_n: int = 10) -> dict[str, Any]:
+        """`for_product` of up to 100 products at once, for a shop front that stores lists; unknown ids are listed."""
+        ids, top_n = tuple(dict.fromkeys(str(p) for p in product_ids)), _checked(top_n)
+        if not 1 <= len(ids) <= MOST:
+            raise BadParameter(
+                f"product_ids holds {len(ids)} products; 1 to {MOST} are needed",
+                code="bad_parameter.range",
+                field="product_ids",
+                minimum=1,
+                maximum=MOST,
+                received=len(ids),
+            )
+        model = self.active()
+        return pages.of_many(self._question(model, "page"), ids, self._rules("page", ids), self.source, top_n=top_n)
+
+    def every_page(self, *, top_n: int = 10) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """Each product of the shop that the model knows with the best of its stored 50: for an export.
+
+        A list is shorter where fewer of the 50 are on sale. Reads the range and its stock once, before the first one.
+        """
+        model = self.active()
+        return pages.of_all(self._question(model, "page"), self._rules("page", None), self.source, top_n=top_n)
 
     def similar(self, product_id: str, *, top_n: int = 10) -> dict[str, Any]:
         """Alike in name, category, description and price; sales play no part."""
-        model = self.active()
-        tables = self._tables(model)
-        found = self._beside(SimilarContent().attach(tables), tables, str(product_id), _checked(top_n))
+        product_id, top_n = str(product_id), _checked(top_n)
+        ask = self._question(self.active(), "similar", SimilarContent())
+        found = self._beside(ask, product_id, top_n, self._rules("similar", [product_id]).beside([product_id]))
         return found if found["recommendations"] else {**found, "note": message("recommend.no_similar")}
 
     def bought_together(self, product_id: str, *, top_n: int = 10) -> dict[str, Any]:
         """Found in the same baskets, at least three and more than by chance; with share of baskets and lift."""
         product_id, top_n = str(product_id), _checked(top_n)
-        tables = self._tables(self.active())
-        row = int(tables.rows([product_id])[0])
-        ranked = rank(
-            BoughtTogether().attach(tables), Query(products=(product_id,)), answers.together_reasons(tables, row)
-        )
-        items = serve(ranked, Shelf(self.source), top_n=top_n, subjects=[product_id])
-        return _answer(items, None if items else message("recommend.no_pairs"))
+        ask = self._question(self.active(), "together", BoughtTogether())
+        wishes = self._rules("together", [product_id]).beside([product_id])
+        why = answers.together_reasons(ask.tables, int(ask.tables.rows([product_id])[0]))
+        found = ask.ranked(Query(products=(product_id,)), why, wishes, blank=dict.fromkeys(answers.FIGURES_TOGETHER))
+        items = serve(ask.asked(found, wishes, [product_id]), Shelf(self.source), top_n=top_n)
+        return ask.answer(items, None if items else message("recommend.no_pairs"))
 
     def for_customer(self, customer_id: str, *, top_n: int = 10, mode: Mode = "all") -> dict[str, Any]:
         """What to offer a customer: all, only what he never bought (novel), or what he buys again (repeat)."""
         customer_id, top_n = str(customer_id), _checked(top_n)
-        if mode not in MODES:
-            raise BadParameter(
-                f"mode is {mode!r}; it must be one of {', '.join(MODES)}",
-                code="bad_parameter.choice",
-                field="mode",
-                received=mode,
-                allowed=list(MODES),
-            )
-        served, tables = self._served(self.active(), SURFACE[mode])
-        history = self._history(customer_id)
-        query = Query(history=history, mode=mode)
-        why = PersonReasons(tables, history_of(history, tables), repeats=mode != "novel")
-        ranked = rank(served, query, answers.cause_reasons(tables, why), named=why.named())
-        items = serve(ranked, Shelf(self.source), top_n=top_n, again=False)
+        _check_mode(mode)
+        ask = self._question(self.active(), SURFACE[mode])
+        history, wishes = self._history(customer_id), self._rules("customer").beside(())
+        why = PersonReasons(ask.tables, history_of(history, ask.tables), repeats=mode != "novel")
+        bought = set(history["product_id"].to_list())
+        found = ask.ranked(
+            Query(history=history, mode=mode),
+            answers.cause_reasons(ask.tables, why),
+            wishes,
+            named=why.named(),
+            fits=lambda product: mode == "all" or (product in bought) == (mode == "repeat"),
+        )
+        items = serve(ask.asked(found, wishes), Shelf(self.source), top_n=top_n, again=False)
         note = message("recommend.no_purchases") if history.is_empty() else None
         if not items:
             empty = {"repeat": "recommend.nothing_to_repeat", "novel": "recommend.nothing_new"}
             note = message(empty.get(mode, "recommend.nothing_else"))
-        return _answer(items, note)
+        return ask.answer(items, note)
 
     def for_basket(
         self, product_ids: Sequence[str], *, top_n: int = 10, customer_id: str | None = None
     ) -> dict[str, Any]:
         """What goes with the products of a basket in progress; for a known customer also with what he bought."""
         basket, top_n = tuple(dict.fromkeys(str(p) for p in product_ids)), _checked(top_n)
-        model = self.active()
-        served, tables = self._served(model, "basket")
-        rows = tables.rows(basket)
+        ask = self._question(self.active(), "basket")
+        wishes = self._rules("basket", basket).beside(basket)
+        rows = ask.tables.rows(basket)
         rows = np.unique(rows[rows >= 0])
-        why = answers.cause_reasons(tables, BasketReasons(tables, rows))
+        why = answers.cause_reasons(ask.tables, BasketReasons(ask.tables, rows))
         history = None if customer_id is None else self._history(str(customer_id))
-        if self.content(model).meta["served"]["customer"] == BASELINE:  # his own purchases were no help in the test
-            ranked = rank(served, Query(products=basket), why)
-        else:
-            ranked = rank(served, Query(products=basket, history=history), why)
-        items = serve(ranked, Shelf(self.source), top_n=top_n, subjects=basket, again=history is None)
+        own = ask.content.meta["served"]["customer"] != BASELINE  # else his purchases were no help in the test
+        found = ask.ranked(Query(products=basket, history=history if own else None), why, wishes)
+        items = serve(ask.asked(found, wishes, basket), Shelf(self.source), top_n=top_n, again=history is None)
         note = None
         if not basket:
             note = message("recommend.empty_basket")
         elif not len(rows):
-            note = message("recommend.unknown_basket", as_of=tables.as_of.isoformat())
-        return _answer(items, note if items else message("recommend.nothing_else"))
+            note = message("recommend.unknown_basket", as_of=ask.tables.as_of.isoformat())
+        return ask.answer(items, note if items else message("recommend.nothing_else"))
 
     def trending(self, *, top_n: int = 10) -> dict[str, Any]:
         """What sells well, and more than usually."""
         top_n = _checked(top_n)
-        tables = self._tables(self.active())
-        ranked = rank(Trending().attach(tables), Query(), answers.trending_reasons(tables))
-        items = serve(ranked, Shelf(self.source), top_n=top_n)
-        return _answer(items, None if items else message("recommend.nothing_else"))
+        ask = self._question(self.active(), "trending", Trending())
+        wishes = self._rules("trending").beside(())
+        found = ask.ranked(Query(), answers.trending_reasons(ask.tables), wishes)
+        items = serve(ask.asked(found, wishes), Shelf(self.source), top_n=top_n)
+        return ask.answer(items, None if items else message("recommend.nothing_else"))
 
     # --- parts --------------------------------------------------------------------------------
 
-    def _tables(self, model: MLModel) -> Tables:
-        return _load_tables(model.artifact, model.artifact_sha256)
-
-    def _served(self, model: MLModel, surface: str) -> tuple[Recommender, Tables]:
-        """The rule that the version serves on a surface, over its tables."""
-        tables = self._tables(model)
-        return RUNGS[surface][self.content(model).meta["served"][surface]]().attach(tables), tables
-
-    def _beside(self, served: Recommender, tables: Tables, product_id: str, top_n: int) -> dict[str, Any]:
-        row = int(tables.rows([product_id])[0])
-        shelf = Shelf(self.source)
-        query, note = Query(products=(product_id,)), None
-        if row < 0:  # newer than the model: its words and price are known, its sales are not
-            shelf.look([], also=[product_id])
-            shelf.known(product_id)
-            product = self._as_query(shelf.products[product_id])
-            query = Query(products=(product_id,), **product)
-            likeness = tables.text.similar_to(query.text, price=query.price)
-            note = message("recommend.newer_than_model", as_of=tables.as_of.isoformat())
-        else:
-            likeness = tables.likeness(row)
-            if not tables.orders_with[row]:
-                note = message("recommend.no_history")
-        alike = isinstance(served, SimilarContent)
-        why = answers.content_reasons(likeness) if alike else answers.page_reasons(tables, row, likeness)
-        ranked = rank(served, query, why)
-        items = serve(ranked, shelf, top_n=top_n, subjects=[product_id], again=row >= 0)
-        if alike:  # content is what was asked for
-            note = None
-        return _answer(items, note if items else message("recommend.nothing_else"))
-
     @staticmethod
-    def _as_query(product: dict[str, Any]) -> dict[str, Any]:
-        texts = product_texts(pl.DataFrame([product], infer_schema_length=None))
-        return {"text": texts[0], "price": product["price"]}
+    def _rules(surface: str, subjects: Sequence[str] | None = ()) -> RulesInForce:
+        return RulesInForce(surface, subjects)
 
-    def _stored(self, model: MLModel, product_id: str, top_n: int) -> dict[str, Any]:
+    def _question(self, model: MLModel, surface: str, served: Recommender | None = None) -> Question:
+        """What is asked on a surface: the rule `served`, or the one that the version serves there."""
+        tables = _load_tables(model.artifact, model.artifact_sha256)
+        content = self.content(model)
+        served = served or RUNGS[surface][content.meta["served"][surface]]()
+        return Question(served.attach(tables), content, short_receipt(model.receipt, surface))
+
+    def _beside(self, ask: Question, product_id: str, top_n: int, wishes: Wishes) -> dict[str, Any]:
+        """The answer for one product, also for one that is newer than the model: its words and price are known."""
+        shelf = Shelf(self.source)
+        known = int(ask.tables.rows([product_id])[0]) >= 0
+        if not known:
+            shelf.look([], also=[product_id])
+        asked, note = pages.beside(ask, product_id, shelf, wishes)
+        items = serve(asked, shelf, top_n=top_n, again=known)
+        return ask.answer(items, note if items else message("recommend.nothing_else"))
+
+    def _stored(self, model: MLModel, product_id: str, top_n: int, wishes: Wishes) -> dict[str, Any]:
         """The stored rows of a product page, when the model file is refused."""
         rows = self.rows.objects.filter(model=model, product_id=product_id).order_by("rank")
         stored = list(rows.values_list("recommended_id", "score", "reason"))
 
-        def why(at: int, _names: dict[str, str]) -> Why:
-            return Why(stored[at][2] or message("recommend.rest"))
+        def why(at: int, _name: Namer) -> Why:
+            return Why(stored[at][2] or {})
 
-        ranked = Ranked([r[0] for r in stored], [r[1] for r in stored], list(range(len(stored))), why)
-        items = serve(ranked, Shelf(self.source), top_n=top_n, subjects=[product_id], again=False)
-        return _answer(items, message("recommend.stored_rows"))
+        found = Ranked([r[0] for r in stored], [r[1] for r in stored], list(range(len(stored))), why)
+        first = [[name] if level == "product" else found.ids for level, name in wishes.pins]
+        items = serve(Asked(found, [product_id], wishes, first), Shelf(self.source), top_n=top_n, again=False)
+        receipt = short_receipt(model.receipt, "page")
+        return {"recommendations": items, "note": message("recommend.stored_rows"), "receipt": receipt}
 
     def _history(self, customer_id: str) -> pl.DataFrame:
         """What a customer bought; raises UnknownId for a customer whom the shop does not know."""
@@ -248,6 +257,17 @@ def _load_tables(artifact: str, sha256: str) -> Tables:
     return Tables.from_arrays(content.meta, content.arrays)
 
 
+def _check_mode(mode: str) -> None:
+    if mode not in MODES:
+        raise BadParameter(
+            f"mode is {mode!r}; it must be one of {', '.join(MODES)}",
+            code="bad_parameter.choice",
+            field="mode",
+            received=mode,
+            allowed=list(MODES),
+        )
+
+
 def _checked(top_n: int) -> int:
     if isinstance(top_n, bool) or not isinstance(top_n, int) or not 1 <= top_n <= MOST:
         raise BadParameter(
@@ -259,8 +279,3 @@ def _checked(top_n: int) -> int:
             received=top_n,
         )
     return top_n
-
-
-def _answer(items: list[dict[str, Any]], note: dict[str, Any] | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"recommendations": items}
-    return {**answer, "note": note} if note else answer

@@ -1,51 +1,80 @@
-"""From a ranking to an answer: what is on sale and in stock now, with its name, its price and the reason."""
+"""From a ranking to an answer: what is on sale and in stock now and the owner lets through, with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ml_predictions.messages import message
+from ml_predictions.services.recommendation_rules import Wishes
 from ml_predictions.sources.base import Source
 from retail_ml.errors import UnknownId
 from retail_ml.recommend import reasons
 from retail_ml.recommend.base import Query, Recommender
+from retail_ml.recommend.evidence import Support
 from retail_ml.recommend.reasons import BasketReasons, PersonReasons
 from retail_ml.recommend.tables import Tables
 
 POOL = 150
-"""Candidates whose stock is looked up at first."""
+"""Candidates of a list whose stock is looked up at first."""
+SHARED_POOL = 50
+"""The same, where many lists are asked for at once."""
 SECOND_POOL = 2_000
 """Candidates that are looked up when too few of the first are in stock."""
+MOST_RANKED = 5 * POOL + SECOND_POOL
+"""Candidates that two looks can reach at the most."""
+PINNED_POOL = 20
+"""Products of a pinned category that are looked up: its best candidates, then its best sellers."""
 
-Reason = dict[str, Any]
 Item = dict[str, Any]
+Namer = Callable[[str], str | None]
+"""The name of a product that was looked at; None for any other."""
 
 
 @dataclass(frozen=True)
 class Why:
     """The reason of one recommendation, the orders behind it, and further figures of the item."""
 
-    reason: Reason
+    reason: dict[str, Any]
     support: int | None = None
     figures: dict[str, Any] = field(default_factory=dict)
+
+
+Reasons = Callable[[int, Namer], Why]
+"""Gets the row of a recommended product, and a way to name the products that the reason speaks of."""
 
 
 @dataclass(frozen=True)
 class Ranked:
     """Candidates before their stock is known, best first, and how to give reasons for them.
 
-    `why` gets the row of a recommended product and the names of the products that `named` lists.
+    `named`: products that the reasons may speak of. `fits`: may a pinned product stand in this list at all? `blank`:
+    figures of an item of which nothing is known.
     """
 
     ids: list[str]
     scores: list[float]
     rows: list[int]
-    why: Callable[[int, dict[str, str]], Why]
-    named: list[str] = field(default_factory=list)
+    why: Reasons
+    named: Sequence[str] = ()
+    fits: Callable[[str], bool] = lambda product: True
+    blank: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One list that is asked for: its ranking, the products it is beside, the owner's wishes.
+
+    `first`: for each pin the products that may take its place, the best first.
+    """
+
+    ranked: Ranked
+    subjects: Sequence[str] = ()
+    wishes: Wishes = field(default_factory=Wishes)
+    first: Sequence[Sequence[str]] = ()
 
 
 class Shelf:
@@ -55,14 +84,24 @@ class Shelf:
         self.source = source
         self.products: dict[str, dict[str, Any]] = {}
         self.units: dict[str, float] = {}
+        self._whole = False
 
-    def look(self, candidates: Sequence[str], *, also: Iterable[str] = ()) -> None:
+    def look_at_all(self) -> None:
+        """Read the whole range with its stock: two queries, and no later look asks again."""
+        self.products = {row["product_id"]: row for row in self.source.products().to_dicts()}
+        self.units = self.source.available()
+        self._whole = True
+
+    def look(self, candidates: Iterable[str], *, also: Iterable[str] = ()) -> None:
         """Read the candidates, with their stock, and the products of `also`, without."""
-        wanted = list(dict.fromkeys([*candidates, *also]))
+        if self._whole:
+            return
+        stocked = [product for product in dict.fromkeys(candidates) if product not in self.units]
+        wanted = [product for product in dict.fromkeys([*stocked, *also]) if product not in self.products]
         if wanted:
             self.products |= {row["product_id"]: row for row in self.source.products(ids=wanted).to_dicts()}
-        if candidates:
-            self.units |= self.source.available(product_ids=list(candidates))
+        if stocked:
+            self.units |= dict.fromkeys(stocked, 0.0) | self.source.available(product_ids=stocked)
 
     def known(self, product_id: str) -> dict[str, Any]:
         """A product that was looked at; raises UnknownId when the shop has none such."""
@@ -78,34 +117,89 @@ class Shelf:
         """On sale, and at least one variant in stock and not promised."""
         return bool(self.products.get(product_id, {}).get("active")) and self.units.get(product_id, 0.0) > 0
 
-    def names(self) -> dict[str, str]:
-        """Names of all products looked at."""
-        return {product: row["name"] for product, row in self.products.items()}
+    def name(self, product_id: str) -> str | None:
+        """The name of a product that was looked at."""
+        found = self.products.get(product_id)
+        return found["name"] if found else None
 
 
-def serve(ranked: Ranked, shelf: Shelf, *, top_n: int, subjects: Sequence[str] = (), again: bool = True) -> list[Item]:
-    """The best `top_n` candidates that are on sale and in stock, as items of an answer.
+@dataclass(frozen=True)
+class Chosen:
+    """The products of a list in the order of their ranks; the first `pinned` of them by the owner's rules."""
 
-    What is not in stock is left out before it gets a rank. With `again` a second, larger pool is looked up when
-    the first holds too few. Raises UnknownId for a product of `subjects` that the shop does not know.
+    products: Sequence[str] = ()
+    pinned: int = 0
+
+
+def serve(asked: Asked, shelf: Shelf, *, top_n: int, again: bool = True) -> list[Item]:
+    """The best `top_n` candidates that are on sale, in stock and not excluded, as items; pinned ones first.
+
+    What may not be shown is left out before anything gets a rank. With `again` a second, larger pool is looked up when
+    the first holds too few. Raises UnknownId for a product of the question that the shop does not know.
     """
-    first = max(POOL, 3 * top_n) if again else max(POOL, 5 * top_n)
-    shelf.look(ranked.ids[:first], also=[*subjects, *ranked.named])
-    for subject in subjects:
+    first = POOL if again else max(POOL, 5 * top_n)
+    (chosen,) = choose([asked], shelf, top_n=top_n, first=first, again=again)
+    for subject in asked.subjects:
         shelf.known(subject)
-    reach = first
-    chosen = [i for i, product in enumerate(ranked.ids[:first]) if shelf.sells(product)][:top_n]
-    if again and len(chosen) < top_n and len(ranked.ids) > reach:
-        shelf.look(ranked.ids[reach : reach + SECOND_POOL])
-        chosen = [i for i, product in enumerate(ranked.ids) if shelf.sells(product)][:top_n]
-    names = shelf.names()
-    return [
-        _item(shelf.products[ranked.ids[i]], ranked.scores[i], rank, ranked.why(ranked.rows[i], names))
-        for rank, i in enumerate(chosen, start=1)
-    ]
+    return items(asked, chosen, shelf)
 
 
-def _item(product: dict[str, Any], score: float, rank: int, why: Why) -> Item:
+def choose(
+    lists: Sequence[Asked], shelf: Shelf, *, top_n: int, first: int = SHARED_POOL, again: bool = True
+) -> list[Chosen]:
+    """What each list shows: four queries at the most, however many lists."""
+    first = max(first, 3 * top_n)
+    pinned = [product for asked in lists for row in asked.first for product in row]
+    also = [product for asked in lists for product in (*asked.subjects, *asked.ranked.named)]
+    shelf.look([*pinned, *(product for asked in lists for product in asked.ranked.ids[:first])], also=also)
+    found = [_chosen(asked, shelf, top_n=top_n) for asked in lists]
+    short = [i for i, some in enumerate(found) if len(some.products) < top_n and len(lists[i].ranked.ids) > first]
+    if again and short:
+        reach = max(SECOND_POOL // len(short), top_n)
+        shelf.look(product for i in short for product in lists[i].ranked.ids[first : first + reach])
+        for i in short:
+            found[i] = _chosen(lists[i], shelf, top_n=top_n)
+    return found
+
+
+def _chosen(asked: Asked, shelf: Shelf, *, top_n: int) -> Chosen:
+    """Pins in their order, then the ranking; only what sells, is not excluded and is not what the list is beside."""
+
+    def shown(product: str) -> bool:
+        return shelf.sells(product) and not asked.wishes.forbids(shelf.products[product])
+
+    out: dict[str, None] = {}
+    for (level, name), candidates in zip(asked.wishes.pins, asked.first, strict=True):
+        fitting = (
+            product
+            for product in candidates
+            if shown(product) and product not in out and product not in asked.subjects and asked.ranked.fits(product)
+            if level == "product" or shelf.products[product]["category"] == name
+        )
+        out |= dict.fromkeys([best for best in [next(fitting, None)] if best is not None])
+    pinned = min(len(out), top_n)
+    for product in asked.ranked.ids:
+        if len(out) >= top_n:
+            break
+        if shown(product):
+            out.setdefault(product)
+    return Chosen(list(out)[:top_n], pinned)
+
+
+def items(asked: Asked, chosen: Chosen, shelf: Shelf) -> list[Item]:
+    """The chosen products as items of an answer."""
+    ranked = asked.ranked
+    place = {product: i for i, product in enumerate(ranked.ids)}
+    out = []
+    for rank_, product in enumerate(chosen.products, start=1):
+        i, pinned = place.get(product), rank_ <= chosen.pinned
+        why = Why({}, figures=dict(ranked.blank)) if i is None else ranked.why(ranked.rows[i], shelf.name)
+        score = 1.0 if pinned or i is None else ranked.scores[i]
+        out.append(_item(shelf.products[product], score, rank_, why, pinned=pinned))
+    return out
+
+
+def _item(product: dict[str, Any], score: float, rank: int, why: Why, *, pinned: bool) -> Item:
     return {
         "product_id": product["product_id"],
         "product_name": product["name"],
@@ -113,20 +207,33 @@ def _item(product: dict[str, Any], score: float, rank: int, why: Why) -> Item:
         "price": product["price"],
         "image_url": product["image_url"] or None,
         "rank": rank,
-        "reason": why.reason,
+        "reason": message("recommend.pinned") if pinned else why.reason,
         "support": why.support,
+        "pinned": pinned,
         **why.figures,
     }
 
 
 def rank(
-    model: Recommender, query: Query, why: Callable[[int, dict[str, str]], Why], *, named: Iterable[int] = ()
+    model: Recommender,
+    query: Query,
+    why: Reasons,
+    *,
+    mask: np.ndarray,
+    named: Iterable[int] = (),
+    fits: Callable[[str], bool] = lambda product: True,
+    blank: Mapping[str, Any] | None = None,
 ) -> Ranked:
-    """The candidates of a model that were on sale when it was trained, as many as two looks can reach."""
-    tables = model.tables_
-    rows, scores = model.top(query, k=POOL * 5 + SECOND_POOL, mask=np.asarray(tables.active))
-    external = tables.products.external
-    return Ranked(external[rows].tolist(), scores.tolist(), rows.tolist(), why, [str(external[i]) for i in named])
+    """The candidates of a model among the products of `mask`, as many as two looks can reach."""
+    external = model.tables_.products.external
+    found = model.top(query, k=MOST_RANKED, mask=mask)
+    return ranked(found, external, why, named=[str(external[i]) for i in named], fits=fits, blank=blank or {})
+
+
+def ranked(found: tuple[np.ndarray, np.ndarray], external: np.ndarray, why: Reasons, **more: Any) -> Ranked:
+    """Rows and scores as candidates; `external` holds the products' ids by row."""
+    rows, scores = found
+    return Ranked(external[rows].tolist(), scores.tolist(), rows.tolist(), why, **more)
 
 
 # --- reasons: from codes and figures to sentences ---------------------------------------------------
@@ -138,59 +245,66 @@ def told(reason: reasons.Reason, **names: str) -> Why:
     return Why(message(f"recommend.{reason.code}", **figures, **names), reason.support)
 
 
-def page_reasons(tables: Tables, row: int, likeness: np.ndarray) -> Callable[[int, dict[str, str]], Why]:
-    """Reasons beside one product: bought together, alike, a best seller."""
-    supports = tables.supports(row) if row >= 0 else {}
+def page_reasons(tables: Tables, row: int, likeness: Callable[[], np.ndarray]) -> Reasons:
+    """Reasons beside one product: bought together, alike, a best seller. `likeness` is asked once, when needed."""
+    held: list[tuple[dict[int, Support], np.ndarray]] = []
 
-    def why(other: int, _names: dict[str, str]) -> Why:
-        return told(reasons.of_pair(tables, supports.get(other), other, float(likeness[other])))
+    def why(other: int, _name: Namer) -> Why:
+        if not held:
+            held.append((tables.supports(row) if row >= 0 else {}, likeness()))
+        supports, alike = held[0]
+        return told(reasons.of_pair(tables, supports.get(other), other, float(alike[other])))
 
     return why
 
 
-def content_reasons(likeness: np.ndarray) -> Callable[[int, dict[str, str]], Why]:
+def content_reasons(likeness: Callable[[], np.ndarray]) -> Reasons:
     """Reasons of what is alike: how much."""
+    held: list[np.ndarray] = []
 
-    def why(other: int, _names: dict[str, str]) -> Why:
-        return Why(message("recommend.similar", similarity=round(100 * float(likeness[other]))))
+    def why(other: int, _name: Namer) -> Why:
+        if not held:
+            held.append(likeness())
+        return Why(message("recommend.similar", similarity=round(100 * float(held[0][other]))))
 
     return why
 
 
-def together_reasons(tables: Tables, row: int) -> Callable[[int, dict[str, str]], Why]:
+FIGURES_TOGETHER = ("lift", "share_of_baskets", "share_lower", "baskets")
+"""What an item of bought-together has beside the others."""
+
+
+def together_reasons(tables: Tables, row: int) -> Reasons:
     """Reasons and figures of `bought_together`: lift, share of baskets, its lower bound, number of baskets."""
     supports = tables.supports(row) if row >= 0 else {}
 
-    def why(other: int, _names: dict[str, str]) -> Why:
+    def why(other: int, _name: Namer) -> Why:
         support = supports[other]
-        figures = {
-            "lift": round(support.lift, 3),
-            "share_of_baskets": round(support.share, 4),
-            "share_lower": round(support.share_lower, 4),
-            "baskets": support.together,
-        }
-        return replace(told(reasons.of_support(support)), figures=figures)
+        values = (round(support.lift, 3), round(support.share, 4), round(support.share_lower, 4), support.together)
+        return replace(told(reasons.of_support(support)), figures=dict(zip(FIGURES_TOGETHER, values, strict=True)))
 
     return why
 
 
-def trending_reasons(tables: Tables) -> Callable[[int, dict[str, str]], Why]:
+def trending_reasons(tables: Tables) -> Reasons:
     """Reasons of what is on the rise."""
 
-    def why(other: int, _names: dict[str, str]) -> Why:
+    def why(other: int, _name: Namer) -> Why:
         return told(reasons.of_trend(tables, other))
 
     return why
 
 
-def cause_reasons(tables: Tables, found: PersonReasons | BasketReasons) -> Callable[[int, dict[str, str]], Why]:
+def cause_reasons(tables: Tables, found: PersonReasons | BasketReasons) -> Reasons:
     """Reasons that name the product of the basket or history that speaks most for a recommendation."""
 
-    def why(other: int, names: dict[str, str]) -> Why:
+    def why(other: int, name: Namer) -> Why:
         reason = found.of(other)
         if reason.product is None:
             return told(reason)
-        name = names.get(str(tables.products.external[reason.product]))
-        return told(reason, product=name) if name else told(reasons.of_sales(tables, other))
+        product = name(str(tables.products.external[reason.product]))
+        if not product:
+            return told(reasons.of_sales(tables, other))
+        return told(reason, product=product)
 
     return why

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,11 @@ def page_rows(model_id: int, content: Content) -> Iterator[tuple[Any, ...]]:
     external = tables.products.external.tolist()
     ids, scores = content.arrays["page_ids"], content.arrays["page_scores"].astype(np.float64)
     for row, product in enumerate(external):
-        why = answers.page_reasons(tables, row, tables.likeness(row))
+        why = answers.page_reasons(tables, row, partial(tables.likeness, row))
         kept = ids[row] >= 0
         best = zip(ids[row][kept].tolist(), scores[row][kept].tolist(), strict=True)
         for place, (other, score) in enumerate(best, start=1):
-            reason = json.dumps(why(other, {}).reason)
+            reason = json.dumps(why(other, str).reason)
             yield model_id, product, external[other], place, round(score, 4), reason
 
 
@@ -66,7 +67,8 @@ def version_of(sales: Sales, tables: Tables, choice: Choice, pages: Pages) -> Ve
     return Version(
         model_type=page.method,
         content=Content(
-            meta={**meta, "served": served}, arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1]}
+            meta={**meta, "served": served},
+            arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1], **_categories(sales)},
         ),
         metrics=_metrics(sales, choice, pages),
         receipt=_receipt(choice),
@@ -75,6 +77,12 @@ def version_of(sales: Sales, tables: Tables, choice: Choice, pages: Pages) -> Ve
         beats_baseline=page.beats_baseline,
         why=_why(sales, choice),
     )
+
+
+def _categories(sales: Sales) -> dict[str, np.ndarray]:
+    """The category of each product as a row of the sorted names: what rules of categories are looked up in."""
+    names, row = np.unique(np.array(sales.catalogue["category"].to_list() or [""], dtype=str), return_inverse=True)
+    return {"categories": names, "category": row[: len(sales.products)].astype(np.int32)}
 
 
 def _metrics(sales: Sales, choice: Choice, pages: Pages) -> dict[str, Any]:
@@ -110,6 +118,7 @@ def _receipt(choice: Choice) -> dict[str, Any]:
     page = choice.surfaces["page"]
     return {
         **page.rounded(),
+        "table": _table(choice),
         "beats_baseline": page.beats_baseline,
         "test": _trial(choice.test),
         "validation": _trial(choice.validation),
@@ -118,13 +127,61 @@ def _receipt(choice: Choice) -> dict[str, Any]:
     }
 
 
+def _table(choice: Choice) -> list[dict[str, Any]]:
+    """The shop's own table: for each surface best sellers, own frequency and what serves, on its last two windows."""
+    found = []
+    for surface, served in choice.surfaces.items():
+        for name, trial in (("validation", choice.validation), ("test", choice.test)):
+            measures = trial.measures[surface] if trial else {}
+            for method in dict.fromkeys((BASELINE, "frequency", served.method)):
+                if trial is None or (measure := measures.get(method)) is None:
+                    continue
+                row = {"surface": surface, "window": name, "method": method, "serves": method == served.method}
+                found.append({**row, **_days(trial), **measure.rounded()})
+    return found
+
+
+UNTESTED = {
+    "similar": "recommend.receipt_similar",
+    "together": "recommend.receipt_together",
+    "trending": "recommend.receipt_trending",
+}
+"""Surfaces that no window tests, and what is said of them."""
+
+
+def short_receipt(receipt: dict[str, Any], surface: str) -> dict[str, Any]:
+    """What stands beside every list: how often it was right on the last window, and plain popularity on the same."""
+    if surface in UNTESTED:
+        return {"surface": surface, "sentence": message(UNTESTED[surface])}
+    found, test = receipt["surfaces"][surface], receipt["test"]
+    measured, baseline = found["measured"], found["baseline"]
+    told = {"surface": surface, "method": found["method"], "measured": measured, "baseline": baseline}
+    if measured is None or baseline is None or test is None:
+        return {**told, "sentence": message("recommend.receipt_none")}
+    figures = {
+        "cases": measured["cases"],
+        "first": test["from"],
+        "last": test["to"],
+        "ours": round(100 * measured["hit_rate_10"], 1),
+    }
+    if found["method"] == BASELINE:
+        sentence = message("recommend.receipt_baseline", **figures)
+    else:
+        sentence = message("recommend.receipt", **figures, baseline=round(100 * baseline["hit_rate_10"], 1))
+    return {**told, "from": test["from"], "to": test["to"], "sentence": sentence}
+
+
+def _days(trial: Trial) -> dict[str, str]:
+    """The first and the last day of a window."""
+    return {"from": day_of(trial.window[0]).isoformat(), "to": day_of(trial.window[1] - 1).isoformat()}
+
+
 def _trial(trial: Trial | None) -> dict[str, Any] | None:
     """A window of the back-test with the figures of every rung on it."""
     if trial is None:
         return None
     return {
-        "from": day_of(trial.window[0]).isoformat(),
-        "to": day_of(trial.window[1] - 1).isoformat(),
+        **_days(trial),
         "days": round(trial.window[1] - trial.window[0]),
         "orders_before": trial.orders_before,
         "products_before": trial.products_before,

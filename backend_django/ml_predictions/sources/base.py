@@ -57,10 +57,11 @@ class Source(Protocol):
     def counts_stock(self) -> bool:
         """Has the shop ever counted its stock? Until then a stock of 0 means that nobody knows."""
 
-    def available(self, *, product_ids: Sequence[str]) -> dict[str, float]:
-        """Units on hand and not promised of each product's best stocked active variant, live: one query.
+    def available(self, *, product_ids: Sequence[str] | None = None) -> dict[str, float]:
+        """Units on hand and not promised of each product's active variants, live: one query; None: of all products.
 
-        A product without an active variant is absent; in a shop that has never counted its stock each has one unit.
+        A variant below zero counts as none. A product without an active variant is absent; in a shop that has never
+        counted its stock each has infinitely many.
         """
 
     def purchases(self, *, customer_id: str) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 from django.conf import settings
-from django.db.models import Case, Count, Exists, F, FloatField, Func, IntegerField, Max, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import Case, Count, Exists, F, FloatField, Func, IntegerField, Max, Q, QuerySet, Sum, When
+from django.db.models.functions import Cast, Coalesce, Greatest
 from django.utils import timezone
 
 from authentication.models import Role, User
@@ -254,12 +254,16 @@ class DjangoShop:
         """Is there any stock movement?"""
         return StockMovement.objects.exists()
 
-    def available(self, *, product_ids: Sequence[str]) -> dict[str, float]:
-        """Units free of each product's best stocked active variant, live; 1 in a shop that has never counted."""
-        variants = ProductVariant.objects.filter(product_id__in=_keys(product_ids), is_active=True).order_by()
-        known = When(Exists(StockMovement.objects.all()), then=F("stock") - F("reserved"))
-        units = variants.values("product_id").annotate(units=Max(Case(known, default=Value(1))))
-        return {str(product): float(most) for product, most in units.values_list("product_id", "units")}
+    def available(self, *, product_ids: Sequence[str] | None = None) -> dict[str, float]:
+        """Units free of each product's active variants, live; infinite in a shop that has never counted."""
+        chosen = Q() if product_ids is None else Q(product_id__in=_keys(product_ids))
+        variants = ProductVariant.objects.filter(chosen, is_active=True).order_by()
+        known = When(Exists(StockMovement.objects.all()), then=Greatest(F("stock") - F("reserved"), 0))
+        units = variants.values("product_id").annotate(units=Sum(Case(known, default=None)))
+        return {
+            str(product): float("inf") if free is None else float(free)
+            for product, free in units.values_list("product_id", "units")
+        }
 
     def purchases(self, *, customer_id: str) -> pl.DataFrame:
         """What one customer ever bought, live: `order_id`, `product_id` and `day`, one row per order and product."""

@@ -151,13 +151,13 @@ def train() -> dict[str, str]:
 
 LISTS = {
     "models": "active/", "predictions": "", "sales-forecasts": "", "inventory-alerts": "summary/",
-    "calendar-events": "", "training-logs": "",
+    "calendar-events": "", "recommendation-rules": "", "training-logs": "",
 }  # fmt: skip
 BESIDE_PRODUCTS = ("product-recommendations", "similar-products", "bought-together")
 OF_CUSTOMERS = ("customer-recommendations", "customer-segment")
 PLAIN = (
     "inventory-analysis", "reorder-recommendations", "inventory-health", "dashboard-summary", "data-requirements",
-    "forecast-accuracy",
+    "forecast-accuracy", "trending-products",
 )  # fmt: skip
 
 
@@ -174,6 +174,11 @@ def reads(api: APIClient) -> Iterator[str]:
     for customer in sold.distinct()[:3]:
         yield from (f"{name}/{customer}/" for name in OF_CUSTOMERS)
         yield f"customer-recommendations/{customer}/?mode=repeat"
+    yield (
+        "product-recommendations/?product_ids="
+        + ",".join(map(str, Product.objects.values_list("pk", flat=True)))
+        + ",0"
+    )
     yield from (f"{name}/" for name in PLAIN)
     yield "reorder-recommendations/?budget=0"
     yield "inventory-analysis/?ordering=days_until_stockout&page_size=1"
@@ -193,7 +198,7 @@ def asked(api: APIClient, path: str, body: Any = None) -> tuple[int, dict[str, A
 
 def test_no_address_that_is_read_is_forgotten():
     named = {str(p.pattern).split("/")[0] for p in urlpatterns if str(p.pattern)}  # all but the router's
-    written = {name for name in named if name.startswith("train-")} | {"predict-sales"}
+    written = {name for name in named if name.startswith("train-")} | {"predict-sales", "basket-recommendations"}
     assert named - written == {*BESIDE_PRODUCTS, *OF_CUSTOMERS, *PLAIN}
     assert {prefix for prefix, *_ in router.registry} == set(LISTS)
 
@@ -227,6 +232,11 @@ def test_from_ten_sales_on_all_four_train_and_answer(api: APIClient, db: None, s
         status, found = asked(api, path)
         nobody = strange in (of_guests, half_in_dollars, two_orders_in_the_year_2200) and path.startswith("customer-")
         assert status == 200 or (nobody and found["error"]["code"] == "customer_without_orders"), (path, found)
+    basket = [str(pk) for pk in Product.objects.values_list("pk", flat=True)[:2]]
+    for product_ids in (basket, []):
+        status, found = asked(api, "basket-recommendations/", {"product_ids": product_ids})
+        assert status == 200
+        assert found["recommendations"] or found["note"]
     for body in ({"days_ahead": 30}, {"days_ahead": 365, "coverage": 0.99}):
         status, found = asked(api, "predict-sales/", body)
         assert (status, len(found["predictions"])) == (200, body["days_ahead"])

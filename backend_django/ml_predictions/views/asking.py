@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,15 +15,8 @@ from ml_predictions.serializers.records import (
     model_summary,
     segment_answer,
 )
-from ml_predictions.views.base import Call, answer, checked_id
+from ml_predictions.views.base import Call, answer, checked_id, service_of
 from retail_ml.errors import FEWEST_SALES
-
-
-def _service(name: str) -> Any:
-    """A service; imported at the first request, so that the server starts quickly."""
-    from ml_predictions.services import get_service
-
-    return get_service(name)
 
 
 class PredictSales(Call):
@@ -55,64 +46,6 @@ class ForecastAccuracy(Call):
         return answer(selectors_accuracy.forecast_accuracy(self.checked(request)))
 
 
-# --- recommendations ------------------------------------------------------------------------------
-
-
-class OfProduct(Call):
-    """Recommendations beside a product."""
-
-    serializer_class = inputs.TopN
-
-    def found(self, request: Request, product_id: str, method: str) -> Response:
-        """What the service's `method` recommends beside this product."""
-        top_n = self.checked(request)["top_n"]
-        service = _service("product_recommendation")
-        recommended = getattr(service, method)(checked_id(product_id), top_n=top_n)
-        return answer({"source_product_id": product_id, **recommended})
-
-
-class ProductRecommendations(OfProduct):
-    """For a product's page."""
-
-    @extend_schema(summary="For a product's page", parameters=[inputs.TopN], responses=answers.RECOMMENDED)
-    def get(self, request: Request, product_id: str) -> Response:
-        """The hybrid of bought together and alike; a product without history is served from its content."""
-        return self.found(request, product_id, "for_product")
-
-
-class SimilarProducts(OfProduct):
-    """Alike by content."""
-
-    @extend_schema(summary="Products alike", parameters=[inputs.TopN], responses=answers.RECOMMENDED)
-    def get(self, request: Request, product_id: str) -> Response:
-        """Products alike in name, category, brand and description."""
-        return self.found(request, product_id, "similar")
-
-
-class BoughtTogether(OfProduct):
-    """Bought together."""
-
-    @extend_schema(summary="Bought together", parameters=[inputs.TopN], responses=answers.BOUGHT_TOGETHER)
-    def get(self, request: Request, product_id: str) -> Response:
-        """Products found in the same baskets more often than by chance."""
-        return self.found(request, product_id, "bought_together")
-
-
-class CustomerRecommendations(Call):
-    """For a customer."""
-
-    serializer_class = inputs.CustomerRecommendations
-
-    @extend_schema(
-        summary="For a customer", parameters=[inputs.CustomerRecommendations], responses=answers.FOR_CUSTOMER
-    )
-    def get(self, request: Request, customer_id: str) -> Response:
-        """What to offer to this customer, after what they bought."""
-        wanted = self.checked(request)
-        recommended = _service("product_recommendation").for_customer(checked_id(customer_id), **wanted)
-        return answer({"customer_id": customer_id, **recommended})
-
-
 # --- customers ------------------------------------------------------------------------------------
 
 
@@ -122,7 +55,7 @@ class CustomerSegment(Call):
     @extend_schema(summary="A customer's segment", responses=answers.SEGMENT)
     def get(self, request: Request, customer_id: str) -> Response:
         """Segment, value, what to expect next and what to do."""
-        row = _service("customer_segmentation").segment(checked_id(customer_id))
+        row = service_of("customer_segmentation").segment(checked_id(customer_id))
         return Response(segment_answer(row))
 
 
@@ -138,7 +71,7 @@ class InventoryAnalysis(Call):
     def get(self, request: Request) -> Response:
         """Alerts by the money at stake, a page of them; the summary is over all."""
         wanted = self.checked(request)
-        return answer(selectors.inventory_analysis(_service("inventory_optimization"), wanted))
+        return answer(selectors.inventory_analysis(service_of("inventory_optimization"), wanted))
 
 
 class ReorderRecommendations(Call):
@@ -150,7 +83,7 @@ class ReorderRecommendations(Call):
     def get(self, request: Request) -> Response:
         """Quantities with pack and minimum, within a budget when one is given."""
         wanted = self.checked(request)
-        service = _service("inventory_optimization")
+        service = service_of("inventory_optimization")
         return answer(service.reorder(budget=wanted.get("budget"), supplier=wanted.get("supplier")))
 
 
@@ -160,7 +93,7 @@ class InventoryHealth(Call):
     @extend_schema(summary="Health of the stock", responses=answers.HEALTH)
     def get(self, request: Request) -> Response:
         """A score with its components, the margin at risk and the cash in excess."""
-        return answer(_service("inventory_optimization").health())
+        return answer(service_of("inventory_optimization").health())
 
 
 # --- the whole ------------------------------------------------------------------------------------

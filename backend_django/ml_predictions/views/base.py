@@ -41,6 +41,13 @@ class Call(Guarded, GenericAPIView):
         return found
 
 
+def service_of(name: str) -> Any:
+    """A service; imported at the first request, so that the server starts quickly."""
+    from ml_predictions.services import get_service
+
+    return get_service(name)
+
+
 def answer(found: dict[str, Any], status: int = 200, **headers: str) -> Response:
     """`found` with `success`, its stored messages as sentences."""
     return Response({"success": True, **rendered(found)}, status=status, headers=headers or None)

@@ -1,8 +1,10 @@
 """Why a product is recommended: a code and its figures, no sentences; exact for the linear scores.
 
-Codes: `again` (bought before: orders, last day), `because_bought`, `because_basket` (the product that speaks most for
-it: the j with the largest profile_j · W_ji, and its part of the pull), `together` (the counts of the pair), `similar`
-(likeness of name and price), `rising` and `popular` (sales of late), `rest`.
+Codes: `again` and `again_once` (bought before: orders, last day), `because_bought`, `because_basket` (the product that
+speaks most for it: the j with the largest profile_j · W_ji, its part of the pull, and the orders that hold both;
+`…_alone` without these),
+`together` and `together_few` (the counts of the pair), `similar` (likeness of name and price), `rising` and `popular`
+(sales of late), `rest` (orders so far), `unsold`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from retail_ml.recommend.tables import Tables
 
 ALIKE = 0.25
 """Content similarity from which a reason speaks of it."""
+ALONE = {"because_bought": "because_bought_alone", "because_basket": "because_basket_alone"}
+"""Codes where the pair is too weak to be kept, so that the orders with both are not known."""
 RISING = 1.1
 """Trend from which a reason speaks of it."""
 
@@ -81,7 +85,8 @@ class PersonReasons:
         orders = int(self.orders[0, row])
         if orders and self.repeats:
             day = day_of(self.tables.now - float(self.last[0, row]))
-            return Reason("again", support=orders, figures={"orders": orders, "day": day.isoformat()})
+            figures = {"orders": orders, "day": day.isoformat()}
+            return Reason("again" if orders > 1 else "again_once", support=orders, figures=figures)
         return by_cause(self.tables, self.cause, row, code="because_bought")
 
 
@@ -102,7 +107,10 @@ def by_cause(tables: Tables, cause: Cause, row: int, *, code: str) -> Reason:
     source = int(cause.source[row])
     if source < 0:
         return of_sales(tables, row)
-    return Reason(code, product=source, figures={"part": round(100 * float(cause.part[row]))})
+    part, both = {"part": round(100 * float(cause.part[row]))}, tables.pairs_of(source, row)
+    if both is None:
+        return Reason(ALONE[code], product=source, figures=part)
+    return Reason(code, product=source, support=both, figures={**part, "together": both})
 
 
 def of_pair(tables: Tables, support: Support | None, row: int, likeness: float) -> Reason:
@@ -132,8 +140,11 @@ def of_support(support: Support) -> Reason:
 
 
 def of_sales(tables: Tables, row: int) -> Reason:
-    """One of the best sellers, or nothing closer is known."""
-    return Reason("popular" if tables.best_sellers[row] else "rest", support=int(tables.orders_with[row]))
+    """One of the best sellers, and which; else how often it was sold at all."""
+    orders = int(tables.orders_with[row])
+    if tables.best_sellers[row]:
+        return Reason("popular", support=orders, figures={"place": int(tables.places[row]), "orders": orders})
+    return Reason("rest", support=orders, figures={"orders": orders}) if orders else Reason("unsold", support=0)
 
 
 def of_trend(tables: Tables, row: int) -> Reason:

@@ -161,6 +161,18 @@ class Tables:
         return out & (share > 0)
 
     @cached_property
+    def places(self) -> npt.NDArray[np.int64]:
+        """Place of each product among the best sellers of late (share_28), from 1."""
+        out = np.empty(len(self), np.int64)
+        out[np.argsort(-self.share(28), kind="stable")] = np.arange(1, len(self) + 1)
+        return out
+
+    def pairs_of(self, source: int, other: int) -> int | None:
+        """Orders that hold both products; None when `other` is not among the strongest of `source`."""
+        at = np.flatnonzero(self.together.table.ids[source] == other)
+        return int(self.together.pairs[source][at[0]]) if len(at) else None
+
+    @cached_property
     def row_weight(self) -> float:
         """Mean sum of a product's basket row: brings a basket's sum to the scale of a share."""
         total = float(self.basket.data.sum(dtype=np.float64))

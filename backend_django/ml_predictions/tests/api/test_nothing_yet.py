@@ -14,6 +14,9 @@ from ml_predictions import selectors
 ASKING = [
     ("post", "predict-sales/", "train-sales-forecast"),
     ("get", "product-recommendations/1/", "train-product-recommendation"),
+    ("get", "product-recommendations/?product_ids=1,2", "train-product-recommendation"),
+    ("get", "product-recommendations/export/", "train-product-recommendation"),
+    ("get", "trending-products/", "train-product-recommendation"),
     ("get", "similar-products/1/", "train-product-recommendation"),
     ("get", "bought-together/1/", "train-product-recommendation"),
     ("get", "customer-recommendations/1/", "train-product-recommendation"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import re
@@ -21,6 +23,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
 from ml_predictions.models import SERVICES, CustomerSegment, MLModel, MLTrainingLog, Prediction
+from ml_predictions.views.recommending import _plain
 
 pytestmark = pytest.mark.postgres
 
@@ -157,6 +160,98 @@ def test_recommendations_beside_a_product(api: Any, call: str):
 
 def test_the_hybrid_always_has_something_to_show(api: Any):
     assert len(asked(api, f"product-recommendations/{a_product()}/")["recommendations"]) == 10
+
+
+def test_recommendations_beside_many_products(api: Any):
+    product = a_product()
+    body = asked(api, f"product-recommendations/?product_ids={product},no-such,{product}&top_n=3")
+    assert [result["source_product_id"] for result in body["results"]] == [product]
+    assert body["unknown_product_ids"] == ["no-such"]
+    assert (
+        body["results"][0]["recommendations"]
+        == asked(api, f"product-recommendations/{product}/?top_n=3")["recommendations"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", "required"),
+        ("product_ids=", "may not be blank"),
+        ("product_ids=" + ",".join(map(str, range(101))), "101 products were given, 100 at most"),
+        ("product_ids=1&top_n=0", "greater than or equal to 1"),
+        ("product_ids=" + "x" * 121, "There is no id like x"),
+    ],
+)
+def test_too_many_products_or_none_are_refused(api: Any, query: str, words: str):
+    answer = api.get(f"/api/ml/product-recommendations/?{query}")
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["message"]
+
+
+def test_the_export_is_a_file_of_every_page_in_the_readers_language(api: Any):
+    asked(api, f"product-recommendations/{a_product()}/")  # what is cached per process is
+    with CaptureQueriesContext(connection) as found:
+        answer = api.get("/api/ml/product-recommendations/export/?top_n=2", headers={"accept-language": "es"})
+        text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    assert len(found) <= 7
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 12 * 2
+    assert {row["rank"] for row in rows} == {"1", "2"}
+    spoken = asked_in(api, f"product-recommendations/{rows[0]['product_id']}/?top_n=2", "es")["recommendations"]
+    assert [row["reason"] for row in rows[:2]] == [item["reason"] for item in spoken]
+    assert [row["recommended_id"] for row in rows[:2]] == [item["product_id"] for item in spoken]
+    refused = api.get("/api/ml/product-recommendations/export/?top_n=51", headers={"accept": "text/csv"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_parameter")
+
+
+def asked_in(api: Any, path: str, language: str) -> dict[str, Any]:
+    return dict(api.get(f"/api/ml/{path}", headers={"accept-language": language}).json())
+
+
+def test_no_text_of_the_export_is_a_formula():
+    assert [_plain(text) for text in ("=1+1", "+1", "-x", "@a", "Coat", "")] == [
+        "'=1+1",
+        "'+1",
+        "'-x",
+        "'@a",
+        "Coat",
+        "",
+    ]
+
+
+def test_recommendations_for_a_basket(api: Any):
+    customer = CustomerSegment.objects.first().customer_id
+    for extra in ({}, {"customer_id": customer}, {"customer_id": None}):
+        body = asked(
+            api, "basket-recommendations/", method="post", body={"product_ids": [a_product()], "top_n": 3, **extra}
+        )
+        assert len(body["recommendations"]) == 3
+        assert a_product() not in {item["product_id"] for item in body["recommendations"]}
+    assert asked(api, "basket-recommendations/", method="post", body={"product_ids": []})["note"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"product_ids": "1,2"}, 400),
+        ({"product_ids": [{}]}, 400),
+        ({"product_ids": ["1"] * 501}, 400),
+        ({"product_ids": ["1\n"], "top_n": 0}, 400),
+        ({"product_ids": ["no-such"]}, 404),
+        ({"product_ids": [], "customer_id": "no-such"}, 404),
+    ],
+)
+def test_baskets_that_are_none(api: Any, body: Any, status: int):
+    answer = api.post("/api/ml/basket-recommendations/", body, format="json")
+    assert answer.status_code == status, answer.json()
+
+
+def test_trending_products(api: Any):
+    body = asked(api, "trending-products/?top_n=4")
+    assert [item["rank"] for item in body["recommendations"]] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("mode", ["all", "novel", "repeat"])

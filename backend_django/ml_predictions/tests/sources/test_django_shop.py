@@ -128,11 +128,15 @@ def test_a_variants_own_lead_time_and_price_win_and_an_inactive_product_makes_it
 def test_what_is_available_is_on_hand_and_not_promised_or_unknown(variant):
     shop, product = DjangoShop(), str(variant.product_id)
     assert not shop.counts_stock()
-    assert shop.available(product_ids=[product, "999"]) == {product: 1.0}
+    assert shop.available(product_ids=[product, "999"]) == {product: float("inf")}
     StockMovement.objects.create(variant=variant, kind="opening", units=5)
     ProductVariant.objects.update(stock=5, reserved=5)
     assert shop.counts_stock()
     assert shop.available(product_ids=[product]) == {product: 0.0}
+    ProductVariant.objects.update(reserved=2)
+    for size, stock in (("L", -4), ("XL", 6)):
+        ProductVariant.objects.create(product=variant.product, sku=f"more-{size}", stock=stock)
+    assert shop.available() == {product: 3.0 + 6.0}  # what is below zero counts as none
     ProductVariant.objects.update(is_active=False)
     assert shop.available(product_ids=[product]) == {}
 
