@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -46,7 +47,7 @@ class RecommendationRuleRecord(Explained, serializers.ModelSerializer[Recommenda
         return attrs
 
 
-def unknown_names(rule: RecommendationRule, before: dict[str, Any] | None) -> dict[str, list[str]]:
+def unknown_names(rule: RecommendationRule, before: Mapping[str, Any] | None) -> dict[str, list[str]]:
     """Field and sentence of every product or category of `rule` that the shop does not have.
 
     `before`: the fields of the rule as it is stored, if it is; what has not changed is not looked up again.
