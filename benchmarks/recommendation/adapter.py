@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend_django"))
 from retail_ml.frames import PRODUCTS, IdMap
 from retail_ml.recommend.audience import audience
 from retail_ml.recommend.base import Batch, Mode
+from retail_ml.recommend.clock import on_one_clock
 from retail_ml.recommend.content import product_texts
 from retail_ml.recommend.data import GUEST, Sales
 from retail_ml.recommend.histories import Histories
@@ -58,6 +59,7 @@ class Trastienda:
                 "time": lines["ts"].cast(pl.Float64),
             }
         )
+        numbered = on_one_clock(numbered, now=now)
         return Sales.numbered(numbered, names, self._catalogue(products, names), now=now)
 
     def _catalogue(self, products: pl.DataFrame, names: IdMap) -> pl.DataFrame:

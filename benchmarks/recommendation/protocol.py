@@ -5,7 +5,8 @@ baskets); both in three modes: all, novel (he never bought it), repeat. R3  one 
 products or more) is hidden; and, single source: one product is shown, is another of the basket among the ten?
 R4  products first sold in the window: what is bought with them, and who buys them.
 
-No negatives are sampled: every product sold before T is a candidate. Products nobody could know before T are no part of
+A peer may answer many questions at a time (`recommend_many`, `complete_many`, `together_many`); ours is asked one by one,
+as a shop asks it. No negatives are sampled: every product sold before T is a candidate. Products nobody could know before T are no part of
 the truth in R1–R3. NDCG and AP are normalised by min(10, number of relevant products).
 """
 
@@ -38,6 +39,11 @@ class Split:
         window = lines.filter(pl.col("ts") >= now, pl.col("ts") < now + days)
         known = before.select("product").unique()
         return cls(before, window.join(known, on="product", how="semi", maintain_order="left"), now)
+
+
+def last_days(lines: pl.DataFrame, now: float) -> Split:
+    """The window before `now`, on which parameters are chosen."""
+    return Split.at(lines, now - DAYS)
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,10 @@ def measure(lists: Iterable[Sequence[int]], relevant: Iterable[frozenset[int]], 
 def personal(model: Any, persons: Sequence[Person], mode: str, *, products: int) -> Score:
     """R1 or R2 of one model in one mode."""
     asked = [p for p in persons if p.relevant(mode)]
-    lists = [model.recommend_for_customer(p.customer, K, mode) for p in asked]
+    if hasattr(model, "recommend_many"):
+        lists = model.recommend_many([p.customer for p in asked], K, mode)
+    else:
+        lists = [model.recommend_for_customer(p.customer, K, mode) for p in asked]
     return measure(lists, [p.relevant(mode) for p in asked], products=products)
 
 
@@ -130,13 +139,21 @@ def baskets(split: Split, *, most: int = 1_200, smallest: int = 3, seed: int = 0
 
 def completion(model: Any, asked: Sequence[np.ndarray], *, products: int) -> Score:
     """R3: the first product of each (shuffled) basket is hidden, the others are shown."""
-    lists = [model.recommend_for_basket(b[1:].tolist(), K) for b in asked]
+    shown = [b[1:].tolist() for b in asked]
+    if hasattr(model, "complete_many"):
+        lists = model.complete_many(shown, K)
+    else:
+        lists = [model.recommend_for_basket(basket, K) for basket in shown]
     return measure(lists, [frozenset(b[:1].tolist()) for b in asked], products=products)
 
 
 def single(model: Any, asked: Sequence[np.ndarray], *, products: int) -> Score:
     """R3 with one source: the first product of each basket is shown, any other is a hit."""
-    lists = [model.bought_together(int(b[0]), K) for b in asked]
+    shown = [int(b[0]) for b in asked]
+    if hasattr(model, "together_many"):
+        lists = model.together_many(shown, K)
+    else:
+        lists = [model.bought_together(product, K) for product in shown]
     return measure(lists, [frozenset(b[1:].tolist()) for b in asked], products=products)
 
 
