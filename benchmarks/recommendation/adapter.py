@@ -16,6 +16,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backend_django"))
 
+from benchmarks.recommendation.reading import lines_of, products_of
 from retail_ml.frames import PRODUCTS, IdMap
 from retail_ml.recommend.audience import audience
 from retail_ml.recommend.base import Batch, Mode
@@ -33,8 +34,7 @@ class Trastienda:
 
     def fit(self, lines: Any, products: Any, now: float) -> Trastienda:
         """Learn from the lines before `now` (days); frames of polars or pandas."""
-        lines, products = as_polars(lines), as_polars(products)
-        lines = lines.filter(pl.col("ts") < now, pl.col("qty") > 0)
+        lines, products = lines_of(lines).filter(pl.col("ts") < now), products_of(products)
         self.products = np.unique(np.concatenate([products["product"].to_numpy(), lines["product"].to_numpy()]))
         self.customers = np.unique(lines.filter(pl.col("customer") >= 0)["customer"].to_numpy())
         self.sales = self._sales(lines, products, now)
@@ -49,7 +49,7 @@ class Trastienda:
 
     def _sales(self, lines: pl.DataFrame, products: pl.DataFrame, now: float) -> Sales:
         count = len(self.products)
-        names = IdMap(np.char.zfill(np.arange(count).astype(str), len(str(count))))
+        names = IdMap(np.array([f"{row:0{len(str(count))}}" for row in range(count)], dtype=str))
         customer = np.searchsorted(self.customers, lines["customer"].to_numpy())
         numbered = pl.DataFrame(
             {
@@ -63,12 +63,7 @@ class Trastienda:
         return Sales.numbered(numbered, names, self._catalogue(products, names), now=now)
 
     def _catalogue(self, products: pl.DataFrame, names: IdMap) -> pl.DataFrame:
-        known = products.unique("product", keep="first").select(
-            "product",
-            name=pl.col("text").cast(pl.String).fill_null(""),
-            category=pl.col("category").cast(pl.String).fill_null(""),
-            price=pl.col("price").cast(pl.Float64),
-        )
+        known = products.rename({"text": "name"})
         return (
             pl.DataFrame({"product": self.products, "product_id": names.external.tolist()})
             .join(known, on="product", how="left", maintain_order="left")
@@ -132,24 +127,11 @@ class Trastienda:
     def _rows(self, ids: Sequence[int]) -> np.ndarray:
         wanted = np.unique(np.asarray(list(ids), np.int64))
         at = np.searchsorted(self.products, wanted)
-        known = (at < len(self.products)) & (self.products[np.minimum(at, len(self.products) - 1)] == wanted)
-        return at[known]
+        at = np.minimum(at, max(len(self.products) - 1, 0))
+        return at[self.products[at] == wanted] if len(self.products) else np.empty(0, np.int64)
 
     def _candidates(self) -> np.ndarray:
         return np.asarray(self.tables.active)
 
     def _ids(self, rows: np.ndarray) -> list[int]:
         return self.products[rows].tolist()
-
-
-def as_polars(frame: Any) -> pl.DataFrame:
-    """A frame of polars as it is; one of pandas by its columns."""
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    columns = {}
-    for name in frame.columns:
-        if name in ("text", "category"):  # a missing text is NaN there
-            columns[name] = [value if isinstance(value, str) else "" for value in frame[name].tolist()]
-        else:
-            columns[name] = frame[name].to_numpy()
-    return pl.DataFrame(columns)

@@ -5,9 +5,9 @@ baskets); both in three modes: all, novel (he never bought it), repeat. R3  one 
 products or more) is hidden; and, single source: one product is shown, is another of the basket among the ten?
 R4  products first sold in the window: what is bought with them, and who buys them.
 
-A peer may answer many questions at a time (`recommend_many`, `complete_many`, `together_many`); ours is asked one by one,
-as a shop asks it. No negatives are sampled: every product sold before T is a candidate. Products nobody could know before T are no part of
-the truth in R1–R3. NDCG and AP are normalised by min(10, number of relevant products).
+A peer may answer many questions at a time (`recommend_many`, `complete_many`, `together_many`); ours is asked one by
+one, as a shop asks it. No negatives are sampled: every product sold before T is a candidate. Products nobody could know
+before T are no part of the truth in R1–R3. NDCG and AP are normalised by min(10, number of relevant products).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Split:
     now: float
 
     @classmethod
-    def at(cls, lines: pl.DataFrame, now: float, *, days: int = DAYS) -> Split:
+    def at(cls, lines: pl.DataFrame, now: float, *, days: float = DAYS) -> Split:
         """Cut `lines` at `now`."""
         before = lines.filter(pl.col("ts") < now)
         window = lines.filter(pl.col("ts") >= now, pl.col("ts") < now + days)

@@ -28,6 +28,8 @@ Cells = dict[str, float]
 OURS = report.OURS
 SIZES = (30, 100, 300, 1_000, 5_000)
 DRAWS = 5
+MOST_ASKED = 1_000
+"""Customers of one of the other shops that are asked."""
 FOR_SHOPS = (
     "Pop", "PTopFreq", "TIFU-KNN", "UP-CF", "TF-IDF", "EASE", "PureSVD", "rules, confidence", "rules, jaccard",
     "rules, cosine",
@@ -36,11 +38,15 @@ FOR_SHOPS = (
 
 @dataclass(frozen=True)
 class Questions:
-    """Everything that is asked about one split; `lines`: with those of products nobody could know."""
+    """Everything that is asked about one split; `lines`: with those of products nobody could know.
+
+    `most`: customers that are asked at the most, drawn at random.
+    """
 
     split: Split
     lines: pl.DataFrame
     products: pl.DataFrame
+    most: int = 10**9
 
     @cached_property
     def known(self) -> int:
@@ -50,7 +56,9 @@ class Questions:
     @cached_property
     def persons(self) -> dict[str, list[protocol.Person]]:
         """R1 and R2."""
-        return {"R1": protocol.people(self.split), "R2": protocol.people(self.split, next_basket=True)}
+        found = {"R1": protocol.people(self.split), "R2": protocol.people(self.split, next_basket=True)}
+        rng = np.random.default_rng(0)
+        return {name: [p[i] for i in rng.permutation(len(p))[: self.most]] for name, p in found.items()}
 
     @cached_property
     def baskets(self) -> list[list[np.ndarray]]:
@@ -70,7 +78,7 @@ class Questions:
             cells |= self._baskets(model)
         if "new" in asked:
             cells |= self._newcomers(model)
-        return {name: round(float(value), 5) for name, value in cells.items() if value == value}
+        return {name: round(float(value), 5) for name, value in cells.items() if np.isfinite(value)}
 
     def _persons(self, model: Any, name: str, persons: list[protocol.Person]) -> Cells:
         cells: Cells = {}
@@ -126,7 +134,7 @@ def main() -> None:
     for name, make in shops.shops(given.folder):
         if name in given.shops or given.shops == ["all"]:
             shop = make()
-            several(Questions(shop.split, shop.lines, shop.products), f"shop: {name}",
+            several(Questions(shop.split, shop.lines, shop.products, MOST_ASKED), f"shop: {name}",
                     given.models or [*FOR_SHOPS, OURS], note, shop.validation)  # fmt: skip
     if given.write_readme:
         report.write(Path(__file__).with_name("README.md"), found)

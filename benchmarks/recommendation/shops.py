@@ -108,7 +108,8 @@ def thinned(lines: pl.DataFrame, products: pl.DataFrame) -> Shop:
 
 def quarter(lines: pl.DataFrame, products: pl.DataFrame) -> Shop:
     """One customer in four, in his whole length; guests left out."""
-    return _shop("a quarter of them", _drawn(lines.filter(pl.col("customer") >= 0), "customer", 0.25), products, LAST - 28)
+    drawn = _drawn(lines.filter(pl.col("customer") >= 0), "customer", 0.25)
+    return _shop("a quarter of them", drawn, products, LAST - 28)
 
 
 def _shop(name: str, lines: pl.DataFrame, products: pl.DataFrame, now: float, days: float = 28.0) -> Shop:
@@ -146,7 +147,7 @@ def bakery(seed: int = 0) -> Shop:
     lift = np.where(theme[None, :] == np.arange(4)[:, None], 2.5, 1.0) * weight
     product = _draw(rng, lift, kind[order])
     when = np.sort(rng.integers(0, days, orders))[order] + rng.uniform(0.3, 0.8, orders)[order]
-    return _made("bakery", order, np.full(len(order), -1), product, when, _words(rng, count), days - 28)
+    return _made("bakery", (order, np.full(len(order), -1), product, when), _words(rng, count), now=days - 28)
 
 
 def groceries(seed: int = 0) -> Shop:
@@ -160,8 +161,8 @@ def groceries(seed: int = 0) -> Shop:
     lift = np.where(rng.integers(0, 12, count)[None, :] == np.arange(12)[:, None], 6.0, 1.0) * weight
     product = _draw(rng, lift, kind[order])
     later = (rng.random(orders) < 0.1)[order]
-    return _made("groceries, one time", order, np.full(len(order), -1), product, later.astype(float),
-                 _words(rng, count), 0.5, 1.0)  # fmt: skip
+    columns = (order, np.full(len(order), -1), product, later.astype(float))
+    return _made("groceries, one time", columns, _words(rng, count), now=0.5, days=1.0)
 
 
 def undated_groceries(seed: int = 0) -> Shop:
@@ -184,7 +185,7 @@ def undated_groceries(seed: int = 0) -> Shop:
     number = (np.arange(len(customer)) - first[customer] + 1)[order]
     longest = float(orders.max())
     when = np.where(number == orders[owner], longest + 1, number)
-    found = _made("undated groceries", order, owner, product, when, _words(rng, count), longest + 1, 1.0)
+    found = _made("undated groceries", (order, owner, product, when), _words(rng, count), now=longest + 1, days=1.0)
     return replace(found, numbers=True)
 
 
@@ -211,7 +212,7 @@ def fashion(seed: int = 0) -> Shop:
     text = [f"{KINDS[style[p]]} {WORDS[p % 8]} {COLOURS[p % 10]} {p % 97}" for p in range(count)]
     named = pl.DataFrame({"product": np.arange(count), "text": text, "category": [KINDS[s] for s in style],
                           "price": rng.lognormal(3.5, 0.5, count)})  # fmt: skip
-    return _made("fashion", order, customer[order], product, when[order], named, days - 28)
+    return _made("fashion", (order, customer[order], product, when[order]), named, now=days - 28)
 
 
 def corner_shop(seed: int = 0) -> Shop:
@@ -227,7 +228,7 @@ def corner_shop(seed: int = 0) -> Shop:
     free = _draw(rng, weight[None, :], np.zeros(len(order), int))
     product = np.where((owner[order] >= 0) & (rng.random(len(order)) < 0.5), own, free)
     when = np.sort(rng.uniform(0, days, orders))
-    return _made("corner shop", order, owner[order], product, when[order], _words(rng, count), days - 28)
+    return _made("corner shop", (order, owner[order], product, when[order]), _words(rng, count), now=days - 28)
 
 
 def _draw(rng: np.random.Generator, weight: npt.NDArray[np.float64], row: Ints) -> Ints:
@@ -247,9 +248,12 @@ def _words(rng: np.random.Generator, count: int) -> pl.DataFrame:
 
 
 def _made(
-    name: str, order: Ints, customer: Ints, product: Ints, ts: npt.NDArray[np.float64], products: pl.DataFrame,
-    now: float, days: float = 28.0,
+    name: str, columns: tuple[Ints, Ints, Ints, npt.NDArray[np.float64]], products: pl.DataFrame, *, now: float,
+    days: float = 28.0,
 ) -> Shop:  # fmt: skip
-    lines = pl.DataFrame({"order": order, "customer": customer, "product": product, "ts": ts.astype(float)})
-    lines = lines.unique(["order", "product"], keep="first", maintain_order=True)
-    return Shop(name, lines.with_columns(qty=pl.lit(1.0), price=pl.lit(1.0)), products, float(now), days)
+    """Columns: order, customer, product, ts."""
+    lines = pl.DataFrame(dict(zip(("order", "customer", "product", "ts"), columns, strict=True)))
+    lines = lines.unique(["order", "product"], keep="first", maintain_order=True).with_columns(
+        pl.col("ts").cast(pl.Float64), qty=pl.lit(1.0), price=pl.lit(1.0)
+    )
+    return Shop(name, lines, products, float(now), days)

@@ -6,6 +6,7 @@ of a customer's purchases, the order of all orders) is put on one; real dates ar
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 STEP = 28.0
@@ -64,10 +65,7 @@ def _known(heads: pl.DataFrame) -> pl.DataFrame:
 def _numbers(known: pl.DataFrame) -> bool:
     """Are times the numbers of a customer's orders?"""
     gap = known.select(pl.col("time").diff().over("customer"))["time"].drop_nulls()
-    if not len(gap) or not (_agree(known, "first") or _agree(known, "last")):
-        return False
-    usual = float(gap.median())  # type: ignore[arg-type]
-    return usual > 0 and float(((gap - usual).abs() < 1e-6 * usual).mean()) >= ALIKE  # type: ignore[operator]
+    return (_agree(known, "first") or _agree(known, "last")) and _even(gap)
 
 
 def _agree(known: pl.DataFrame, end: str) -> bool:
@@ -76,17 +74,20 @@ def _agree(known: pl.DataFrame, end: str) -> bool:
     often = known.group_by("customer").agg(at, pl.col("time").len().alias("orders")).filter(pl.col("orders") > 1)
     if len(often) < FEWEST:
         return False
-    usual = often["time"].mode().first()
-    return float((often["time"] == usual).mean()) >= ALIKE  # type: ignore[arg-type]
+    _, same = np.unique(often["time"].to_numpy(), return_counts=True)
+    return float(same.max() / len(often)) >= ALIKE
 
 
 def _one_each(heads: pl.DataFrame) -> bool:
     """Has every one of many orders a number of its own, evenly spaced?"""
-    if len(heads) <= MANY_ORDERS:
-        return False
-    gap = heads["time"].diff().drop_nulls()
-    usual = float(gap.median())  # type: ignore[arg-type]
-    return usual > 0 and float(((gap - usual).abs() < 1e-6 * usual).mean()) >= ALIKE  # type: ignore[operator]
+    return len(heads) > MANY_ORDERS and _even(heads["time"].diff().drop_nulls())
+
+
+def _even(gap: pl.Series) -> bool:
+    """Are (nearly) all gaps the same?"""
+    gaps = gap.to_numpy()
+    usual = float(np.median(gaps)) if len(gaps) else 0.0
+    return usual > 0 and float((np.abs(gaps - usual) < 1e-6 * usual).mean()) >= ALIKE
 
 
 def _spread(heads: pl.DataFrame, now: float) -> pl.DataFrame:
@@ -97,6 +98,7 @@ def _spread(heads: pl.DataFrame, now: float) -> pl.DataFrame:
 
 def _guests(heads: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
     """Orders of guests in their order over the time of the customers' orders."""
-    first, last = float(own["time"].min()), float(own["time"].max())  # type: ignore[arg-type]
+    time = own["time"].to_numpy()
+    first, last = float(time.min()), float(time.max())
     place = (pl.int_range(pl.len()) + 0.5) / pl.len()
     return heads.filter(pl.col("customer") < 0).with_columns(time=first + (last - first) * place)

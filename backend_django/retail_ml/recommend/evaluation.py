@@ -19,6 +19,8 @@ WINDOW_DAYS = 28
 AT_ONCE = 1_000_000
 """Scores that are in memory at a time."""
 RESAMPLES = 500
+REPEATED = 5
+"""Questions that one basket may answer, where there are few."""
 MANY_PRODUCTS = 20_000
 
 Floats = npt.NDArray[np.float64]
@@ -58,6 +60,18 @@ class Measure:
         """More hits, with as many hits the better order; `by_order`: the better order, with equal order more hits."""
         mine, theirs = (self.hit_rate_10, self.ndcg_10), (other.hit_rate_10, other.ndcg_10)
         return mine[::-1] > theirs[::-1] if by_order else mine > theirs
+
+    def with_(self, other: Measure) -> Measure:
+        """Both windows' questions as one; coverage is the larger of the two."""
+        cases = self.cases + other.cases
+        hit, gain, recall = (
+            (self.cases * mine + other.cases * theirs) / cases
+            for mine, theirs in (
+                (self.hit_rate_10, other.hit_rate_10), (self.ndcg_10, other.ndcg_10), (self.recall_10, other.recall_10),
+            )
+        )  # fmt: skip
+        each = np.concatenate([self.each, other.each])
+        return Measure(cases, hit, gain, recall, max(self.coverage, other.coverage), each)
 
     def rounded(self) -> dict[str, float | int]:
         """For a receipt."""
@@ -132,10 +146,14 @@ def page_questions(sales: Sales, tables: Tables, window: Window, *, limit: int =
 def basket_questions(
     sales: Sales, tables: Tables, window: Window, *, limit: int = 1_200, smallest: int = 3, seed: int = 0
 ) -> Questions:
-    """One product of a later basket, drawn at random, is hidden; is it among the answers for the rest?"""
+    """One product of a later basket, drawn at random, is hidden; is it among the answers for the rest?
+
+    Where there are fewer baskets than questions that may be asked, each is asked up to five times.
+    """
     rng = np.random.default_rng(seed)
-    orders = _orders(sales, window, smallest=smallest)
-    orders = orders[_some(len(orders), at_most(limit, len(tables)), rng)]
+    orders, most = _orders(sales, window, smallest=smallest), at_most(limit, len(tables))
+    again = min(REPEATED, most // max(len(orders), 1))
+    orders = np.repeat(orders, again) if again > 1 else orders[_some(len(orders), most, rng)]
     whole = sales.matrix[orders]
     size = np.diff(whole.indptr)
     hidden = whole.indices[whole.indptr[:-1] + (rng.random(len(orders)) * size).astype(np.int64)]

@@ -134,24 +134,37 @@ def surface_of(surface: str, small: bool, validation: Trial | None, test: Trial 
     if learned is not None and linear is not None and evaluation.better(learned, linear):
         return Surface(LEARNED, learned, baseline)
     enough = 1 if surface == STRICT else ENOUGH_QUESTIONS
+    earlier = validation.measures[surface] if validation and surface != STRICT else {}
     best = _best(validation.measures[surface], plain, by_order=by_order, enough=enough) if validation else None
     if best is not None:
         plain = plain[plain.index(best) :]
     passed_over: dict[str, Measure] = {}
     for name in plain:
         measure = tested[name]
-        if measure is not None and not _loses(measure, baseline, by_order=by_order, enough=enough):
+        past = earlier.get(name), earlier.get(BASELINE)
+        if measure is not None and not _loses((measure, baseline), past, by_order=by_order, enough=enough):
             return Surface(name, measure, baseline, passed_over)
         if measure is not None:
             passed_over[name] = measure
     return Surface(BASELINE, baseline, baseline, passed_over)
 
 
-def _loses(measure: Measure, baseline: Measure, *, by_order: bool, enough: int) -> bool:
-    """Does popularity speak against a rule? With few questions only a gap of two bootstrap errors does."""
+def _loses(
+    tested: tuple[Measure, Measure], earlier: tuple[Measure | None, Measure | None], *, by_order: bool, enough: int
+) -> bool:
+    """Does popularity (the second of each pair) speak against a rule on the test window?
+
+    With few questions only a gap of two bootstrap errors does; otherwise it must be ahead on both windows together: one
+    window's luck does not outweigh a clear lead on the other.
+    """
+    measure, baseline = tested
     if not baseline.beats(measure, by_order=by_order):
         return False
-    return measure.cases >= enough or evaluation.better(baseline, measure, errors=2)
+    if measure.cases < enough:
+        return evaluation.better(baseline, measure, errors=2)
+    if earlier[0] is None or earlier[1] is None:
+        return True
+    return earlier[1].with_(baseline).beats(earlier[0].with_(measure), by_order=by_order)
 
 
 def _best(measures: dict[str, Measure | None], rungs: list[str], *, by_order: bool, enough: int) -> str | None:

@@ -20,7 +20,7 @@ from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evidence import Support
 from retail_ml.recommend.histories import Histories
 from retail_ml.recommend.neighbours import Neighbours, strongest
-from retail_ml.recommend.popularity import HALF_LIVES, shares, trend
+from retail_ml.recommend.popularity import HALF_LIVES, steadied, trend
 from retail_ml.recommend.second_stage import SecondStage
 from retail_ml.recommend.weights import Weights
 
@@ -54,7 +54,7 @@ class Tables:
     orders : int
         All orders.
     shares : array of float64, half-lives × products
-        Decayed share of the order lines, for the half-lives `popularity.HALF_LIVES`.
+        Decayed share of the order lines, for the half-lives `popularity.HALF_LIVES`; see `popularity.steadied`.
     person, basket : csr_matrix of float32, products × products
         Local ridge: row j says what follows from having bought j, having j in the basket (there without negatives).
     together : Together
@@ -110,7 +110,7 @@ class Tables:
         matrix, count = sales.matrix, len(sales.products)
         usual = KEPT if count <= ridge.LARGE else KEPT // 2
         k = max(min(neighbours or usual, count - 1), 1)
-        share = np.stack([shares(matrix, sales.age, days) for days in HALF_LIVES])
+        share = steadied(matrix, sales.age)
         rising = trend(share[HALF_LIVES.index(14)], share[HALF_LIVES.index(365)])
         price = sales.catalogue["price"].fill_null(float("nan")).to_numpy()
         text = TextIndex.of([""] * count if persons_only else product_texts(sales.catalogue), price)

@@ -44,9 +44,9 @@ NOVEL_GRID: Grid = {
 }
 GRIDS: dict[Mode, Grid] = {"all": ALL_GRID, "novel": NOVEL_GRID}
 TUNED_MODES: tuple[Mode, ...] = ("all", "novel")
-BASKET_POPULAR, BASKET_TREND = (0.3, 1.0, 3.0), (0.0, 0.25)
-BASKET_FITS = ((0.5, 10.0), (0.5, 3.0), (0.0, 10.0), (0.0, 100.0))
-"""Size power and penalty of the basket table that are tried; the first alone where each is a long fit."""
+BASKET_POPULAR, BASKET_TREND = (0.3, 1.0, 3.0, 10.0), (0.0, 0.25)
+BASKET_FITS = ((0.5, 720.0, 10.0), (0.5, 720.0, 3.0), (0.0, 180.0, 10.0), (0.0, 180.0, 100.0))
+"""Size power, half-life and penalty of the basket table that are tried; the first alone where each is a long fit."""
 MANY_PRODUCTS = 10_000
 DAYS = ("profile_half_life", "repeat_half_life", "novel_half_life")
 """Weights that are tried as multiples of the shop's rhythm."""
@@ -225,10 +225,10 @@ def _tables_tried(known: Sales, tables: Tables) -> list[Tables]:
         return [tables]
     out, w = [], tables.weights
     fits = BASKET_FITS if len(tables) <= MANY_PRODUCTS else BASKET_FITS[:1]
-    for power in sorted({power for power, _ in fits}):
-        gram = basket_gram(known.matrix, known.age, half_life=w.basket_half_life, size_power=power)
-        for penalty in (penalty for other, penalty in fits if other == power):
-            tried = replace(w, basket_size_power=power, basket_ridge=penalty)
+    for power, half_life in sorted({fit[:2] for fit in fits}):
+        gram = basket_gram(known.matrix, known.age, half_life=half_life, size_power=power)
+        for penalty in (fit[2] for fit in fits if fit[:2] == (power, half_life)):
+            tried = replace(w, basket_size_power=power, basket_half_life=half_life, basket_ridge=penalty)
             out.append(replace(tables, weights=tried, basket=completing(ridge.local_ridge(gram, penalty=penalty))))
     return out
 

@@ -88,7 +88,7 @@ class Weights:
         """
         if orders >= SMALL_SHOP_ORDERS:
             return self
-        return replace(self, basket_half_life=720.0, basket_size_power=0.5, basket_ridge=5.0)
+        return replace(self, basket_half_life=720.0, basket_size_power=0.5, basket_ridge=5.0, together_half_life=720.0)
 
     def with_(self, **changes: float) -> Self:
         """A copy with other values."""

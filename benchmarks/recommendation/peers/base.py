@@ -157,7 +157,8 @@ class Peer:
         return self.complete_many([[product] for product in products], k)
 
     def _best(self, score: Floats, k: int) -> list[int]:
-        order = np.lexsort((self.data.products, -score))[:k]
+        some = np.argpartition(-score, k)[:k] if len(score) > k else np.arange(len(score))
+        order = some[np.lexsort((self.data.products[some], -score[some]))]
         return self.data.products[order[score[order] > -np.inf]].tolist()
 
 

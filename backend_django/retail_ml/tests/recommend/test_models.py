@@ -217,7 +217,7 @@ def test_hybrid_score_by_hand():
     lines = order_lines({"1": "ab", "2": "ab", "3": "ac", "4": "c"})
     tables = Tables.learn(Sales.of(lines, catalogue("abc", name=["", "", ""]), as_of=AS_OF))
     np.testing.assert_allclose(tables.share(28), [3 / 7, 2 / 7, 2 / 7], rtol=1e-12)
-    day = 0.5 ** (1 / 180)
+    day = 0.5 ** (1 / 720)
     sums = np.array([0, 2 / np.sqrt(2), 1 / np.sqrt(2)]) * day
     np.testing.assert_allclose(tables.together.table.dense(0), sums / 13, rtol=1e-6)
     found = models.HybridPage().attach(tables).recommend(Query(products=("a",)))

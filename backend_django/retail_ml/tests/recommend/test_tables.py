@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from scipy import sparse
 
 from retail_ml.recommend import copurchase
 from retail_ml.recommend.base import Query
 from retail_ml.recommend.content import TextIndex, price_nearness
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.models import HybridPage
-from retail_ml.recommend.popularity import shares, trend
+from retail_ml.recommend.popularity import HALF_LIVES, shares, steadied, trend
 from retail_ml.recommend.tables import Tables
 from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, order_lines
 
@@ -40,9 +41,9 @@ def test_pair_sums_and_counts_equal_the_plain_definition():
         held = np.flatnonzero(order)
         for i, j in combinations(held, 2):
             for a, b in ((i, j), (j, i)):
-                sums[a, b] += len(held) ** -0.5 * 0.5 ** (age / 180)
+                sums[a, b] += len(held) ** -0.5 * 0.5 ** (age / 720)  # the half-life of a small shop
                 counts[a, b] += 1
-    weight = copurchase.order_weights(sales.matrix, sales.age, 180)
+    weight = copurchase.order_weights(sales.matrix, sales.age, 720)
     found = list(copurchase.pair_blocks(sales.matrix, weight, room=70))
     assert len(found) > 2
     np.testing.assert_allclose(np.vstack([b.toarray() for _, b, _ in found]), sums, rtol=1e-5)
@@ -83,6 +84,28 @@ def test_shares_far_in_the_past_do_not_vanish():
     tables = Tables.learn(sales)
     assert np.isfinite(tables.shares).all()
     assert np.isfinite(tables.together.table.score).all()
+
+
+def test_a_short_half_life_is_believed_as_far_as_it_is_no_chance():
+    """Nothing changes: the long run; half of the range is new: nearly what the last weeks say."""
+    rng = np.random.default_rng(4)
+    weight = 1 / np.arange(1, 61)
+    age = np.sort(rng.uniform(0, 365, 3_000))
+    same = np.stack([rng.random(60) < 0.3 * weight for _ in age]).astype(np.float32)
+    turned = np.where((age < 40)[:, None], same[:, ::-1], same)
+    short = HALF_LIVES.index(14)
+    for orders, kept in ((same, (0.0, 0.25)), (turned, (0.9, 1.0))):
+        matrix = sparse.csr_matrix(orders)
+        found, usual = steadied(matrix, age)[short], shares(matrix, age, 365)
+        raw = shares(matrix, age, 14)
+        factor = (found - usual) @ (raw - usual) / ((raw - usual) @ (raw - usual))
+        assert kept[0] <= factor <= kept[1]
+        weights = 0.5 ** ((age - age.min()) / 14)
+        size = orders.sum(axis=1)
+        lines = (size @ weights) ** 2 / (size @ weights**2)
+        tested = usual * lines >= 1
+        pearson = sum(lines * (raw[i] - usual[i]) ** 2 / usual[i] for i in np.flatnonzero(tested))
+        assert factor == pytest.approx(max(0.0, 1 - tested.sum() / pearson))
 
 
 def test_trend_rises_with_recent_sales():
