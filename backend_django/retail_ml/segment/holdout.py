@@ -64,6 +64,16 @@ def top_share(expected: Array, actual: Array) -> float | None:
     return round(float(actual[best].sum() / total), 4) if total > 0 else None
 
 
+def capture(expected: Array, actual: Array) -> float | None:
+    """`top_share` as a share of what the best tenth, known afterwards, brought.
+
+    >>> capture(np.arange(10.0), np.r_[10.0, np.full(9, 5.0)])
+    0.5
+    """
+    found, best = top_share(expected, actual), top_share(actual, actual)
+    return round(found / best, 4) if found is not None and best else None
+
+
 def lead(ours: Array, other: Array, actual: Array) -> dict[str, float]:
     """How far `other` is ahead of `ours`, in standard errors of the paired difference: absolute and squared error.
 
@@ -105,6 +115,7 @@ def compare(told: dict[str, Expected], came: Expected) -> dict[str, Any]:
             "orders": errors(one.orders, came.orders),
             "revenue": errors(one.revenue, came.revenue),
             "top_decile_share": top_share(one.revenue, came.revenue),
+            "top_decile_capture": capture(one.revenue, came.revenue),
             **({"lead": lead(told[BLEND].revenue, one.revenue, came.revenue)} if name in NAIVE else {}),
         }
         for name, one in told.items()

@@ -121,7 +121,7 @@ class Past:
         for day in origins:
             shop, came = self.at(day), self.came(day, window).orders
             model = shop.model(window).orders
-            own = shop.own_window(window, self._reach(day, window))["previous_window_repeats"].orders
+            own = shop.own_window(window, self.reach(day, window))["previous_window_repeats"].orders
             squares += [(((1 - w) * model + w * own - came) ** 2).sum() for w in SHARES]
         return round(float(SHARES[int(squares.argmin())]), 2)
 
@@ -130,7 +130,7 @@ class Past:
         told, came = [], []
         for day in self.origins(as_of, window):
             shop = self.at(day)
-            told.append(shop.expect(method, days=window, window=self._reach(day, window), share=share).revenue)
+            told.append(shop.expect(method, days=window, window=self.reach(day, window), share=share).revenue)
             came.append(self.came(day, window).revenue)
         if sum(map(len, told)) < GROUP:
             return None
@@ -138,7 +138,8 @@ class Past:
 
     def expect(self, method: str, day: date, *, window: int, share: float) -> Expected:
         """The expectation of a method for the `window` days after `day`."""
-        return self.at(day).expect(method, days=window, window=self._reach(day, window), share=share)
+        return self.at(day).expect(method, days=window, window=self.reach(day, window), share=share)
 
-    def _reach(self, day: date, window: int) -> int:
-        return max(min(window, self.history(day)), 1)
+    def reach(self, day: date, days: float) -> int:
+        """Length of the own last window that stands for the next `days`: as long, where history is."""
+        return int(max(min(days, self.history(day)), 1))

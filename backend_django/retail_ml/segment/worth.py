@@ -89,7 +89,7 @@ def _values(past: Past, shop: Shop, method: str, discount: float) -> tuple[dict[
     for months, longest in WINDOWS.items():
         days, window = months * MONTH, max(past.window(shop.as_of, longest), 1)
         share = past.own_share(shop.as_of, window)
-        expected = shop.expect(method, days=days, window=window, share=share)
+        expected = shop.expect(method, days=days, window=past.reach(shop.as_of, longest), share=share)
         factor = present_value(shop, method, months=months, share=share, rate=discount)
         orders = np.maximum(orders, expected.orders)
         least = np.maximum(least, expected.revenue * factor)  # a longer time never brings less
@@ -145,19 +145,24 @@ def next_day(shop: Shop, share: float) -> pl.Series:
     return frame.select(day=pl.when(pl.col("wait") > 0).then(day).cast(pl.Date))["day"]
 
 
-def _tested_days(past: Past, as_of: date) -> dict[str, Any]:
-    """How many had really come by their days, told 180 days ago (or a third of the history), among those whose day
-    was over by now."""
-    days = min(holdout.LONGEST, past.history(as_of) // 3)
-    shop = past.at(days_before(as_of, days))
-    later = past.seen.days.lazy().filter((pl.col("orders") > 0) & (pl.col("day") > shop.as_of))
+def share_come(past: Past, told: pl.Series, on: date, until: date) -> tuple[int, float | None]:
+    """Of the customers whose day, told on `on`, was over by `until`: how many, and the share that had come by then."""
+    later = past.seen.days.lazy().filter((pl.col("orders") > 0) & (pl.col("day") > on))
     first = later.group_by("row").agg(came=pl.col("day").min())
-    told = shop.known.lazy().select("row").join(first, on="row", how="left", maintain_order="left").collect()["came"]
+    known = past.at(on).known.lazy().select("row", told=pl.lit(told))
+    joined = known.join(first, on="row", how="left").filter(pl.col("told") <= until)
+    judged, share = joined.select(pl.len(), (pl.col("came") <= pl.col("told")).fill_null(False).mean()).collect().row(0)
+    return judged, share
+
+
+def _tested_days(past: Past, as_of: date) -> dict[str, Any]:
+    """How many had really come by their days, told 180 days ago (or a third of the history)."""
+    days = min(holdout.LONGEST, past.history(as_of) // 3)
+    then = days_before(as_of, days)
     out: dict[str, Any] = {"days": days}
-    for name, share in (("early", EARLY), ("even", EVEN)):
-        frame = pl.DataFrame({"told": next_day(shop, share), "came": told}).filter(pl.col("told") <= as_of)
-        by_then = frame.select((pl.col("came") <= pl.col("told")).fill_null(False).mean()).item()
-        out[name] = {"promised": share, "customers": len(frame), "came": None if by_then is None else round(by_then, 4)}
+    for name, chance in (("early", EARLY), ("even", EVEN)):
+        judged, share = share_come(past, next_day(past.at(then), chance), then, as_of)
+        out[name] = {"promised": chance, "customers": judged, "came": None if share is None else round(share, 4)}
     return out
 
 

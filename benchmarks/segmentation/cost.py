@@ -1,0 +1,142 @@
+"""CLV-6: CPU seconds and memory of a million drawn customers, each measurement in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks.segmentation import data, peers
+from retail_ml.segment import buying, spending
+from retail_ml.segment.features import FEATURES, MONTH, Visits
+from retail_ml.segment.groups import group
+from retail_ml.segment.value import Shop
+from retail_ml.segment.worth import WINDOWS, Money, appraise
+
+CUSTOMERS = 1_000_000
+
+
+class Clock:
+    """Prints the CPU seconds of each step and the most memory so far."""
+
+    def __init__(self) -> None:
+        self.at = time.process_time()
+
+    def step(self, name: str) -> None:
+        """The step that has just ended."""
+        now = time.process_time()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"| {name} | {now - self.at:.2f} | {peak:.0f} |", flush=True)
+        self.at = time.process_time()
+
+
+def ours(customers: int) -> None:
+    """Fit and score: P(alive), P(buy), next days, expected orders and discounted values of 3, 6 and 12 months."""
+    clock = Clock()
+    who, mean = data.drawn(customers)
+    clock.step("ours: drawing the customers (not counted)")
+    model, money = buying.fit(who), spending.fit(who.x + 1, mean)
+    clock.step("ours: fit MBG/NBD + Gamma-Gamma, all visits")
+    if money is None:
+        raise SystemExit("nobody paid anything")
+    model.alive(who)
+    model.buys_within(who, 90)
+    for share in (0.25, 0.5):
+        model.time_until(who, share)
+    spend = money.expected(who.x + 1, mean)
+    for months in WINDOWS:
+        orders = model.expected(who, np.array([months * MONTH]))[:, 0]
+        orders * spend * model.discount(who, MONTH * np.arange(1.0, months + 1), 0.01)
+    clock.step("ours: all scores")
+    group(known(who, mean))
+    clock.step("ours: six segments (K-Means, names, guards)")
+
+
+def known(who: buying.History, mean: np.ndarray) -> pl.DataFrame:
+    """The drawn customers as `features.FEATURES`."""
+    visits, recency = who.x + 1, who.age - who.last
+    interval = np.where(who.x > 0, who.last / np.maximum(who.x, 1), np.nan)
+    columns = {
+        "row": np.arange(len(visits)), "recency_days": recency, "tenure_days": who.age, "orders": visits,
+        "visits": visits, "spent": mean * visits, "avg_order_value": mean,
+        "monthly": visits * MONTH / np.maximum(who.age, MONTH), "interval_days": interval,
+        "overdue": recency / np.maximum(interval, 14),
+    }  # fmt: skip
+    return pl.DataFrame(columns).with_columns(pl.col("interval_days", "overdue").fill_nan(None)).cast(FEATURES)  # type: ignore[arg-type]
+
+
+def whole(customers: int) -> None:
+    """From visits to segments, values with receipts, chances and days: what a training does between reading and
+    writing. The visits are drawn by another process, which would otherwise have the peak."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "visits.parquet"
+        command = [sys.executable, "-m", "benchmarks.segmentation.cost", "draw", str(customers), "--to", str(path)]
+        subprocess.run(command, check=True)
+        days = pl.read_parquet(path)
+    seen = Visits(pl.Series("customer_id", np.arange(customers)).cast(pl.String), days, 0, 0.0)
+    clock = Clock()
+    clock.step(f"whole: {len(days):,} visits read (not counted)")
+    shop = Shop(seen, data.RETAIL_END)
+    clock.step("whole: features")
+    group(shop.known)
+    clock.step("whole: six segments")
+    appraise(seen, shop, Money())
+    clock.step("whole: values, chances, days, and their receipts")
+
+
+def lifetimes(customers: int) -> None:
+    """The same fit and fewer scores by lifetimes: it has no P(buy) and no dates, and one horizon is asked of it."""
+    clock = Clock()
+    who, mean = data.drawn(customers)
+    clock.step("lifetimes: drawing the customers (not counted)")
+    model = peers.fit_buying(who)
+    use = who.x > 0
+    peers.fit_spending(who.x[use], mean[use])
+    clock.step("lifetimes: fit BG/NBD + Gamma-Gamma, repeaters")
+    with np.errstate(all="ignore"):
+        model.conditional_expected_number_of_purchases_up_to_time(52, who.x, who.last / 7, who.age / 7)
+        model.conditional_probability_alive(who.x, who.last / 7, who.age / 7)
+    clock.step("lifetimes: P(alive) and one horizon")
+
+
+def small(customers: int = 10) -> None:
+    """Ten customers: milliseconds of a fit, without what the first call loads."""
+    who, mean = data.drawn(customers)
+    buying.fit(who)
+    start = time.process_time()
+    buying.fit(who)
+    spending.fit(who.x + 1, mean)
+    print(f"\n{customers} customers: fit in {1000 * (time.process_time() - start):.0f} ms")
+
+
+MEASURED: dict[str, Callable[[int], None]] = {"ours": ours, "whole": whole, "lifetimes": lifetimes}
+
+
+def main(customers: int = CUSTOMERS) -> None:
+    """Each measurement in a fresh process."""
+    print(f"\n## CLV-6 Cost of {customers:,} customers ({date.today().isoformat()})\n")  # noqa: DTZ011
+    print("| step | CPU s | peak MB |\n|---|---:|---:|", flush=True)
+    for name in MEASURED:
+        subprocess.run([sys.executable, "-m", "benchmarks.segmentation.cost", name, str(customers)], check=True)
+    small()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=[*MEASURED, "draw"])
+    parser.add_argument("customers", type=int)
+    parser.add_argument("--to", type=Path, help="file for the visits that are drawn")
+    given = parser.parse_args()
+    if given.what == "draw":
+        data.drawn_visits(given.customers).days.write_parquet(given.to)
+    else:
+        MEASURED[given.what](given.customers)
