@@ -58,10 +58,13 @@ def recovery(sizes: tuple[int, ...] = (100_000, 1_000_000)) -> None:
     """CLV-2: parameters that drawn customers were made with."""
     print("\n## CLV-2 Recovery (drawn MBG/NBD customers)")
     rows = []
-    for size in sizes:
-        model = buying.fit(data.drawn(size)[0])
-        rows.append([f"{size:,}", *(f"{getattr(model, name) / true - 1:+.2%}" for name, true in data.TRUE.items())])
-    table(["customers", *data.TRUE], rows)
+    for a, b in ((0.9, 2.0), data.LEAVING):
+        true = {"r": 0.7, "alpha": 70.0, "a": a, "b": b}
+        for size in sizes:
+            model = buying.fit(data.drawn(size, leaving=(a, b), whole_days=False)[0])
+            apart = (f"{getattr(model, name) / value - 1:+.2%}" for name, value in true.items())
+            rows.append([f"{size:,}, leaving beta({a}, {b})", *apart])
+    table(["customers", "r", "alpha", "a", "b"], rows)
 
 
 def hold_out(past: Past, title: str, cutoff: date, days: int) -> None:

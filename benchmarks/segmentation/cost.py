@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,25 @@ from retail_ml.segment.worth import WINDOWS, Money, appraise
 CUSTOMERS = 1_000_000
 
 
+def draw(folder: Path, customers: int) -> None:
+    """What is measured, as files: a process that drew it would have the peak."""
+    who, mean = data.drawn(customers)
+    np.savez(folder / "arrays.npz", x=who.x, last=who.last, age=who.age, mean=mean)
+    data.drawn_visits(customers).days.write_parquet(folder / "visits.parquet")
+
+
+def stored(folder: Path) -> tuple[buying.History, np.ndarray]:
+    """The drawn histories and mean spends."""
+    arrays = np.load(folder / "arrays.npz")
+    return buying.History(arrays["x"], arrays["last"], arrays["age"]), arrays["mean"]
+
+
+def peak() -> float:
+    """Most memory of this process so far, MB. Not `ru_maxrss`: a child takes that over from its parent."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
 class Clock:
     """Prints the CPU seconds of each step and the most memory so far."""
 
@@ -34,16 +51,15 @@ class Clock:
     def step(self, name: str) -> None:
         """The step that has just ended."""
         now = time.process_time()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"| {name} | {now - self.at:.2f} | {peak:.0f} |", flush=True)
+        print(f"| {name} | {now - self.at:.2f} | {peak():.0f} |", flush=True)
         self.at = time.process_time()
 
 
-def ours(customers: int) -> None:
+def ours(folder: Path) -> None:
     """Fit and score: P(alive), P(buy), next days, expected orders and discounted values of 3, 6 and 12 months."""
+    who, mean = stored(folder)
     clock = Clock()
-    who, mean = data.drawn(customers)
-    clock.step("ours: drawing the customers (not counted)")
+    clock.step("ours: arrays read (not counted)")
     model, money = buying.fit(who), spending.fit(who.x + 1, mean)
     clock.step("ours: fit MBG/NBD + Gamma-Gamma, all visits")
     if money is None:
@@ -74,14 +90,11 @@ def known(who: buying.History, mean: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame(columns).with_columns(pl.col("interval_days", "overdue").fill_nan(None)).cast(FEATURES)  # type: ignore[arg-type]
 
 
-def whole(customers: int) -> None:
+def whole(folder: Path) -> None:
     """From visits to segments, values with receipts, chances and days: what a training does between reading and
-    writing. The visits are drawn by another process, which would otherwise have the peak."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "visits.parquet"
-        command = [sys.executable, "-m", "benchmarks.segmentation.cost", "draw", str(customers), "--to", str(path)]
-        subprocess.run(command, check=True)
-        days = pl.read_parquet(path)
+    writing."""
+    days = pl.read_parquet(folder / "visits.parquet")
+    customers = int(days["row"].max()) + 1  # type: ignore[arg-type]
     seen = Visits(pl.Series("customer_id", np.arange(customers)).cast(pl.String), days, 0, 0.0)
     clock = Clock()
     clock.step(f"whole: {len(days):,} visits read (not counted)")
@@ -93,11 +106,11 @@ def whole(customers: int) -> None:
     clock.step("whole: values, chances, days, and their receipts")
 
 
-def lifetimes(customers: int) -> None:
+def lifetimes(folder: Path) -> None:
     """The same fit and fewer scores by lifetimes: it has no P(buy) and no dates, and one horizon is asked of it."""
+    who, mean = stored(folder)
     clock = Clock()
-    who, mean = data.drawn(customers)
-    clock.step("lifetimes: drawing the customers (not counted)")
+    clock.step("lifetimes: arrays read (not counted)")
     model = peers.fit_buying(who)
     use = who.x > 0
     peers.fit_spending(who.x[use], mean[use])
@@ -118,25 +131,27 @@ def small(customers: int = 10) -> None:
     print(f"\n{customers} customers: fit in {1000 * (time.process_time() - start):.0f} ms")
 
 
-MEASURED: dict[str, Callable[[int], None]] = {"ours": ours, "whole": whole, "lifetimes": lifetimes}
+MEASURED: dict[str, Callable[[Path], None]] = {"ours": ours, "whole": whole, "lifetimes": lifetimes}
 
 
 def main(customers: int = CUSTOMERS) -> None:
     """Each measurement in a fresh process."""
-    print(f"\n## CLV-6 Cost of {customers:,} customers ({date.today().isoformat()})\n")  # noqa: DTZ011
+    print(f"\n## CLV-6 Cost of {customers:,} customers\n")
     print("| step | CPU s | peak MB |\n|---|---:|---:|", flush=True)
-    for name in MEASURED:
-        subprocess.run([sys.executable, "-m", "benchmarks.segmentation.cost", name, str(customers)], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("draw", *MEASURED):
+            command = [sys.executable, "-m", "benchmarks.segmentation.cost", name, folder, str(customers)]
+            subprocess.run(command, check=True)
     small()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=[*MEASURED, "draw"])
+    parser.add_argument("folder", type=Path)
     parser.add_argument("customers", type=int)
-    parser.add_argument("--to", type=Path, help="file for the visits that are drawn")
     given = parser.parse_args()
     if given.what == "draw":
-        data.drawn_visits(given.customers).days.write_parquet(given.to)
+        draw(given.folder, given.customers)
     else:
-        MEASURED[given.what](given.customers)
+        MEASURED[given.what](given.folder)

@@ -14,6 +14,7 @@ from retail_ml.segment.space import Array
 
 CDNOW_END = date(1998, 6, 30)
 RETAIL_END = date(2011, 12, 8)
+LEAVING = (0.8, 5.0)
 
 
 def cdnow(folder: Path) -> Visits:
@@ -55,17 +56,19 @@ def online_retail(folder: Path) -> Visits:
     return visits(lines, RETAIL_END)
 
 
-def drawn(customers: int, seed: int = 1) -> tuple[History, Array]:
+def drawn(
+    customers: int, seed: int = 1, *, leaving: tuple[float, float] = LEAVING, whole_days: bool = True
+) -> tuple[History, Array]:
     """Customers of an MBG/NBD in days, as old as three years at most, and the mean spend of their visits.
 
-    Rate gamma(0.7, 1/70 a day), leaving after a visit beta(0.8, 5), spend gamma(6) around a mean 240 / gamma(4). Ages
-    and times are whole days, as in a shop's data.
+    Rate gamma(0.7, 1/70 a day), leaving after a visit beta(*leaving), spend gamma(6) around a mean 240 / gamma(4). Ages
+    are whole days; times too, as in a shop's data, unless `whole_days` is off (flooring moves the estimates a little).
     """
     rng = np.random.default_rng(seed)
-    age, later = _visits(customers, rng)
+    age, later = _visits(customers, rng, leaving)
     x = np.bincount(later[0], minlength=customers).astype(np.float64)
     last = np.zeros(customers)
-    np.maximum.at(last, later[0], later[1])
+    np.maximum.at(last, later[0], np.floor(later[1]) if whole_days else later[1])
     size = 240 / rng.gamma(4.0, 1.0, customers)
     return History(x, last, age), rng.gamma(6.0 * (x + 1), size / 6.0) / (x + 1)
 
@@ -73,10 +76,10 @@ def drawn(customers: int, seed: int = 1) -> tuple[History, Array]:
 def drawn_visits(customers: int, seed: int = 1) -> Visits:
     """The same kind of customers, visit by visit; the last day is `RETAIL_END`. Two visits on a day are one."""
     rng = np.random.default_rng(seed)
-    age, later = _visits(customers, rng)
+    age, later = _visits(customers, rng, LEAVING)
     size = 240 / rng.gamma(4.0, 1.0, customers)
     row = np.concatenate([np.arange(customers), later[0]])
-    ago = age[row] - np.concatenate([np.zeros(customers), later[1]])
+    ago = age[row] - np.concatenate([np.zeros(customers), np.floor(later[1])])
     money = rng.gamma(6.0, size[row] / 6.0)
     days = pl.DataFrame({"row": row, "ago": ago.astype(np.int32), "money": (money * 10_000).astype(np.int64)})
     days = days.group_by("row", "ago").agg(pl.col("money").sum()).sort("row", "ago", descending=[False, True])
@@ -90,10 +93,12 @@ def drawn_visits(customers: int, seed: int = 1) -> Visits:
     return Visits(pl.Series("customer_id", np.arange(customers)).cast(pl.String), days, 0, 0.0)
 
 
-def _visits(customers: int, rng: np.random.Generator) -> tuple[Array, tuple[np.ndarray, Array]]:
+def _visits(
+    customers: int, rng: np.random.Generator, leaving: tuple[float, float]
+) -> tuple[Array, tuple[np.ndarray, Array]]:
     """Ages, and the later visits: whose, and days since the first one."""
     age = rng.integers(0, 1_095, customers).astype(np.float64)
-    rate, leave = rng.gamma(0.7, 1 / 70, customers), rng.beta(0.8, 5.0, customers)
+    rate, leave = rng.gamma(0.7, 1 / 70, customers), rng.beta(*leaving, customers)
     now, active = np.zeros(customers), np.arange(customers)
     whose, when = [], []
     while len(active):
@@ -101,8 +106,5 @@ def _visits(customers: int, rng: np.random.Generator) -> tuple[Array, tuple[np.n
         now[active] += rng.exponential(1 / rate[active])
         active = active[now[active] <= age[active]]
         whose.append(active)
-        when.append(np.floor(now[active]))
+        when.append(now[active])
     return age, (np.concatenate(whose), np.concatenate(when))
-
-
-TRUE = {"r": 0.7, "alpha": 70.0, "a": 0.8, "b": 5.0}
