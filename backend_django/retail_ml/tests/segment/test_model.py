@@ -83,6 +83,8 @@ SHOPS: dict[str, tuple[list[Sale], int]] = {
     "long ago": ([(f"c{i % 20}", 5_000 + 3 * i, 10.0 + i) for i in range(60)], 20),
     "identical": ([(f"c{i}", 100, 10.0) for i in range(60)], 60),
     "two kinds": ([(f"c{i}", 100 * (1 + i % 2), 10.0) for i in range(60)], 60),
+    "all came once": ([(f"c{i}", 5 * i, 10.0 + i) for i in range(90)], 90),
+    "one wholesaler": ([("w", i, 900.0) for i in range(500)] + [(f"c{i}", 6 * i, 20.0 + i) for i in range(80)], 81),
     "huge and tiny": ([(f"c{i}", 7 * i, 1e9 if i % 2 else 0.01) for i in range(60)], 60),
 }
 
