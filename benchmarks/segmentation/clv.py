@@ -48,7 +48,7 @@ def parameters(who: History, mean: Array) -> None:
             ours = getattr(found[name], parameter)
             rows.append([f"{name} {parameter}", value, f"{ours:.6f}", f"{abs(ours / value - 1):.2%}"])
         if name in LIKELIHOOD:
-            rows.append([f"{name} log-likelihood", LIKELIHOOD[name], f"{found[name].log_likelihood:.4f}", ""])
+            rows.append([f"{name} log-likelihood", f"{LIKELIHOOD[name]:.2f}", f"{found[name].log_likelihood:.4f}", ""])
     table(["", "published", "ours", "apart"], rows)
     known = found["BG/NBD"].expected(History(np.array([2.0]), np.array([30.43]), np.array([38.86])), np.array([39.0]))
     print(f"\nBG/NBD E[Y(39) | 2, 30.43, 38.86]: {known[0, 0]:.4f} (published 1.226)")
