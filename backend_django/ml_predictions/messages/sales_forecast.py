@@ -58,7 +58,7 @@ TEXTS: dict[str, Any] = {
     ),
     "forecast.quiet": _(
         "Low confidence: nothing has been sold for {days} days (since {since}). The forecast supposes that the shop is "
-        "open again from tomorrow at its old level."
+        "open again from tomorrow at its old level; its intervals allow for a longer closure."
     ),
     "forecast.why_level": _("Level: an ordinary open day brings about {amount} now."),
     "forecast.why_trend_up": _("Trend: {percent} % more in the next {days} days than in the last 28."),

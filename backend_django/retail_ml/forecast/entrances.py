@@ -13,6 +13,7 @@ The models are those that SalesForecastService serves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -22,14 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from retail_ml.errors import BadParameter
-from retail_ml.forecast import backtest, levels, long_frames
+from retail_ml.forecast import backtest, levels, long_frames, reopening
 from retail_ml.forecast.backtest import Plan
 from retail_ml.forecast.buckets import Extras
 from retail_ml.forecast.history import History
+from retail_ml.forecast.intervals import RatioIntervals
 from retail_ml.forecast.long_frames import QUANTILES, LongTable
 from retail_ml.forecast.models import DEFAULT, Gam
 from retail_ml.forecast.periods import forecast_periods
-from retail_ml.forecast.products import train_products
+from retail_ml.forecast.products import ProductsTrained, train_products
 from retail_ml.forecast.public_holidays import country_code
 from retail_ml.forecast.shop import ENOUGH_DAYS
 
@@ -163,9 +165,27 @@ def _total(table: LongTable, row: int, horizon: int, country: str, seed: int) ->
     untried = levels.Trial(history, Plan((), 1, 1), asked=DEFAULT)  # its widths come from its own replays
     trained = levels.finish(untried, DEFAULT, seed=seed)
     mean, widths = trained.mean[:, :horizon], trained.widths
+    silent = reopening.silent_days(history)
+    if silent:
+        return _reopened(mean, widths, reopening.still_closed(silent, horizon))
     daily = widths.quantiles(mean, QUANTILES)[:, 0].T
     cum = {w: widths.total_quantiles(mean[:, :w], QUANTILES)[:, 0] for w in _windows(horizon)}
     return Ahead(mean[0], daily, cum)
+
+
+def _reopened(mean: Array, widths: RatioIntervals, closed: Array) -> Ahead:
+    """The forecast of a shop that is closed now and opens again some day; `closed`: the probability of each day."""
+
+    def of_day(day: int, probabilities: Sequence[float]) -> Array:
+        return widths.quantiles(mean[:, : day + 1], probabilities)[:, 0, day]
+
+    def of_sum(first: int, probabilities: Sequence[float], *, days: int) -> Array:
+        open_from = np.where(np.arange(days) >= first, mean[:, :days], 0.0)
+        return widths.total_quantiles(open_from, probabilities)[:, 0]
+
+    windows = _windows(len(closed))
+    cum = {w: reopening.total(closed[:w], partial(of_sum, days=w), QUANTILES) for w in windows}
+    return Ahead(mean[0] * (1 - closed), reopening.days(closed, of_day, QUANTILES), cum)
 
 
 def _shop(history: History, seed: int) -> tuple[levels.Trial, Array]:
@@ -186,11 +206,32 @@ def _products(table: LongTable, horizon: int, country: str, seed: int) -> dict[s
     extras = Extras(price=table.price, titles=table.titles if any(table.titles) else None)
     trained = train_products(history, trial, SHOP, shop, extras=extras, seed=seed)
     mean = trained.mean[:, :horizon].astype(float)
-    quantiles = partial(trained.widths.quantiles, probabilities=QUANTILES, spread=trained.spread)
-    daily = quantiles(mean, 1) * (shop[:horizon] > 0)[None, :, None]
-    cum = {w: quantiles(mean[:, :w].sum(axis=1), w) for w in _windows(horizon)}
+    silent = reopening.silent_days(history)
+    mean, daily, cum = _of_products(trained, mean, reopening.still_closed(silent, horizon))
     days = long_frames.ahead_days(table.last, horizon)
-    return {"daily": table.answer(days, mean, daily), "cum": table.sums(list(cum), cum)}
+    return {"daily": table.answer(days, mean, daily * (shop[:horizon] > 0)[None, :, None]), "cum": table.sums(list(cum), cum)}
+
+
+def _of_products(trained: ProductsTrained, mean: Array, closed: Array) -> tuple[Array, Array, dict[int, Array]]:
+    """`mean` (products, days), quantiles of each day (…, 14) and of sums, by window, (products, 14).
+
+    `closed`: probability that the shop, closed now, still is on each day.
+    """
+    quantiles = partial(trained.widths.quantiles, spread=trained.spread)
+    windows = _windows(mean.shape[1])
+    if not closed.any():
+        cum = {w: quantiles(mean[:, :w].sum(axis=1), w, QUANTILES) for w in windows}
+        return mean, quantiles(mean, 1, QUANTILES), cum
+
+    def of_day(day: int, probabilities: Sequence[float]) -> Array:
+        return quantiles(mean[:, day], 1, probabilities).T
+
+    def of_sum(first: int, probabilities: Sequence[float], *, days: int) -> Array:
+        return quantiles(mean[:, first:days].sum(axis=1), max(days - first, 1), probabilities).T
+
+    daily = reopening.days(closed, of_day, QUANTILES).transpose(2, 0, 1)
+    cum = {w: reopening.total(closed[:w], partial(of_sum, days=w), QUANTILES).T for w in windows}
+    return mean * (1 - closed), daily, cum
 
 
 def _answer(table: LongTable, ahead: list[Ahead], horizon: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml.forecast.fortnight import fortnight
 from retail_ml.forecast.history import History
 from retail_ml.forecast.models.base import Forecaster, ahead_weekdays
 from retail_ml.forecast.models.ensemble import Ensemble
@@ -25,8 +26,8 @@ NOW = 28  # days before the origin that trend and season are told against; days 
 class Explanation:
     """`parts`: one array (series, days) for each of PARTS; `level` in the data's unit, the others are factors.
 
-    `level` is what an open day brings now; `trend` and `season` change it against the last 28 days; `weekday` is
-    against the mean open weekday; `holiday`, `promotion` and days beside a closure against an ordinary day; `closure`
+    `level` is what an open day brings now; `trend` and `season` change it against the last 28 days; `weekday` (of
+    every other week, where weeks alternate) is against the mean open weekday; `holiday`, `promotion` and days beside a closure against an ordinary day; `closure`
     is 0 on closed days; `other` is what the regression does not explain: the share of the other members.
     """
 
@@ -58,6 +59,8 @@ def explain(history: History, forecast: Array, model: Forecaster) -> Explanation
     opened = np.broadcast_to(history.open_ahead(days), forecast.shape)
     gam = _regression(model)
     logs = _weekday_only(history, forecast, opened) if gam is None else _terms(gam, days)
+    if gam is not None and isinstance(model, Ensemble):
+        logs["weekday"] = logs["weekday"] + np.log(fortnight(history, days))
     parts = {name: np.exp(logs.get(name, np.zeros(forecast.shape))) for name in PARTS}
     parts["level"] = np.ones(forecast.shape)
     parts["closure"] = np.where(opened & (forecast > 0), parts["closure"], 0.0)

@@ -16,7 +16,7 @@ no demand and stay out.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Self
 
@@ -30,6 +30,7 @@ from retail_ml.forecast.history import History
 Array = npt.NDArray[np.float64]
 
 BLOCKS = (28, 56, 91)  # ends of the blocks of the horizon, in days
+ENDS = tuple(zip((0, *BLOCKS[:-1]), BLOCKS, strict=True))
 WINDOWS = (7, 14, 28, 56, 91)  # lengths of the sums that are calibrated, in days
 PRIOR_LEVEL = 0.10**2
 PRIOR_WEIGHT = 4.0
@@ -62,8 +63,7 @@ class RatioIntervals:
         noise = [_noise(folds, series, horizon) for series in range(len(folds[0].forecast))]
         spread = np.array([_variance(sample) for sample in noise])
         freedom = max(1.0, len(folds) * min(1.0, step / horizon)) + PRIOR_WEIGHT
-        blocks = list(zip((0, *BLOCKS[:-1]), BLOCKS, strict=True))
-        level = np.maximum.accumulate(_levels(folds, blocks, spread), axis=1)
+        level = np.maximum.accumulate(_levels(folds, spread), axis=1)
         return cls(np.array([_grid(sample) for sample in noise]), level, _sums(folds, spread), freedom)
 
     @classmethod
@@ -138,6 +138,26 @@ class RatioIntervals:
             positive = gamma_quantile(np.minimum(variance * student, widest(p)), p)
             out.append(np.where(signed, 1 + ndtri(p) * np.sqrt(variance * student), positive))
         return np.array(out)
+
+    def aged(self, days: int) -> RatioIntervals:
+        """As wide as they are for a level last seen `days` days ago: its error has gone on growing meanwhile.
+
+        >>> tight = RatioIntervals(np.ones((1, 199)), np.array([[.01, .02, .03]]), np.full((1, 5), .01), 50.0)
+        >>> old = tight.aged(91)
+        >>> old.level.round(3).tolist(), old.sums.round(3)[0, [0, -1]].tolist()
+        ([[0.035, 0.044, 0.054]], [0.031, 0.045])
+        """
+        if not days:
+            return self
+        level = np.column_stack([self._level_after(days + last / 2 + first / 2) for first, last in ENDS])
+        noise = np.array([_variance(row) for row in self.noise])[:, None] / np.array(WINDOWS)
+        sums = np.column_stack([self._level_after(days + w / 2) for w in WINDOWS]) + noise
+        return replace(self, level=np.maximum(self.level, level), sums=np.maximum(self.sums, sums))
+
+    def _level_after(self, days: float) -> Array:
+        """Variance of the level error `days` days after the last day known, (series,)."""
+        block = min(int(np.searchsorted(BLOCKS, days)), len(BLOCKS) - 1)
+        return self.level[:, block] * max(1.0, days / BLOCKS[-1])
 
     def daily(self, mean: Array, coverage: float) -> tuple[Array, Array]:
         """Bounds of each single day of `mean` (series, days ahead from day 1 on), (series, days) each."""
@@ -268,7 +288,7 @@ def _inside(actual: Array, lower: Array, upper: Array) -> Array:
 def _blocks(days: int) -> list[tuple[int, int, int, float]]:
     """Blocks of the horizon as (first, one past the last, index of the calibrated block, growth of variance)."""
     out = [
-        (a, min(b, days), i, 1.0) for i, (a, b) in enumerate(zip((0, *BLOCKS[:-1]), BLOCKS, strict=True)) if a < days
+        (a, min(b, days), i, 1.0) for i, (a, b) in enumerate(ENDS) if a < days
     ]
     for first in range(BLOCKS[-1], days, 28):
         last = min(first + 28, days)
@@ -324,13 +344,13 @@ def _second_moments(folds: Sequence[Fold], first: int, lasts: Sequence[int]) -> 
     return np.nanmean(np.square(errors), axis=0), known.sum(axis=0)
 
 
-def _levels(folds: Sequence[Fold], blocks: list[tuple[int, int]], spread: Array) -> Array:
+def _levels(folds: Sequence[Fold], spread: Array) -> Array:
     """Variance of the level error per block; an untested block grows from the one before it.
 
     The first block takes what is known of it, of a week or more: short histories have no more.
     """
     out: list[Array] = []
-    for first, last in blocks:
+    for first, last in ENDS:
         ends = [min(last, fold.actual.shape[1]) if first == 0 else last for fold in folds]
         usable = [(fold, end) for fold, end in zip(folds, ends, strict=True) if end - first >= 7]
         found, count = _second_moments([fold for fold, _ in usable], first, [end for _, end in usable])

@@ -26,6 +26,7 @@ from retail_ml.forecast.models import (
     WindowAverage,
 )
 from retail_ml.forecast.models.ensemble import Members
+from retail_ml.forecast.reopening import silent_days
 from retail_ml.forecast.selection import Score, choices, decide, score
 
 Array = npt.NDArray[np.float64]
@@ -200,6 +201,7 @@ def finish(trial: Trial, name: str, *, seed: int, shop: Array | None = None) -> 
         widths = _spread(trial.history)
     else:
         widths = RatioIntervals.calibrate(folds, horizon=trial.plan.horizon, step=trial.plan.step)
+    widths = widths.aged(silent_days(trial.history))
     return Trained(name, model, mean, widths, trial, coverage, procedure)
 
 

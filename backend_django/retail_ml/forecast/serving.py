@@ -13,6 +13,7 @@ import numpy.typing as npt
 from retail_ml.errors import BadParameter, UnknownId
 from retail_ml.forecast.intervals import RatioIntervals
 from retail_ml.forecast.levels import AHEAD
+from retail_ml.forecast.reopening import still_closed
 from retail_ml.forecast.volume_bins import VolumeBins
 
 Array = npt.NDArray[np.float64]
@@ -111,7 +112,13 @@ class Forecasts:
         widths = self.widths(key, slice(row, row + 1))
         lower, upper = widths.daily(mean, coverage)
         low, high = widths.total(mean, coverage)
+        floor = self._open_for_sure(days, coverage)
+        lower, low = np.where(floor, lower, np.minimum(lower, 0.0)), low if floor[-1] else np.minimum(low, 0.0)
         return Ahead(mean[0], lower[0], upper[0], float(mean.sum()), float(low[0]), float(high[0]))
+
+    def _open_for_sure(self, days: int, coverage: float) -> npt.NDArray[np.bool_]:
+        """Is a shop that is closed now so likely open again that lower bounds need not be 0? (days,)"""
+        return still_closed(int(self.meta.get("silent_days", 0)), days) <= (1 - coverage) / 2
 
     def _product(self, row: int, days: int, coverage: float) -> dict[str, Ahead]:
         mean = np.asarray(self.arrays["product_units_mean"][row, :AHEAD], dtype=float)
@@ -119,9 +126,11 @@ class Forecasts:
         ahead, bins = mean[:days], self.bins()
         (lower,), (upper,) = bins.total(ahead[None], 1, coverage, spread=spread)
         opened = self.arrays["total_units_mean"][0, :days] > 0  # nothing is sold on a closed day
-        lower, upper = lower * opened, np.where(opened, upper, 0.0)
+        floor = self._open_for_sure(days, coverage)
+        lower, upper = lower * opened * floor, np.where(opened, upper, 0.0)
         total = float(ahead.sum())
         low, high = bins.total(np.array([total]), days, coverage, spread=spread)
+        low = low * floor[-1]
         units = Ahead(ahead, lower, upper, total, float(low[0]), float(high[0]))
         price = float(self.arrays["product_price"][row])
         bounds = (total * price, units.total_lower * price, units.total_upper * price)

@@ -13,7 +13,7 @@ import polars as pl
 
 from retail_ml import frames
 from retail_ml.errors import FEWEST_SALES, NotEnoughHistory
-from retail_ml.forecast import backtest, events, explain, history, levels
+from retail_ml.forecast import backtest, events, explain, history, levels, reopening
 from retail_ml.forecast import products as products_level
 from retail_ml.forecast.events import Event
 from retail_ml.forecast.levels import Trained, Trial
@@ -137,6 +137,7 @@ def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArra
         "as_of": data.as_of.isoformat(),
         "models": {t: forecast.total[t].name for t in TARGETS},
         "freedom": {},
+        "silent_days": reopening.silent_days(data.total["sales"]),
     }
     why_meta, why_arrays = explain.kept(forecast.total["sales"].model, forecast.total["sales"].mean)
     meta |= why_meta

@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from retail_ml.forecast.backtest import LONG, Fold
+from retail_ml.forecast.fortnight import fortnight
 from retail_ml.forecast.history import History
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE, RatioIntervals
 from retail_ml.forecast.models.base import SHAPE_FROM, Array, Forecaster
@@ -160,11 +161,12 @@ class Members:
 
     def predict(self, names: Sequence[str], horizon: int, *, learned: LightGbm | None = None) -> dict[str, Array]:
         """Forecast of each of `names`, (series, horizon); `learned` on this history or an earlier part of it."""
-        special = self.gam.special(self.history.days, horizon) if self.gam else 1.0
+        every_other = fortnight(self.history, horizon)
+        special = every_other * (self.gam.special(self.history.days, horizon) if self.gam else 1.0)
         out: dict[str, Array] = {}
         for name in names:
             if name == Gam.name and self.gam:
-                out[name] = self.gam.predict(horizon)
+                out[name] = self.gam.predict(horizon) * every_other
             elif name == LightGbm.name and learned:
                 near = min(horizon, LightGbm.reach)
                 found = learned.near(near, later=self.plain) * self.history.open_ahead(near)
