@@ -59,12 +59,12 @@ def totals(sold: pl.DataFrame, by: str | None = None, *, last: date = LAST) -> p
 
 
 def products(sold: pl.DataFrame, *, last: date = LAST) -> pl.DataFrame:
-    """Daily units of each product, with the price last paid and the title used most."""
+    """Daily units of each product, with the price last paid and the first title (a later one is not known before)."""
     daily = sold.group_by(unique_id="code", ds="ds").agg(
         y=pl.col("quantity").sum(), price=pl.col("revenue").sum() / pl.col("quantity").sum()
     )
     titles = sold.filter(pl.col("description").is_not_null()).group_by(unique_id="code")
-    titles_ = titles.agg(text=pl.col("description").mode().sort().first())
+    titles_ = titles.agg(text=pl.col("description").sort_by("ds", "invoice", "description").first())
     grid = dense(daily, last=last).with_columns(pl.col("price").forward_fill().over("unique_id"))
     named = grid.join(titles_, on="unique_id", how="left")
     return named.with_columns(pl.col("text").fill_null("")).sort("unique_id", "ds")

@@ -209,7 +209,8 @@ def _products(table: LongTable, horizon: int, country: str, seed: int) -> dict[s
     silent = reopening.silent_days(history)
     mean, daily, cum = _of_products(trained, mean, reopening.still_closed(silent, horizon))
     days = long_frames.ahead_days(table.last, horizon)
-    return {"daily": table.answer(days, mean, daily * (shop[:horizon] > 0)[None, :, None]), "cum": table.sums(list(cum), cum)}
+    daily = daily * (shop[:horizon] > 0)[None, :, None]
+    return {"daily": table.answer(days, mean, daily), "cum": table.sums(list(cum), cum)}
 
 
 def _of_products(trained: ProductsTrained, mean: Array, closed: Array) -> tuple[Array, Array, dict[int, Array]]:

@@ -27,8 +27,9 @@ class Explanation:
     """`parts`: one array (series, days) for each of PARTS; `level` in the data's unit, the others are factors.
 
     `level` is what an open day brings now; `trend` and `season` change it against the last 28 days; `weekday` (of
-    every other week, where weeks alternate) is against the mean open weekday; `holiday`, `promotion` and days beside a closure against an ordinary day; `closure`
-    is 0 on closed days; `other` is what the regression does not explain: the share of the other members.
+    every other week, where weeks alternate) is against the mean open weekday; `holiday`, `promotion` and days beside a
+    closure against an ordinary day; `closure` is 0 on closed days; `other` is what the regression does not explain:
+    the share of the other members.
     """
 
     parts: Mapping[str, Array]

@@ -287,9 +287,7 @@ def _inside(actual: Array, lower: Array, upper: Array) -> Array:
 
 def _blocks(days: int) -> list[tuple[int, int, int, float]]:
     """Blocks of the horizon as (first, one past the last, index of the calibrated block, growth of variance)."""
-    out = [
-        (a, min(b, days), i, 1.0) for i, (a, b) in enumerate(ENDS) if a < days
-    ]
+    out = [(a, min(b, days), i, 1.0) for i, (a, b) in enumerate(ENDS) if a < days]
     for first in range(BLOCKS[-1], days, 28):
         last = min(first + 28, days)
         out.append((first, last, len(BLOCKS) - 1, (first + last) / 2 / BLOCKS[-1]))

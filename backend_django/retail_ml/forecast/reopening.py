@@ -8,6 +8,7 @@ unknown scale (Gott 1993, Nature 363, 315; a Pareto distribution with exponent 1
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -61,9 +62,7 @@ def days(closed: Array, quantiles: Callable[[int, Sequence[float]], Array], prob
     return np.array(out)
 
 
-def total(
-    closed: Array, quantiles: Callable[[int, Sequence[float]], Array], probabilities: Sequence[float]
-) -> Array:
+def total(closed: Array, quantiles: Callable[[int, Sequence[float]], Array], probabilities: Sequence[float]) -> Array:
     """Quantiles of a sum over the days of `closed` (horizon,) of a shop that opens again some day, (probabilities, …).
 
     `quantiles(first, probabilities)`: those of the sum from day `first` on, (probabilities, …).
@@ -71,9 +70,9 @@ def total(
     edges = np.unique(np.linspace(0, len(closed), PARTS + 1).round().astype(int))
     shut = np.concatenate([[1.0], closed])
     samples, weights = [], []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges.tolist()):
         chance = shut[first] - shut[last]  # it opens on one of the days first … last − 1
-        samples.append(quantiles(int(first + last) // 2, NODES.tolist()))
+        samples.append(quantiles((first + last) // 2, NODES.tolist()))
         weights.append(np.full(len(NODES), chance / len(NODES)))
     never = np.zeros_like(samples[0][:1])
     values, weight = np.concatenate([*samples, never]), np.concatenate([*weights, [closed[-1]]])

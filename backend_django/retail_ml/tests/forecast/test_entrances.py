@@ -149,3 +149,27 @@ def test_horizons_outside_a_year_are_refused(horizon: Any) -> None:
 def test_tables_that_say_too_little_are_refused(train: Any, said: str) -> None:
     with pytest.raises(BadFrame, match=said):
         forecast_total(train, 7)
+
+
+@pytest.mark.parametrize("function", [forecast_total, forecast_products])
+def test_what_came_later_leaves_no_trace(function: Any) -> None:
+    """Nothing that is remembered between calls (calendars, guessed countries, prices, titles) lets the future in."""
+    ids = ["a", "b", "c"]
+    full = frame({name: noisy(260, seed=i) for i, name in enumerate(ids)}).with_columns(
+        price=pl.lit(2.0), text=pl.col("unique_id")
+    )
+    cut = START + timedelta(days=230)
+    after = pl.col("ds") >= cut
+    wild = full.with_columns(
+        y=pl.when(after).then(pl.col("y") * 50 + 7).otherwise(pl.col("y")),  # Sundays open too
+        price=pl.when(after).then(900.0).otherwise(pl.col("price")),
+        text=pl.when(after).then(pl.lit("Sale")).otherwise(pl.col("text")),
+    )
+    before = function(full.filter(~after), 7)
+    function(wild, 7)
+    again = function(wild.filter(~after), 7)
+    for table in ("daily", "cum"):
+        assert again[table].equals(before[table])
+    last = pl.col("ds") == cut - timedelta(days=2)  # a Friday
+    moved = full.filter(~after).with_columns(y=pl.when(last).then(300.0).otherwise(pl.col("y")))
+    assert not function(moved, 7)["daily"].equals(before["daily"])  # the last day known does count

@@ -1,4 +1,4 @@
-"""A shop that is closed now: the longer it was, the longer it may be; intervals say so, and known closures do not count."""
+"""A shop that is closed now: the longer it was, the longer it may be; closures with a known end do not count."""
 
 from datetime import date, timedelta
 
