@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ import polars as pl
 
 from benchmarks.forecast import data, ours
 from benchmarks.forecast.run import ONE_THREAD
+from benchmarks.forecast.worker import peak_mb
 
 CASES = ("shop", "4000", "100000")
 CHUNK = 5_000
@@ -61,7 +61,7 @@ def measured(case: str, folder: Path) -> str:
     before = time.process_time()
     work()
     seconds = time.process_time() - before
-    return f"{case}: {seconds:.1f} CPU s, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    return f"{case}: {seconds:.1f} CPU s, {peak_mb():.0f} MB"
 
 
 def _drawn_table(sold: pl.DataFrame, count: int) -> pl.DataFrame:

@@ -49,6 +49,10 @@ def test_days_and_sums_are_mixtures():
     closed = np.array([0.8, 0.45, 0.05])
     found = reopening.days(closed, lambda day, p: np.full(len(p), 10.0), PROBABILITIES)
     assert found.tolist() == [[0.0, 0.0, 10.0], [0.0, 10.0, 10.0], [10.0, 10.0, 10.0]]
+    uniform = reopening.days(closed, lambda day, p: np.asarray(p), PROBABILITIES)  # an open day is uniform on 0 … 1
+    np.testing.assert_allclose(
+        uniform, [[0, 0, 0.5], [0, 0.05 / 0.55, 0.45 / 0.55], np.subtract(PROBABILITIES, 0.05) / 0.95]
+    )
     # opens on day 0, 1, 2 with probability .2, .35, .4 and later with .05: the sum is 30, 20, 10 or 0
     total = reopening.total(closed, lambda first, p: np.full(len(p), 10.0 * (3 - first)), (0.04, 0.3, 0.6, 0.9))
     assert total.tolist() == [0.0, 10.0, 20.0, 30.0]
