@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,7 @@ def main() -> None:
 def measured(case: str, folder: Path) -> str:
     """One line: the case, CPU seconds of the forecast without reading the data, peak memory with it."""
     sold = data.lines(folder)
+    work: Callable[[], object]
     if case == "shop":
         work = partial(ours.forecast_total, data.totals(sold), 28, data.COUNTRY)
     elif case == "4000":
@@ -91,7 +93,7 @@ def _in_chunks(y: npt.NDArray[np.float64]) -> None:
     from retail_ml.forecast.models import Gam
     from retail_ml.forecast.products import train_products
 
-    history = History(data.LAST - timedelta(days=y.shape[1] - 1), y, (y > 0).any(axis=0), data.COUNTRY)
+    history = History(data.LAST - timedelta(days=y.shape[1] - 1), y, np.asarray((y > 0).any(axis=0)), data.COUNTRY)
     shop = history.summed()
     trial = levels.Trial(shop, backtest.plan(shop.days), asked=Gam.name)
     levels.try_daily(trial, [Gam.name], seed=0)
