@@ -58,6 +58,9 @@ DEFAULTS: dict[str, Any] = {
     "SERVICE_LEVEL": 0.95,
     # Rate a month at which a customer's future revenue is discounted.
     "VALUE_DISCOUNT": 0.01,
+    # Share of NDCG@10 that recommendations may lose, on the shop's own last windows, so that what sells out before a
+    # delivery could come is shown lower and overstock higher. 0: the stock only decides what can be shown at all.
+    "STOCK_STEERING_LOSS": 0.01,
     # Seed of everything random in a training: the same data and seed give the same model.
     "SEED": 20_260_101,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -28,6 +29,22 @@ FOLDS = {
 SHARES = {"wape", "baseline_wape", "coverage_80", "coverage_95"}
 
 
+SHOP_TABLE = {
+    "surface": _("list"), "method": _("method"), "from": _("from"), "to": _("until"), "cases": _("cases"),
+    "hit_rate_10": _("hit among ten"), "ndcg_10": "NDCG@10", "ndcg_error": "±", "recall_10": _("recall@10"),
+    "coverage": _("of the range shown"),
+}  # fmt: skip
+"""Columns of the shop's own table of recommendations, with their headings."""
+METHODS = {
+    "popularity": _("best sellers"), "frequency": _("own frequency"), "popularity_content": _("best sellers alike"),
+    "hybrid": _("hybrid"), "co_purchase": _("co-purchases"), "personal": _("personal"), "learned": _("learned"),
+}  # fmt: skip
+LISTS = {
+    "page": _("Product page"), "basket": _("Basket"), "customer": _("Customer"),
+    "customer_novel": _("Customer, new to them"), "customer_repeat": _("Customer, bought again"),
+}  # fmt: skip
+
+
 @admin.register(MLModel)
 class MLModelAdmin(ReadOnly):
     """Versions of the four services."""
@@ -43,22 +60,22 @@ class MLModelAdmin(ReadOnly):
     pretty_libraries = pretty("libraries", _("library versions"))
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
-        """A forecast's back-test as a table, above the JSON of its receipt."""
+        """The back-test of a forecast or of recommendations as a table, above the JSON of its receipt."""
         fields = super().get_fields(request, obj)
-        if _folds(obj):
-            fields.insert(fields.index("pretty_receipt"), "fold_table")
+        for name, rows in (("fold_table", _rows(obj, "folds")), ("shop_table", _rows(obj, "table"))):
+            if rows:
+                fields.insert(fields.index("pretty_receipt"), name)
         return fields
 
     @admin.display(description=_("back-test"))
     def fold_table(self, obj: MLModel) -> SafeString:
         """What was forecast at each origin of the past, and what came."""
-        heads = format_html_join("", "<th>{}</th>", ((heading,) for heading in FOLDS.values()))
-        rows = format_html_join(
-            "",
-            "<tr>{}</tr>",
-            ((format_html_join("", "<td>{}</td>", ((_cell(fold, key),) for key in FOLDS)),) for fold in _folds(obj)),
-        )
-        return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", heads, rows)
+        return _table(FOLDS, ([_cell(fold, key) for key in FOLDS] for fold in _rows(obj, "folds")))
+
+    @admin.display(description=_("the shop's own table"))
+    def shop_table(self, obj: MLModel) -> SafeString:
+        """What serves on each list beside best sellers and own frequency, on the last windows; the last one tests."""
+        return _table(SHOP_TABLE, ([_shop_cell(row, key) for key in SHOP_TABLE] for row in _rows(obj, "table")))
 
     @admin.action(description=_("Put into service"))
     def activate(self, request: HttpRequest, queryset: QuerySet[MLModel]) -> None:
@@ -100,10 +117,32 @@ class MLModelAdmin(ReadOnly):
             self.message_user(request, text, messages.SUCCESS)
 
 
-def _folds(model: Any) -> list[dict[str, Any]]:
-    """One entry per origin of a forecast's back-test; none for the other services."""
-    found = model.receipt.get("folds") if model else None
+def _rows(model: Any, name: str) -> list[dict[str, Any]]:
+    """The rows of a back-test under `name` in a version's receipt; none for other services."""
+    found = model.receipt.get(name) if model else None
     return found if isinstance(found, list) else []
+
+
+def _table(heads: dict[str, Any], rows: Iterable[list[Any]]) -> SafeString:
+    head = format_html_join("", "<th>{}</th>", ((heading,) for heading in heads.values()))
+    lines = ((format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows)
+    body = format_html_join("", "<tr>{}</tr>", lines)
+    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)
+
+
+def _shop_cell(row: dict[str, Any], key: str) -> Any:
+    """A figure of the shop's own table; what serves is in bold."""
+    value = row.get(key)
+    if value is None:
+        return "—"
+    if key in ("method", "surface"):
+        bold = key == "method" and row["serves"]
+        return format_html("<strong>{}</strong>" if bold else "{}", {**METHODS, **LISTS}.get(value, value))
+    if key in ("from", "to"):
+        return date_format(date.fromisoformat(value), "SHORT_DATE_FORMAT")
+    if key in ("cases", "ndcg_10", "ndcg_error"):
+        return number_format(value, decimal_pos=0 if key == "cases" else 4, force_grouping=True)
+    return f"{number_format(round(100 * value, 1), decimal_pos=1)}\N{NO-BREAK SPACE}%"
 
 
 def _cell(fold: dict[str, Any], key: str) -> str:

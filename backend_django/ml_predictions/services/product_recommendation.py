@@ -18,10 +18,11 @@ from ml_predictions.models import MLModel, ProductRecommendation
 from ml_predictions.services import recommendation_answers as answers
 from ml_predictions.services import recommendation_pages as pages
 from ml_predictions.services.base import Service, TrainingRun
-from ml_predictions.services.recommendation_answers import Asked, Namer, Ranked, Shelf, Why, serve
+from ml_predictions.services.recommendation_answers import Asked, Namer, Ranked, Shelf, Steering, Why, serve
 from ml_predictions.services.recommendation_pages import Question
 from ml_predictions.services.recommendation_rules import RulesInForce, Wishes
-from ml_predictions.services.recommendation_version import page_rows, page_table, short_receipt, version_of
+from ml_predictions.services.recommendation_version import page_rows, page_table, short_receipt, strength_of, version_of
+from ml_predictions.services.stock_pressure import StockPressure
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.recommend.base import MODES, Mode, Query, Recommender, history_of
 from retail_ml.recommend.data import Sales
@@ -29,6 +30,7 @@ from retail_ml.recommend.learning import learn
 from retail_ml.recommend.models import BoughtTogether, SimilarContent, Trending
 from retail_ml.recommend.reasons import BasketReasons, PersonReasons
 from retail_ml.recommend.selection import BASELINE, RUNGS, SURFACE
+from retail_ml.recommend.steering import Stock
 from retail_ml.recommend.tables import Tables
 
 MOST = 100
@@ -61,12 +63,18 @@ class ProductRecommendationService(Service):
         learnt = learn(
             sales,
             seed=conf.get("SEED"),
+            stock=self._stock(),
             progress=lambda step: run.progress(PROGRESS[step], message(f"recommend.step_{step}")),
         )
         tables, choice = learnt.tables, learnt.choice
         table = page_table(RUNGS["page"][choice.surfaces["page"].method]().attach(tables))
         run.progress(85, message("recommend.step_store"))
-        return self.publish(run, [version_of(sales, tables, choice, table)])
+        return self.publish(run, [version_of(sales, learnt, table)])
+
+    def _stock(self) -> Stock | None:
+        """How much the stock of now speaks for each product; None where nothing is known, or it is to play no part."""
+        bound, levels = float(conf.get("STOCK_STEERING_LOSS")), StockPressure.in_service()
+        return Stock(levels.of(self.source.available()), bound) if levels is not None and bound > 0 else None
 
     def _sales(self) -> Sales:
         """The shop's baskets up to its as-of day; up to its last sale when that leaves too few."""
@@ -212,7 +220,10 @@ class ProductRecommendationService(Service):
         tables = _load_tables(model.artifact, model.artifact_sha256)
         content = self.content(model)
         served = served or RUNGS[surface][content.meta["served"][surface]]()
-        return Question(served.attach(tables), content, short_receipt(model.receipt, surface))
+        strength = strength_of(model.receipt, surface) if conf.get("STOCK_STEERING_LOSS") > 0 else 0.0
+        levels = StockPressure.in_service() if strength else None
+        steer = None if levels is None else Steering(strength, levels.of)
+        return Question(served.attach(tables), content, short_receipt(model.receipt, surface), steer)
 
     def _beside(self, ask: Question, product_id: str, top_n: int, wishes: Wishes) -> dict[str, Any]:
         """The answer for one product, also for one that is newer than the model: its words and price are known."""

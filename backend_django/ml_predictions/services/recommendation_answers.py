@@ -16,6 +16,7 @@ from retail_ml.recommend import reasons
 from retail_ml.recommend.base import Query, Recommender
 from retail_ml.recommend.evidence import Support
 from retail_ml.recommend.reasons import BasketReasons, PersonReasons
+from retail_ml.recommend.steering import REACH, steered
 from retail_ml.recommend.tables import Tables
 
 POOL = 150
@@ -65,6 +66,23 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class Steering:
+    """What the stock may change of a list: how strongly, and the pressure (-1…1) of products from their free units."""
+
+    strength: float
+    pressure: Callable[[Mapping[str, float]], Mapping[str, float]]
+
+    def steered(self, found: Ranked, units: Mapping[str, float]) -> Ranked:
+        """The list in its new order."""
+        near = found.ids[:REACH]
+        push = self.pressure({product: units.get(product, 0.0) for product in near})
+        weight = np.array([push.get(product, 0.0) for product in near])
+        order, scores = steered(np.array(found.scores), weight, strength=self.strength)
+        ids, rows = ([some[i] for i in order.tolist()] for some in (found.ids, found.rows))
+        return replace(found, ids=ids, rows=rows, scores=scores.tolist())
+
+
+@dataclass(frozen=True)
 class Asked:
     """One list that is asked for: its ranking, the products it is beside, the owner's wishes.
 
@@ -75,6 +93,7 @@ class Asked:
     subjects: Sequence[str] = ()
     wishes: Wishes = field(default_factory=Wishes)
     first: Sequence[Sequence[str]] = ()
+    steer: Steering | None = None
 
 
 class Shelf:
@@ -125,10 +144,14 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The products of a list in the order of their ranks; the first `pinned` of them by the owner's rules."""
+    """The products of a list in the order of their ranks; the first `pinned` of them by the owner's rules.
 
-    products: Sequence[str] = ()
-    pinned: int = 0
+    `ranked`: the candidates as the stock of now orders them.
+    """
+
+    products: Sequence[str]
+    pinned: int
+    ranked: Ranked
 
 
 def serve(asked: Asked, shelf: Shelf, *, top_n: int, again: bool = True) -> list[Item]:
@@ -141,7 +164,7 @@ def serve(asked: Asked, shelf: Shelf, *, top_n: int, again: bool = True) -> list
     (chosen,) = choose([asked], shelf, top_n=top_n, first=first, again=again)
     for subject in asked.subjects:
         shelf.known(subject)
-    return items(asked, chosen, shelf)
+    return items(chosen, shelf)
 
 
 def choose(
@@ -169,6 +192,7 @@ def _chosen(asked: Asked, shelf: Shelf, *, top_n: int) -> Chosen:
         return shelf.sells(product) and not asked.wishes.forbids(shelf.products[product])
 
     out: dict[str, None] = {}
+    found = asked.ranked if asked.steer is None else asked.steer.steered(asked.ranked, shelf.units)
     for (level, name), candidates in zip(asked.wishes.pins, asked.first, strict=True):
         fitting = (
             product
@@ -178,17 +202,17 @@ def _chosen(asked: Asked, shelf: Shelf, *, top_n: int) -> Chosen:
         )
         out |= dict.fromkeys([best for best in [next(fitting, None)] if best is not None])
     pinned = min(len(out), top_n)
-    for product in asked.ranked.ids:
+    for product in found.ids:
         if len(out) >= top_n:
             break
         if shown(product):
             out.setdefault(product)
-    return Chosen(list(out)[:top_n], pinned)
+    return Chosen(list(out)[:top_n], pinned, found)
 
 
-def items(asked: Asked, chosen: Chosen, shelf: Shelf) -> list[Item]:
+def items(chosen: Chosen, shelf: Shelf) -> list[Item]:
     """The chosen products as items of an answer."""
-    ranked = asked.ranked
+    ranked = chosen.ranked
     place = {product: i for i, product in enumerate(ranked.ids)}
     out = []
     for rank_, product in enumerate(chosen.products, start=1):

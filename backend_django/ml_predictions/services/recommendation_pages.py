@@ -14,7 +14,7 @@ from scipy import sparse
 from ml_predictions.artifacts import Content
 from ml_predictions.messages import message
 from ml_predictions.services import recommendation_answers as answers
-from ml_predictions.services.recommendation_answers import Asked, Item, Ranked, Reasons, Shelf
+from ml_predictions.services.recommendation_answers import Asked, Item, Ranked, Reasons, Shelf, Steering
 from ml_predictions.services.recommendation_rules import RulesInForce, Wishes
 from ml_predictions.sources.base import Source
 from retail_ml.recommend.base import Batch, Query, Recommender, best
@@ -27,11 +27,15 @@ from retail_ml.recommend.tables import Tables
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked on one surface of a version: the rule that serves there, the version's file, its receipt."""
+    """What is asked on one surface of a version: the rule that serves there, the version's file, its receipt.
+
+    `steer`: what the stock may change of its lists, if anything.
+    """
 
     served: Recommender
     content: Content
     receipt: dict[str, Any]
+    steer: Steering | None = None
 
     @property
     def tables(self) -> Tables:
@@ -61,7 +65,8 @@ class Question:
 
     def asked(self, found: Ranked, wishes: Wishes, subjects: Sequence[str] = ()) -> Asked:
         """The question with the candidates of each pin."""
-        return Asked(found, subjects, wishes, [self._of_pin(level, name, found) for level, name in wishes.pins])
+        first = [self._of_pin(level, name, found) for level, name in wishes.pins]
+        return Asked(found, subjects, wishes, first, self.steer)
 
     def _of_pin(self, level: str, name: str, found: Ranked) -> list[str]:
         """A product; of a category its best candidates of this list, then its best sellers."""
@@ -104,11 +109,11 @@ def of_many(ask: Question, ids: Sequence[str], rules: RulesInForce, source: Sour
         lists.append(ask.asked(found, wishes, [product]))
     chosen = answers.choose(lists, shelf, top_n=top_n)
     results = []
-    for (product, row), asked, some in zip(kept, lists, chosen, strict=True):
+    for (product, row), some in zip(kept, chosen, strict=True):
         if product not in shelf.products:  # sold once, and no longer the shop's
             continue
         note = _note(ask, row) if some.products else message("recommend.nothing_else")
-        items = answers.items(asked, some, shelf)
+        items = answers.items(some, shelf)
         results.append({"source_product_id": product, "recommendations": items, **({"note": note} if note else {})})
     there = {result["source_product_id"] for result in results}
     unknown = [product for product in ids if product not in there]
@@ -129,7 +134,7 @@ def of_all(ask: Question, rules: RulesInForce, source: Source, *, top_n: int) ->
         found = answers.ranked(top, external, answers.page_reasons(tables, row, partial(tables.likeness, row)))
         asked = ask.asked(found, rules.beside([product]), [product])
         chosen = answers.choose([asked], shelf, top_n=top_n, again=False)[0]
-        yield product, answers.items(asked, chosen, shelf)
+        yield product, answers.items(chosen, shelf)
 
 
 def words(product: Mapping[str, Any]) -> dict[str, Any]:

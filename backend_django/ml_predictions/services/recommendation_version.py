@@ -18,6 +18,7 @@ from ml_predictions.services.base import Version
 from retail_ml.recommend.base import Batch, Recommender
 from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evaluation import Measure
+from retail_ml.recommend.learning import Learnt
 from retail_ml.recommend.selection import BASELINE, Choice, Trial
 from retail_ml.recommend.tables import Tables
 
@@ -59,8 +60,9 @@ def page_rows(model_id: int, content: Content) -> Iterator[tuple[Any, ...]]:
             yield model_id, product, external[other], place, round(score, 4), reason
 
 
-def version_of(sales: Sales, tables: Tables, choice: Choice, pages: Pages) -> Version:
+def version_of(sales: Sales, learnt: Learnt, pages: Pages) -> Version:
     """The version to publish: what it learned, how it was tested, what serves and why."""
+    tables, choice = learnt.tables, learnt.choice
     meta, arrays = tables.to_arrays()
     page = choice.surfaces["page"]
     served = {surface: found.method for surface, found in choice.surfaces.items()}
@@ -71,7 +73,7 @@ def version_of(sales: Sales, tables: Tables, choice: Choice, pages: Pages) -> Ve
             arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1], **_categories(sales)},
         ),
         metrics=_metrics(sales, choice, pages),
-        receipt=_receipt(choice),
+        receipt=_receipt(choice) | {"steering": learnt.steering},
         as_of=sales.as_of,
         parameters={"weights": choice.weights.to_dict(), "served": served, "seed": conf.get("SEED")},
         beats_baseline=page.beats_baseline,
@@ -156,6 +158,8 @@ def short_receipt(receipt: dict[str, Any], surface: str) -> dict[str, Any]:
     found, test = receipt["surfaces"][surface], receipt["test"]
     measured, baseline = found["measured"], found["baseline"]
     told = {"surface": surface, "method": found["method"], "measured": measured, "baseline": baseline}
+    if strength_of(receipt, surface):
+        told["steering"] = receipt["steering"][surface]
     if measured is None or baseline is None or test is None:
         return {**told, "sentence": message("recommend.receipt_none")}
     figures = {
@@ -169,6 +173,11 @@ def short_receipt(receipt: dict[str, Any], surface: str) -> dict[str, Any]:
     else:
         sentence = message("recommend.receipt", **figures, baseline=round(100 * baseline["hit_rate_10"], 1))
     return {**told, "from": test["from"], "to": test["to"], "sentence": sentence}
+
+
+def strength_of(receipt: dict[str, Any], surface: str) -> float:
+    """How strongly the stock steers a surface's lists; 0: not at all."""
+    return float(receipt.get("steering", {}).get(surface, {}).get("strength", 0.0))
 
 
 def _days(trial: Trial) -> dict[str, str]:

@@ -71,6 +71,7 @@ def make(
     found = policy.levels(expected, terms, rules)
     arrays: Arrays = {
         "variant_id": h.variant_ids,
+        "product_id": np.array(variants["product_id"].to_list(), dtype=str),
         "daily": expected.daily,
         "ratio": expected.ratio,
         "mean_protection": expected.mean,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retail_ml.recommend import evaluation
@@ -15,6 +15,8 @@ from retail_ml.recommend.learned import LIST_OF, TAUGHT, Moment, scorers_of
 from retail_ml.recommend.second_stage import SecondStage
 from retail_ml.recommend.selection import (
     LEARNED,
+    LINEAR,
+    QUESTIONS,
     RUNGS,
     SMALL_ORDERS,
     SMALL_PRODUCTS,
@@ -24,6 +26,7 @@ from retail_ml.recommend.selection import (
     surface_of,
     trial,
 )
+from retail_ml.recommend.steering import Stock, chosen
 from retail_ml.recommend.tables import Tables, default_weights
 from retail_ml.recommend.tuning import tune_baskets, tune_persons
 from retail_ml.recommend.weights import Weights
@@ -38,15 +41,24 @@ class Learnt:
 
     tables: Tables
     choice: Choice
+    steering: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Per surface how strongly the stock may change its lists, and what that costs; empty: not at all."""
 
 
-def learn(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda step: None) -> Learnt:
+def learn(
+    sales: Sales,
+    *,
+    seed: int,
+    progress: Callable[[str], None] = lambda step: None,
+    stock: Stock | None = None,
+) -> Learnt:
     """Tune, choose, test, and learn again from everything.
 
     Up to three windows end with the data. On the first two the weights are tuned, on the second the rung of each
     surface is chosen, from both the second stage learns. The last only measures, with two exceptions, and both only
     downwards: what loses to popularity there is not served, nor a second stage that does not beat the linear one.
-    A shop of more than five million lines makes do with two windows.
+    A shop of more than five million lines makes do with two windows. With `stock`, how strongly it steers each list is
+    chosen on the last two windows (without two of them: not at all).
     """
     small = sales.orders < SMALL_ORDERS or len(sales.products) < SMALL_PRODUCTS
     large = sales.matrix.nnz > LARGE
@@ -73,6 +85,10 @@ def learn(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda s
         second = tables.second
     surfaces = {surface: surface_of(surface, small, validation, test) for surface in RUNGS}
     choice = Choice(surfaces, validation, test, small, weights, tuning)
+    steering: dict[str, dict[str, Any]] = {}
+    if stock is not None and validation is not None:
+        known = [(asked[-1], found[-2]), (tables, found[-1])]
+        steering = {name: _steering(sales, known, name, choice, stock, seed=seed) for name in surfaces}
     progress("fit")
     final = Tables.learn(sales, weights=weights)
     lists = _lists_won(surfaces)
@@ -80,7 +96,19 @@ def learn(sales: Sales, *, seed: int, progress: Callable[[str], None] = lambda s
         moments = [*moments[-1:], Moment.of(sales, replace(tables, second=None), found[-1], seed=seed)]
         scorers = scorers_of(moments, seed=seed, lists=lists)
         final = replace(final, second=SecondStage(Crowd.of(sales, rhythm=weights.rhythm), scorers))
-    return Learnt(final, choice)
+    return Learnt(final, choice, steering)
+
+
+def _steering(
+    sales: Sales, known: list[tuple[Tables, Window]], surface: str, choice: Choice, stock: Stock, *, seed: int
+) -> dict[str, Any]:
+    """`steering.chosen` for the rule that serves; where only the later tables have a second stage, the linear one."""
+    method, asked = choice.surfaces[surface].method, []
+    for tables, window in known:
+        rung = LINEAR if method == LEARNED and tables.second is None else method
+        questions = QUESTIONS[surface](sales, tables, window, seed=seed)
+        asked.append((RUNGS[surface][rung]().attach(tables), questions))
+    return chosen(asked[0], asked[1], stock)
 
 
 def _tuned(

@@ -270,3 +270,20 @@ def test_a_forecasts_back_test_is_a_table(ben: Client, make_model: Any):
     ]
     assert "error of the naive baseline" in table
     assert "fold_table" not in ben.get(page(MLModel, "change", make_model(version=2, receipt={}).pk)).content.decode()
+
+
+def test_the_shops_own_table_of_recommendations_is_shown_as_one(ben: Any, make_model: Any):
+    row = {
+        "surface": "customer_novel", "window": "test", "method": "frequency", "serves": False, "from": "2026-06-02",
+        "to": "2026-06-29", "cases": 1200, "hit_rate_10": 0.1234, "ndcg_10": 0.05, "ndcg_error": 0.0042,
+        "recall_10": 0.07, "coverage": None,
+    }  # fmt: skip
+    ours = {**row, "method": "learned", "serves": True, "hit_rate_10": 0.2}
+    model = make_model("product_recommendation", receipt={"table": [row, ours]})
+    table = ben.get(page(MLModel, "change", model.pk)).content.decode().partition("field-shop_table")[2]
+    cells = re.findall(r"<td>(.*?)</td>", table.partition("</table>")[0])
+    assert cells[:10] == [
+        "Customer, new to them", "own frequency", "06/02/2026", "06/29/2026", "1,200", "12.3\N{NO-BREAK SPACE}%",
+        "0.0500", "0.0042", "7.0\N{NO-BREAK SPACE}%", "—",
+    ]  # fmt: skip
+    assert cells[11] == "<strong>learned</strong>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from datetime import date
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from retail_ml import recommend
 from retail_ml.errors import BadParameter
 from retail_ml.recommend import models, selection
 from retail_ml.recommend.base import RANKING, Batch, Query, Recommender
@@ -24,12 +27,14 @@ PRODUCTS = "abcdefghi"  # i is never sold
 
 
 def every_model() -> list[type[Recommender]]:
-    """All concrete recommenders: a new one cannot be left out."""
+    """All concrete recommenders of the package, in whatever module they stand: a new one cannot be left out."""
+    for module in pkgutil.walk_packages(recommend.__path__, f"{recommend.__name__}."):
+        importlib.import_module(module.name)
 
     def below(cls: type) -> list[type]:
         return [deeper for child in cls.__subclasses__() for deeper in (child, *below(child))]
 
-    found = {cls for cls in below(Recommender) if cls.__module__.startswith(models.__name__.rpartition(".")[0])}
+    found = {cls for cls in below(Recommender) if cls.__module__.startswith(f"{recommend.__name__}.")}
     return sorted(found, key=lambda cls: cls.__name__)
 
 
