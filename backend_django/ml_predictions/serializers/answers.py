@@ -163,6 +163,7 @@ RECEIPT = part(
     method=s.CharField(required=False),
     measured=s.DictField(required=False, allow_null=True, help_text="On the last window, which trained nothing."),
     baseline=s.DictField(required=False, allow_null=True, help_text="Best sellers on the same questions."),
+    steering=s.DictField(required=False, help_text="How strongly the stock changes the order, and what that costs."),
     **{"from": s.DateField(required=False), "to": s.DateField(required=False)},
 )
 NOTE = s.CharField(required=False, help_text="Where the list comes from when it is not the usual one.")

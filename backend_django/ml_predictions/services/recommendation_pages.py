@@ -103,7 +103,8 @@ def of_many(ask: Question, ids: Sequence[str], rules: RulesInForce, source: Sour
     kept = [(p, int(row)) for p, row in zip(ids, rows, strict=True) if row >= 0 or p in shelf.products]
     queries = [Query(products=(p,), **({} if row >= 0 else words(shelf.products[p]))) for p, row in kept]
     external, lists = ask.tables.products.external, []
-    for (product, row), query, top in zip(kept, queries, _tops(ask, kept, queries), strict=True):
+    tops = _tops(ask, kept, queries, ask.mask(rules.beside(())))
+    for (product, row), query, top in zip(kept, queries, tops, strict=True):
         wishes = rules.beside([product])
         found = answers.ranked(top, external, _why(ask, row, query))
         lists.append(ask.asked(found, wishes, [product]))
@@ -144,7 +145,7 @@ def words(product: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tops(
-    ask: Question, kept: Sequence[tuple[str, int]], queries: Sequence[Query]
+    ask: Question, kept: Sequence[tuple[str, int]], queries: Sequence[Query], mask: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and scores of the best candidates of each page, so many at a time as memory allows."""
     count, size = len(ask.tables), step(len(ask.tables))
@@ -153,7 +154,7 @@ def _tops(
         there = np.flatnonzero(rows >= 0)
         subjects = sparse.csr_matrix((np.ones(len(there)), (there, rows[there])), shape=(len(rows), count))
         new = [(query.text, query.price) for query in queries[first : first + size]]
-        batch = Batch(subjects, Histories.none(len(rows), count), np.asarray(ask.tables.active), new=new, first=rows)
+        batch = Batch(subjects, Histories.none(len(rows), count), mask, new=new, first=rows)
         yield from ask.served.top_many(batch, k=answers.MOST_RANKED)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from django.db import close_old_connections, connection
+from django.db import connection
 from django.db.models import F
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -148,21 +148,25 @@ def test_nothing_that_was_sold_out_before_a_request_appears_while_others_buy():
     stop = threading.Event()
 
     def sell() -> None:
-        for product in Product.objects.order_by("pk")[2:14]:
-            ProductVariant.objects.filter(product=product).update(stock=0)
-            gone.append(str(product.pk))
-            stop.wait(0.02)
-        stop.set()
-        close_old_connections()
+        try:
+            for product in Product.objects.order_by("pk")[2:14]:
+                ProductVariant.objects.filter(product=product).update(stock=0)
+                gone.append(str(product.pk))
+                stop.wait(0.02)
+        finally:
+            stop.set()
+            connection.close()
 
     def ask(number: int) -> int:
         asked, rounds = calls(), 0
-        while not stop.is_set():
-            sold_out = set(gone)
-            shown = asked[(number + rounds) % len(asked)](ProductRecommendationService())
-            assert not set(shown) & sold_out
-            rounds += 1
-        close_old_connections()
+        try:
+            while not stop.is_set():
+                sold_out = set(gone)
+                shown = asked[(number + rounds) % len(asked)](ProductRecommendationService())
+                assert not set(shown) & sold_out
+                rounds += 1
+        finally:
+            connection.close()
         return rounds
 
     with ThreadPoolExecutor(4) as pool:
@@ -188,10 +192,12 @@ def test_switching_the_version_under_load_drops_no_request():
 
     def ask(number: int) -> int:
         rounds = 0
-        while not stop.is_set():
-            assert asked[(number + rounds) % 2](ProductRecommendationService())
-            rounds += 1
-        close_old_connections()
+        try:
+            while not stop.is_set():
+                assert asked[(number + rounds) % 2](ProductRecommendationService())
+                rounds += 1
+        finally:
+            connection.close()
         return rounds
 
     with ThreadPoolExecutor(3) as pool:

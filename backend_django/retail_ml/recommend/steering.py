@@ -106,8 +106,9 @@ def chosen(
 ) -> dict[str, Any]:
     """The greatest strength that keeps within the bound on two windows, and its cost on the later one.
 
-    On the earlier window it is chosen, the later one can only take it down. The pressure is that of today on both: what
-    runs short today has just sold well, so the cost that is found is rather too high.
+    On the earlier window it is chosen, the later one can only take it down. The pressure is that of today on both,
+    for that of then is not known: what runs short today has perhaps just sold well (the cost is put too high), or could
+    not be sold any more (too low).
     """
     costs = [
         Cost.of(model, asked, by_row(model.tables_, stock.pressure), STRENGTHS) if len(asked) else None
