@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from benchmarks.recommendation.adapter import Trastienda
 from benchmarks.recommendation.online_retail import DATES, day, load
 from retail_ml.recommend import evaluation
+from retail_ml.recommend.base import Recommender
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.models import BasketCompletion, HybridPage, PersonalBlend
 from retail_ml.recommend.selection import QUESTIONS
@@ -22,7 +24,7 @@ from retail_ml.recommend.steering import STRENGTHS, Cost, Stock, by_row, chosen,
 from retail_ml.recommend.tables import Tables
 
 BOUND = 0.01
-RULES = {
+RULES: dict[str, Callable[[], Recommender]] = {
     "page": HybridPage, "basket": BasketCompletion, "customer": PersonalBlend, "customer_novel": PersonalBlend,
     "customer_repeat": PersonalBlend,
 }  # fmt: skip
