@@ -87,7 +87,7 @@ class Past:
     def at(self, day: date) -> Shop:
         """The shop as it was known on that day."""
         if day not in self._shops:
-            self._shops[day] = Shop(self.seen, day)
+            self._shops[day] = Shop(self.seen, day, remember=True)
         return self._shops[day]
 
     def came(self, day: date, days: int) -> Expected:

@@ -46,13 +46,14 @@ class Expected:
 class Shop:
     """The customers as they were known on a day, and the models fitted to that and nothing later.
 
-    `known`: `features.FEATURES`, one row per customer with an order by `as_of`.
+    `known`: `features.FEATURES`, one row per customer with an order by `as_of`. `remember`: keep the own windows that
+    were asked for (a day of the past is asked again and again; a million customers' would only fill memory).
     """
 
-    def __init__(self, seen: Visits, as_of: date) -> None:
+    def __init__(self, seen: Visits, as_of: date, *, remember: bool = False) -> None:
         self.seen, self.as_of = seen, as_of
         self.known = features(seen, as_of)
-        self._windows: dict[int, pl.DataFrame] = {}
+        self._windows: dict[int, pl.DataFrame] | None = {} if remember else None
 
     @cached_property
     def visits(self) -> Array:
@@ -94,10 +95,11 @@ class Shop:
 
     def own_window(self, days: float, window: int) -> dict[str, Expected]:
         """Each customer's own last `window` days again, stretched to `days`: with and without its very first visit."""
-        if window not in self._windows:
-            start = days_before(self.as_of, window)
-            self._windows[window] = bought_between(self.seen, self.known, start, self.as_of)
-        past = self._windows[window]
+        past = (self._windows or {}).get(window)
+        if past is None:
+            past = bought_between(self.seen, self.known, days_before(self.as_of, window), self.as_of)
+        if self._windows is not None:
+            self._windows[window] = past
         whole, later, spent, spent_later = (
             past[c].to_numpy() * (days / window) for c in ("visits", "repeats", "spent", "spent_repeats")
         )

@@ -58,12 +58,15 @@ def appraise(seen: Visits, shop: Shop, money: Money) -> Worth:
     numbers: dict[str, Array | None] = dict.fromkeys(VALUES)
     parameters: dict[str, Any] = {}
     if proof.method is not None:
-        found, parameters = _values(past, shop, proof.method, money.discount)
-        numbers |= found
+        numbers, parameters = _values(past, shop, proof.method, money.discount)
     numbers["probability"] = chance.of(shop)
     numbers["alive"] = shop.buying.alive(shop.history) if chance.given else None
     band = chance.band(shop)
-    columns = {name: None if values is None else pl.Series(values) for name, values in numbers.items()}
+    totals = _totals(numbers, money)
+    columns: dict[str, pl.Series | None] = {}
+    while numbers:  # a million customers' numbers are not wanted twice
+        name, values = numbers.popitem()
+        columns[name] = None if values is None else pl.Series(values)
     columns |= {"chance_band": None if band is None else pl.Series(band), "expected_early": None}
     columns["expected_next"] = rhythm(shop.known, as_of)
     if chance.given:
@@ -78,12 +81,12 @@ def appraise(seen: Visits, shop: Shop, money: Money) -> Worth:
         "probability_reason": chance.reason,
         "next_order": _tested_days(past, as_of) if chance.given else None,
     }
-    return Worth(columns, clv | _totals(numbers, money), proof.beats_baseline)
+    return Worth(columns, clv | totals, proof.beats_baseline)
 
 
 def _values(past: Past, shop: Shop, method: str, discount: float) -> tuple[dict[str, Array | None], dict[str, Any]]:
     """`VALUES`, and the parameters behind them."""
-    found: dict[str, Array | None] = {}
+    found: dict[str, Array | None] = dict.fromkeys(VALUES)
     shares, lengths = {}, {}
     orders = least = np.zeros(len(shop.known))
     for months, longest in WINDOWS.items():
