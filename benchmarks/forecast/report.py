@@ -67,15 +67,18 @@ def others(shops: Mapping[str, Found]) -> list[str]:
         scores = [k for k in mine if k.endswith("CRPS")]
         for score in scores:
             rivals = {m: found[m][score] for m in SIX if m in found and found[m].get(score) is not None}
-            if not rivals or mine.get(score) is None:
+            if mine.get(score) is None:
                 continue
-            best = min(rivals, key=rivals.__getitem__)
-            change = f"{mine[score] / rivals[best] - 1:+.1%}".replace("%", " %").replace("-", "−")
+            best, change = "not measured", ""
+            if rivals:
+                name_ = min(rivals, key=rivals.__getitem__)
+                best = f"{rivals[name_]:.3f} ({name_})"
+                change = f"{mine[score] / rivals[name_] - 1:+.1%}".replace("%", " %").replace("-", "−")
             window = score.removesuffix("CRPS")
             covered = [mine.get(f"{window}i{c}") for c in (80, 95)]
             if covered[0] is None:
                 covered = [mine.get(f"cov{c}") for c in (80, 95)]
-            cells = [f"{mine[score]:.3f}", f"{rivals[best]:.3f} ({best})", change, *(number(c, "i80") for c in covered)]
+            cells = [f"{mine[score]:.3f}", best, change, *(number(c, "i80") for c in covered)]
             lines.append(f"| {name} | {score} | " + " | ".join(cells) + " |")
     return lines
 

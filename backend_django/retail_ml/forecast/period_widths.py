@@ -25,6 +25,7 @@ PRIOR_LEVEL = 0.10**2  # variance of a level's error in a month, believed before
 PRIOR_WEIGHT = 2.0  # in folds
 ROBUST = 1.4826 * 1.25  # a shared error may be this many times its median size: one wild fold does not set it
 UNTESTED = 1.5  # standard deviations of the normal distribution where nothing was tested
+TAYLOR = (0.3, 1.2)  # exponents that are believed
 OWN_WEIGHT = 12.0  # periods of history at which a series' own noise and its volume's count the same
 
 
@@ -49,9 +50,10 @@ def spreads(noise: Array, level: Array, age: npt.NDArray[np.int64]) -> Array:
     level = np.maximum(level, 1e-6)
     known = (noise > 0) & (age >= 4)
     if known.sum() >= 8:
-        design = np.column_stack([np.ones(known.sum()), np.log(level[known])])
-        law = np.linalg.lstsq(design, np.log(noise[known]) / 2, rcond=None)[0]
-        expected = np.exp(law[0] + np.clip(law[1], 0.3, 1.2) * np.log(level))
+        x, z = np.log(level[known]), np.log(noise[known]) / 2
+        far = x - x.mean()
+        power = float(np.clip((far * z).sum() / max(float(np.square(far).sum()), 1e-9), *TAYLOR))
+        expected = np.exp(z.mean() + power * (np.log(level) - x.mean()))
     else:
         relative = np.sqrt(noise[known].sum() / np.square(level[known]).sum()) if known.any() else 0.5
         expected = np.maximum(relative, 0.05) * level

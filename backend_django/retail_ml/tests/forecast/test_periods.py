@@ -13,7 +13,7 @@ from retail_ml.errors import BadParameter
 from retail_ml.forecast import period_learner
 from retail_ml.forecast.long_frames import NAMES
 from retail_ml.forecast.period_levels import LEVEL, Panel, members, yearly_shape
-from retail_ml.forecast.period_widths import Errors, Widths
+from retail_ml.forecast.period_widths import Errors, Widths, spreads
 from retail_ml.forecast.periods import Mix, forecast, forecast_periods
 
 MONTHS = pl.date_range(date(2020, 1, 1), date(2025, 12, 1), "1mo", eager=True)
@@ -172,3 +172,26 @@ def test_a_shared_error_of_few_folds_widens() -> None:
         spans.append(q[2] - q[0])
     assert spans[2] > 1.3 * spans[0]
     assert spans[1] > 1.2 * spans[2]
+
+
+def test_a_power_that_is_not_believed_keeps_the_size_of_the_spread() -> None:
+    """Ten series of almost one size, the larger of them the calmer by chance: a slope of −2 among them is no law."""
+    level = np.linspace(8_000.0, 20_000.0, 10)
+    noise = np.square(3_000.0 * (12_000.0 / level) ** 2)
+    young = np.full(10, 4)
+    found = spreads(noise, level, young)
+    size = np.exp(np.log(np.sqrt(noise)).mean())
+    assert ((found > size / 3) & (found < 3 * size)).all()
+    counts = spreads(100 * level, level, young)  # a slope of ½ is a law: the spread of orders of 100 units
+    np.testing.assert_allclose(counts, 10 * np.sqrt(level), rtol=1e-6)
+
+
+def test_widths_of_a_young_shops_categories_are_of_the_size_of_its_sales() -> None:
+    """Nine months of ten categories of one size, where the larger are the calmer: quantiles of hundreds of times
+    the mean came out of it once."""
+    rng = np.random.default_rng(1)
+    level = np.linspace(8_000.0, 20_000.0, 10)[:, None]
+    y = level * np.exp(rng.normal(0, 0.4, (10, 9)) * (10_000.0 / level) ** 2)
+    daily = forecast_periods(monthly({f"c{i}": list(row) for i, row in enumerate(y)}), 3, "M")["daily"]
+    assert (daily["q0.975"] < 8 * daily["mean"]).all()
+    assert (daily["q0.9"] > 1.05 * daily["mean"]).all()
