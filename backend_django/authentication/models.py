@@ -135,3 +135,21 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Save, normalised."""
         self.normalise()
         super().save(*args, **kwargs)
+
+
+class ErasedPerson(models.Model):
+    """A keyed hash of an e-mail or number of somebody who was erased: an import must not bring them back.
+
+    Written and looked up by `authentication.suppression`; the hash says nothing to whom the key is unknown.
+    """
+
+    digest = models.CharField(_("keyed hash"), max_length=64, unique=True)
+    created_at = models.DateTimeField(_("since"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("erased person")
+        verbose_name_plural = _("erased persons")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.digest[:12]}…"

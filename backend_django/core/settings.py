@@ -121,6 +121,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+# Keys of the list that keeps erased persons from coming back with an import: the first makes hashes, all find them.
+ERASURE_KEYS = env.list("ERASURE_KEY", default=[]) or [private_file("erasure_key")]
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -146,6 +148,8 @@ STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns at every star
 WHITENOISE_USE_FINDERS = not PRODUCTION  # no collectstatic needed to look at it
 MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR / "media"
+DATA_FOLDER = VAR
+"""Everything that is written on this machine; erasing a person looks through all of it."""
 
 # --- the API --------------------------------------------------------------------------------------
 
@@ -209,6 +213,9 @@ ML_PREDICTIONS = {
     "COUNTRY": env.str("COUNTRY", default="").strip(),
     "REGION": env.str("REGION", default="").strip(),
     "LIVE": env.str("LIVE", default="auto"),
+    "KINDS": {"erase": "ml_predictions.jobs.erasure.erase"},
+    "PERSONAL_DATA": "core.personal_data.PLACES",
+    "BACKUP_RETENTION_DAYS": env.int("BACKUP_RETENTION_DAYS", default=None),
 }
 
 # --- what the logs say ----------------------------------------------------------------------------

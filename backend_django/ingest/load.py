@@ -14,6 +14,7 @@ from typing import NamedTuple
 import polars as pl
 from django.db import transaction
 
+from authentication import suppression
 from authentication.models import User
 from ingest import bulk, canonical
 from ingest.counts import Counts
@@ -43,10 +44,14 @@ class Written(NamedTuple):
 def customers(frame: pl.DataFrame, *, source: str) -> Counts:
     """Write `canonical.CUSTOMERS` as users with the role customer, known by `source` and external id.
 
-    An e-mail that another user has already is left out (kept counts those customers).
+    An e-mail that another user has already is left out (kept counts those customers). Persons who were erased are left
+    out; the number under which an erased e-mail turns up is put on the list as well.
     """
     frame = canonical.check(frame, "customers")
     must_be_distinct(frame, ["external_id"], "customers")
+    erased = erased_customers(frame, source)
+    suppression.remember(source=source, numbers=erased)
+    frame = frame.filter(~pl.col("external_id").is_in(list(erased)))
     keys = frame["external_id"].to_list()
     stored = {u.external_id: u for u in User.objects.filter(source=source, external_id__in=keys)}
     emails = {email.strip().lower() for email in frame["email"].drop_nulls()} - {""}
@@ -77,6 +82,14 @@ def customers(frame: pl.DataFrame, *, source: str) -> Counts:
     return Counts(len(new), same, len(changed), kept)
 
 
+def erased_customers(frame: pl.DataFrame, source: str) -> set[str]:
+    """The external ids of those of `canonical.CUSTOMERS` who were erased, by their number or by their e-mail."""
+    emails = frame["email"].drop_nulls().unique()
+    found = list(suppression.erased_emails(emails))
+    by_email = frame.filter(pl.col("email").is_in(found))["external_id"]
+    return suppression.erased_numbers(source, frame["external_id"]) | set(by_email)
+
+
 def orders(
     heads: pl.DataFrame,
     lines: pl.DataFrame,
@@ -87,6 +100,7 @@ def orders(
 ) -> Written:
     """Write `canonical.ORDERS` with all their `canonical.LINES`; customers must have been written under `source`.
 
+    Orders of persons who were erased are written as a guest's.
     An order that is stored takes the file's head and lines: lines of one SKU are compared one after the other,
     changed in place, added, or taken away; one that has a return is kept. Each batch reads its money back and
     raises, writing nothing of it, when it is not what the lines say.
@@ -146,7 +160,8 @@ def _with_customer(heads: pl.DataFrame, source: str) -> pl.DataFrame:
         schema={"customer_id": pl.String, "user": pl.Int64},
         orient="row",
     )
-    if unknown := sorted(wanted - set(found["customer_id"])):
+    missing = wanted - set(found["customer_id"])
+    if unknown := sorted(missing - suppression.erased_numbers(source, missing)):
         raise BadFrame(
             f"orders: {len(unknown)} customer(s) are not in the shop under source {source}, such as "
             f"{', '.join(unknown[:3])}; write the customers first",

@@ -36,6 +36,7 @@ class Reconciliation:
     orders: int
     customers: int
     guests: int
+    erased: int
     products: int
     return_pieces: int
     return_units_left: int
@@ -87,6 +88,7 @@ def reconcile(rows: Rows, sales: Sales, result: Result | None) -> Reconciliation
         orders=sales.orders.height,
         customers=sales.customers.height,
         guests=sales.orders["customer_id"].null_count(),
+        erased=sales.erased_orders,
         products=sales.catalogue.height,
         return_pieces=sales.returns.height,
         return_units_left=sales.return_units_left,
@@ -151,6 +153,8 @@ def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[st
     """The reconciliation as lines of text."""
     yield f"Rows read {r.rows_read:>14,}"
     yield f"  sale lines {r.sale_rows:>13,}   in {r.orders:,} orders ({r.guests:,} by guests)"
+    if r.erased:
+        yield f"{'':27} · {r.erased:,} of these guests' orders are of persons who were erased"
     yield f"  shipping {r.shipping_rows:>15,}   into their orders"
     yield f"  returns {r.return_rows:>16,}   matched to their sales, as {r.return_pieces:,} rows"
     for group in r.left_out:

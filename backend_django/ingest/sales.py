@@ -33,6 +33,8 @@ class Sales:
     """Units that came back in returns of which only a part was matched."""
     cents_left_of_returns: int
     """Money of that part (negative)."""
+    erased_orders: int = 0
+    """Orders of persons who were erased: they come in as a guest's."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,15 @@ def build(rows: Rows, preset: Preset, options: Options, *, source: str) -> Sales
         pieces.group_by(row="return_row").agg(matched=pl.col("units").sum(), given=pl.col("share").sum()), on="row"
     )
     partly = partly.filter(-pl.col("units") > pl.col("matched"))
+    customers = _customers(sales)
+    erased = list(load.erased_customers(customers, source))
+    nobody = pl.when(~pl.col("customer_id").is_in(erased)).then(pl.col("customer_id"))
     return Sales(
-        rows=frame,
+        rows=frame.with_columns(customer_id=nobody),
         catalogue=_catalogue(sales),
-        customers=_customers(sales),
-        orders=orders,
+        customers=customers.filter(~pl.col("external_id").is_in(erased)),
+        orders=orders.with_columns(customer_id=nobody),
+        erased_orders=orders.filter(pl.col("customer_id").is_in(erased)).height,
         lines=sales.select(list(canonical.LINES)),
         returns=_returns(pieces),
         return_units_left=int((-partly["units"] - partly["matched"]).sum()),

@@ -14,7 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
 from ml_predictions.models import CalendarEvent, InventoryAlert, MLModel, Prediction
+from ml_predictions.models_erasure import PersonalDataErasure
 from ml_predictions.models_rules import RecommendationRule
+from retail_ml.errors import UnknownId
 
 audit = logging.getLogger("ml_predictions.audit")
 
@@ -85,6 +87,29 @@ class RuleExists(Refused):
     def __init__(self, rule: RecommendationRule) -> None:
         self.details = {"kind": rule.kind, "level": rule.level, "object_id": rule.object_id}
         super().__init__(f"There is such a rule already: {rule.kind} the {rule.level} {rule.object_id}.")
+
+
+class NotSupportedBySource(Refused):
+    """The shop's source lacks an optional write."""
+
+    code = "not_supported_by_source"
+
+    def __init__(self, write: str) -> None:
+        self.details = {"write": write}
+        super().__init__(f"The source of this shop has no {write}: do it in the shop's own system.")
+
+
+class NotACustomer(Refused):
+    """Staff and administrators are not erased as customers are."""
+
+    code = "not_a_customer"
+
+    def __init__(self, customer_id: str) -> None:
+        self.details = {"customer_id": customer_id}
+        super().__init__(
+            f"The user {customer_id} belongs to the staff, and only customers are erased by this call. "
+            "Give the user the role customer first, or delete the account in the admin."
+        )
 
 
 def resolve_alert(alert: InventoryAlert, *, user: Any, note: str = "") -> InventoryAlert:
@@ -213,6 +238,34 @@ def delete_rule(rule: RecommendationRule, *, user: Any) -> None:
     with transaction.atomic():
         _record(user, rule, DELETION, gettext_noop("Rule deleted."))
         rule.delete()
+
+
+def request_erasure(customer_id: str, *, user: Any) -> PersonalDataErasure:
+    """The row of this customer's erasure, for a run of the kind `erase`: the one under way, else a new one.
+
+    Raises NotSupportedBySource, NotACustomer, or UnknownId (so it is once somebody is erased).
+    """
+    from ml_predictions.sources import get_source
+    from ml_predictions.sources.base import Erasing
+
+    source = get_source()
+    if not isinstance(source, Erasing):
+        raise NotSupportedBySource("erase_customer")
+    with transaction.atomic():
+        if under_way := PersonalDataErasure.objects.filter(customer_id=customer_id).first():
+            return under_way
+        person = source.person(customer_id)
+        if person is None:
+            raise UnknownId(
+                f"The shop has no customer with the id {customer_id}.", code="unknown_customer", customer_id=customer_id
+            )
+        if not person.erasable:
+            raise NotACustomer(customer_id)
+        asked = {"requested_by": str(user)[:160]}
+        row, new = PersonalDataErasure.objects.get_or_create(customer_id=person.customer_id, defaults=asked)
+        if new:
+            _record(user, row, ADDITION, gettext_noop("Erasure of personal data requested."))
+    return row
 
 
 def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:

@@ -12,8 +12,13 @@ DEFAULTS: dict[str, Any] = {
     "SOURCE": "ml_predictions.sources.django_shop.DjangoShop",
     # Who may use the API and the admin pages of this app: dotted path of a DRF permission class.
     "PERMISSION": "rest_framework.permissions.IsAdminUser",
-    # What the worker can run: kind → dotted path of a function (run, **parameters) → result.
-    "KINDS": {},
+    # What the worker can run beside the trainings: kind → dotted path of a function (run, **parameters).
+    "KINDS": {"erase": "ml_predictions.jobs.erasure.erase"},
+    # Where personal data may stand: dotted path of a list of places (`services.erasure.places.Place`). Erasing a person
+    # goes through all of them; a project adds its own tables and files to the list of this app.
+    "PERSONAL_DATA": "ml_predictions.services.erasure.places.PLACES",
+    # Days after which the backups that the owner makes are gone; None: not known. A certificate of erasure says it.
+    "BACKUP_RETENTION_DAYS": None,
     # Where model files are kept: a folder that only this installation writes.
     "ARTIFACT_ROOT": Path("var/models"),
     # Keys that sign model files: the first signs, all verify (so a key can be rotated). Part of the backup.

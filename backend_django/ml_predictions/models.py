@@ -17,7 +17,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from ml_predictions import models_accuracy, models_rules  # noqa: F401 (their tables are found from here)
+from ml_predictions import (  # noqa: F401 (their tables are found from here)
+    models_accuracy,
+    models_erasure,
+    models_rules,
+)
 from ml_predictions.expressions import DaysSince
 
 

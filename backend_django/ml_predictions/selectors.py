@@ -84,6 +84,18 @@ def product_names(ids: Sequence[str]) -> dict[str, str]:
     return dict(table.select("product_id", "name").iter_rows())
 
 
+def name_of_customer(customer_id: str) -> str | None:
+    """What to call a customer who can be erased, on the page that asks; None for anybody else."""
+    from ml_predictions.sources import get_source
+    from ml_predictions.sources.base import Erasing
+
+    source = get_source()
+    person = source.person(customer_id) if isinstance(source, Erasing) else None
+    if person is None or not person.erasable:
+        return None
+    return ", ".join([*person.names[:1], *person.emails, *person.numbers]) or customer_id
+
+
 # --- the stock ------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from ml_predictions.views import asking, calendar_events, recommendation_rules, recommending, records, training
+from ml_predictions.views import (
+    asking,
+    calendar_events,
+    erasure,
+    recommendation_rules,
+    recommending,
+    records,
+    training,
+)
 
 app_name = "ml"
 
@@ -17,6 +25,7 @@ router.register("inventory-alerts", records.InventoryAlerts, basename="inventory
 router.register("calendar-events", calendar_events.CalendarEvents, basename="calendar-events")
 router.register("recommendation-rules", recommendation_rules.RecommendationRules, basename="recommendation-rules")
 router.register("training-logs", records.TrainingLogs, basename="training-logs")
+router.register("personal-data-erasures", erasure.Erasures, basename="personal-data-erasures")
 
 urlpatterns = [
     path("train-sales-forecast/", training.TrainSalesForecast.as_view()),
@@ -35,6 +44,7 @@ urlpatterns = [
     path("basket-recommendations/", recommending.BasketRecommendations.as_view()),
     path("trending-products/", recommending.TrendingProducts.as_view()),
     path("customer-segment/<str:customer_id>/", asking.CustomerSegment.as_view()),
+    path("customers/<str:customer_id>/personal-data/", erasure.PersonalData.as_view()),
     path("inventory-analysis/", asking.InventoryAnalysis.as_view()),
     path("reorder-recommendations/", asking.ReorderRecommendations.as_view()),
     path("inventory-health/", asking.InventoryHealth.as_view()),

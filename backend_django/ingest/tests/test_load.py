@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 
+from authentication import suppression
 from authentication.models import User
 from ingest import canonical, load
 from ingest.counts import Counts
@@ -238,3 +239,22 @@ def test_money_that_does_not_come_back_from_the_database_is_not_written(monkeypa
     with pytest.raises(BadFrame, match=r"2.55 was to be stored, 2.56 came back"):
         load.orders(table("orders", head("1")), table("lines", line("1", "A")), source="t")
     assert Order.objects.count() == 0
+
+
+@pytest.mark.postgres
+def test_erased_persons_come_in_as_guests():
+    small_shop()
+    suppression.remember(source="t", numbers=["8"], emails=["ana@x.test"])
+    people = [{"external_id": "8"}, {"external_id": "9", "email": " Ana@X.test"}, {"external_id": "10"}]
+    assert load.customers(table("customers", *people), source="t").created == 1
+    many = [{"external_id": f"m{n}", "email": f"m{n}@x.test"} for n in range(400)]
+    with CaptureQueriesContext(connection) as asked:
+        load.customers(table("customers", *many), source="t")
+    assert len([q for q in asked if "erasedperson" in q["sql"]]) <= 3
+    assert set(User.objects.exclude(external_id__startswith="m").values_list("external_id", flat=True)) == {"7", "10"}
+    heads = [head(number, customer_id=number) for number in ("7", "8", "9", "10")]
+    load.orders(table("orders", *heads), table("lines", *(line(h["order_number"], "A") for h in heads)), source="t")
+    owners = dict(Order.objects.values_list("order_number", "customer__external_id"))
+    assert owners == {"7": "7", "8": None, "9": None, "10": "10"}
+    with pytest.raises(BadFrame, match="1 customer"):  # under another source the number is another person's
+        load.orders(table("orders", head("11", customer_id="8")), table("lines", line("11", "A")), source="u")

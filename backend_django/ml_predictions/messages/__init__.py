@@ -15,6 +15,7 @@ from ml_predictions.messages import (
     common,
     customer_segmentation,
     edge,
+    erasure,
     forecast_accuracy,
     inventory_optimization,
     product_recommendation,
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 TEXTS: dict[str, Any] = {
     **common.TEXTS,
     **edge.TEXTS,
+    **erasure.TEXTS,
     **calendar.TEXTS,
     **sales_forecast.TEXTS,
     **forecast_accuracy.TEXTS,

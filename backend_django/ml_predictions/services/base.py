@@ -86,6 +86,17 @@ class Service(ABC):
     def write_rows(self, model: MLModel, content: artifacts.Content) -> None:
         """Write the stored rows of a version: a pure function of its file, so that any version can be activated."""
 
+    def without_customer(self, content: artifacts.Content, customer_id: str) -> artifacts.Content | None:
+        """`content` without what is one customer's: the very same when it holds nothing of single customers.
+
+        None when it does, and they cannot be told apart: then the version is deleted, or trained again.
+        """
+        return content
+
+    def train_again(self, run: TrainingRun, model: MLModel) -> MLModel:
+        """Train in the place of a version that must go."""
+        return self.train(run)
+
     def active(self) -> MLModel:
         """The version in service; raises NotTrained."""
         model = MLModel.objects.filter(service=self.name, is_active=True).first()

@@ -22,6 +22,9 @@ UNCLEAR = 0.1
 OVERDUE, QUICK = 1.5, 14
 """From how many usual intervals on the delay is mentioned; not for intervals quicker than so many days."""
 
+OF_ALL = {"space", "centres", "cluster_names"}
+"""Arrays of a file that belong to all customers together; the others, of older versions too, have one row for each."""
+
 
 def pack(result: Segmentation) -> Content:
     """The version's file: each column of `RESULT` as an array, the space and the centres.
@@ -63,6 +66,27 @@ def unpack(content: Content) -> pl.DataFrame:
             series = pl.Series(name, array).cast(dtype)
             columns[name] = series.fill_nan(None) if dtype == pl.Float64 else series
     return pl.DataFrame(columns)
+
+
+def without(content: Content, customer_id: str) -> Content | None:
+    """A file without one customer's row; the very same when they are not in it, None when nobody else is.
+
+    What was learned of all together (centres, scales) stays.
+    """
+    ids = np.asarray(content.arrays["customer_id"]).tobytes().decode().split("\0")
+    if customer_id not in ids:
+        return content
+    kept = np.array([text != customer_id for text in ids])
+    others = [text for text in ids if text != customer_id]
+    if not others:
+        return None
+    arrays = {
+        name: array if name in OF_ALL else np.asarray(array)[kept]
+        for name, array in content.arrays.items()
+        if name != "customer_id"
+    }
+    arrays["customer_id"] = np.frombuffer("\0".join(others).encode(), dtype=np.uint8)
+    return Content({**content.meta, "rows": len(others)}, arrays, content.estimators)
 
 
 def as_rows(customers: pl.DataFrame, model_id: int) -> pl.DataFrame:

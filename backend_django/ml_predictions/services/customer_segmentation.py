@@ -16,7 +16,7 @@ from ml_predictions.artifacts import Content
 from ml_predictions.messages import message
 from ml_predictions.models import CustomerSegment, MLModel
 from ml_predictions.services.base import Service, TrainingRun, Version
-from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack
+from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack, without
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.segment import BLEND, Money, Segmentation, check_clusters, margin_share, segment_customers
 
@@ -106,6 +106,14 @@ class CustomerSegmentationService(Service):
             customers = customers.with_columns(previous_segment=pl.lit(None, dtype=pl.String))
         for part in customers.iter_slices(CHUNK):
             insert(as_rows(part, model.pk))
+
+    def without_customer(self, content: Content, customer_id: str) -> Content | None:
+        """The version without this customer's row."""
+        return without(content, customer_id)
+
+    def train_again(self, run: TrainingRun, model: MLModel) -> MLModel:
+        """With as many clusters as before."""
+        return self.train(run, n_clusters=model.parameters.get("n_clusters", 6))
 
     @staticmethod
     def _version(result: Segmentation, n_clusters: int) -> Version:

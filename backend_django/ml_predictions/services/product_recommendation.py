@@ -104,6 +104,10 @@ class ProductRecommendationService(Service):
         with connection.cursor() as cursor:
             cursor.executemany(sql, list(page_rows(model.pk, content)))
 
+    def without_customer(self, content: Content, customer_id: str) -> Content | None:
+        """None for a version with the habits of single customers, which stand without ids; the others hold sums."""
+        return None if len(content.arrays.get("crowd_indptr", ())) > 1 else content
+
     # --- answers ------------------------------------------------------------------------------
 
     def for_product(self, product_id: str, *, top_n: int = 10) -> dict[str, Any]:

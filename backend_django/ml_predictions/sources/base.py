@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -31,6 +31,21 @@ class LeftOut:
     """Order lines that are not in `order_lines`, counted by reason (later, other currency, test order)."""
 
     counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a shop knows somebody by: enough to find them in texts and files. Never a stored thing."""
+
+    customer_id: str
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    """Their numbers in other systems."""
+    names: tuple[str, ...] = ()
+    """First and last name together, and the last name alone where nobody else in the shop bears it."""
+    erasable: bool = True
+    """False for those whom erasing a customer must not touch: staff."""
 
 
 class Source(Protocol):
@@ -78,3 +93,18 @@ class Source(Protocol):
 
     def fingerprint(self) -> dict[str, Any]:
         """A few figures that change when the data does (counts, last order), to tell two trainings' data apart."""
+
+
+@runtime_checkable
+class Erasing(Protocol):
+    """The optional writes of a shop that can forget a person; one without answers 409 `not_supported_by_source`."""
+
+    def person(self, customer_id: str) -> Person | None:
+        """What this customer is known by; None for an unknown one."""
+
+    def erase_customer(self, customer_id: str) -> dict[str, int]:
+        """Make the customer's orders guest orders and remove all else that the shop knows of them.
+
+        In the caller's transaction. Returns how many of what: `account`, `orders`, `tokens`, `suppressed` (hashes that
+        keep an import from bringing them back).
+        """

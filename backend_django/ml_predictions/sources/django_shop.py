@@ -13,9 +13,10 @@ from django.db.models import Case, Count, Exists, F, FloatField, Func, IntegerFi
 from django.db.models.functions import Cast, Coalesce, Greatest
 from django.utils import timezone
 
+from authentication import erasure
 from authentication.models import Role, User
 from ml_predictions import conf
-from ml_predictions.sources.base import DataUntil, LeftOut
+from ml_predictions.sources.base import DataUntil, LeftOut, Person
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant, StockMovement
 from purchasing.models import PurchaseOrder, PurchaseOrderLine
@@ -327,6 +328,21 @@ class DjangoShop:
         """Is there such a customer? Staff who have bought something count as well."""
         keys = _keys([customer_id])
         return bool(keys) and User.objects.filter(Q(role=Role.CUSTOMER) | Q(orders__isnull=False), pk=keys[0]).exists()
+
+    # --- erasing a person ---------------------------------------------------------------------
+
+    def person(self, customer_id: str) -> Person | None:
+        """What this user is known by; staff are found as well, and may not be erased as customers."""
+        user = User.objects.filter(pk__in=_keys([customer_id])).first()
+        if user is None:
+            return None
+        return Person(str(user.pk), **erasure.known_by(user), erasable=erasure.is_customer(user))
+
+    def erase_customer(self, customer_id: str) -> dict[str, int]:
+        """The orders become guest orders; account, tokens and all that hangs on the user go; hashes stay."""
+        user = User.objects.select_for_update().get(pk=int(customer_id))
+        orders = Order.objects.filter(customer=user).update(customer=None)
+        return {"orders": orders, **erasure.forget(user)}
 
     # --- which data was it? -------------------------------------------------------------------
 

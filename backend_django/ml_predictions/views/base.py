@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ml_predictions import conf
+from ml_predictions.models import MLTrainingLog
 from ml_predictions.serializers.inputs import LONGEST_ID, TrainNothing
 from ml_predictions.serializers.records import rendered
 from retail_ml.errors import UnknownId
@@ -59,6 +60,15 @@ def checked_id(text: str) -> str:
         shown = "".join(c if c.isprintable() else "?" for c in text[:40])
         raise UnknownId(f"There is no id like {shown}.", code="unknown_id", id=shown)
     return text
+
+
+def waited(request: Request, log: MLTrainingLog) -> tuple[MLTrainingLog, dict[str, str]]:
+    """A run when it is over, or as it stands after as long as the caller wants to wait; and the headers that say so."""
+    from ml_predictions import jobs
+
+    asked = asked_to_wait(request)
+    log = jobs.wait(log, conf.get("WAIT_DEFAULT") if asked is None else asked)
+    return log, {} if asked is None else {"Preference-Applied": f"wait={asked}"}
 
 
 def asked_to_wait(request: Request) -> int | None:

@@ -10,11 +10,11 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ml_predictions import conf, selectors
+from ml_predictions import selectors
 from ml_predictions.messages import message, render
 from ml_predictions.models import Kind, MLTrainingLog
 from ml_predictions.serializers import answers, inputs
-from ml_predictions.views.base import Call, answer, asked_to_wait
+from ml_predictions.views.base import Call, answer, waited
 
 FAULTS = {"training_error", "training_killed", "training_lost", "training_timeout"}
 """Codes of failures that are ours and not the data's."""
@@ -43,12 +43,9 @@ class Train(Call):
         from ml_predictions import jobs
 
         log = jobs.submit(self.kind, self.checked(request), requested_by=str(request.user))
-        asked = asked_to_wait(request)
-        log = jobs.wait(log, conf.get("WAIT_DEFAULT") if asked is None else asked)
+        log, applied = waited(request, log)
         found, status, headers = result_of(log)
-        if asked is not None:
-            headers["Preference-Applied"] = f"wait={asked}"
-        return answer(found, status, **headers)
+        return answer(found, status, **headers, **applied)
 
 
 def result_of(log: MLTrainingLog) -> tuple[dict[str, Any], int, dict[str, str]]:
