@@ -123,7 +123,7 @@ class Past:
         day = origins[0]
         shop, came = self.at(day), self.came(day, window).orders
         model = shop.model(window).orders
-        own = shop.own_window(window, self.reach(day, window))["previous_window_repeats"].orders
+        own = shop.own_window(window, self.reach(day, window), first=False).orders
         squares = [float((((1 - w) * model + w * own - came) ** 2).sum()) for w in SHARES]
         return round(float(SHARES[int(np.argmin(squares))]), 2)
 

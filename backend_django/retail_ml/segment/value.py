@@ -93,27 +93,25 @@ class Shop:
         orders = self.buying.expected(self.history, np.array([days]))[:, 0]
         return Expected(orders, orders * self.money)
 
-    def own_window(self, days: float, window: int) -> dict[str, Expected]:
-        """Each customer's own last `window` days again, stretched to `days`: with and without its very first visit."""
+    def own_window(self, days: float, window: int, *, first: bool) -> Expected:
+        """Each customer's own last `window` days again, stretched to `days`. first: with the very first visit."""
         past = (self._windows or {}).get(window)
         if past is None:
             past = bought_between(self.seen, self.known, days_before(self.as_of, window), self.as_of)
         if self._windows is not None:
             self._windows[window] = past
-        whole, later, spent, spent_later = (
-            past[c].to_numpy() * (days / window) for c in ("visits", "repeats", "spent", "spent_repeats")
-        )
-        return {"previous_window": Expected(whole, spent), "previous_window_repeats": Expected(later, spent_later)}
+        names = ("visits", "spent") if first else ("repeats", "spent_repeats")
+        return Expected(*(past[name].to_numpy() * (days / window) for name in names))
 
     def naive(self, days: float, window: int) -> dict[str, Expected]:
         """What needs no model, by name (`NAIVE`): the own last window again, with and without the very first visit;
         the own lifelong rate of repeat visits, x / T, at the own mean spend; everybody like the average customer of
         the last window."""
-        own = self.own_window(days, window)
-        mean, n = own["previous_window"], len(self.known)
+        mean, n = self.own_window(days, window, first=True), len(self.known)
         rate = self.history.x / np.maximum(self.history.age, 1.0) * days
         return {
-            **own,
+            "previous_window": mean,
+            "previous_window_repeats": self.own_window(days, window, first=False),
             "personal_rate": Expected(rate, rate * np.maximum(self.mean_visit, 0.0)),
             "mean_rate": Expected(np.full(n, mean.orders.mean()), np.full(n, mean.revenue.mean())),
         }
@@ -123,7 +121,7 @@ class Shop:
         if method == MODEL:
             return self.model(days)
         if method == BLEND:
-            return self.model(days).mixed(self.own_window(days, window)["previous_window_repeats"], share)
+            return self.model(days).mixed(self.own_window(days, window, first=False), share)
         return self.naive(days, window)[method]
 
 
