@@ -193,6 +193,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "ENUM_NAME_OVERRIDES": {
         "TrainingStatus": "ml_predictions.models.MLTrainingLog.Status",
+        "SegmentName": "ml_predictions.models_segments.Segment",
+        "SegmentChangeDriver": "ml_predictions.models_segments.Driver",
+        "PurchaseChance": "ml_predictions.models_segments.ChanceBand",
         "AlertStatus": "ml_predictions.models.InventoryAlert.Status",
         "HealthStatus": ["healthy", "warning", "critical"],
         "EventKind": "ml_predictions.models.CalendarEvent.Kind",

@@ -299,6 +299,12 @@ def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:
     return {**answer, "execution_time_ms": elapsed, "prediction_id": row.pk}
 
 
+def record_export(user: Any, *, filters: Sequence[str], contact: bool) -> None:
+    """Who took customers out as a file, filtered by what, and whether with names and e-mails: in the log."""
+    people = "with contacts" if contact else "without contacts"
+    audit.info("%s: customers exported %s, filtered by %s", user, people, ", ".join(filters) or "nothing")
+
+
 def _record(user: Any, thing: Model, flag: int, what: str, note: str = "") -> None:
     """Who did what to which row: in the log, and, in the language of who did it, in the admin's history of the row."""
     audit.info("%s: %s %s: %s %s", user, thing._meta.label, thing.pk, what, note)

@@ -23,6 +23,8 @@ from ml_predictions import (  # noqa: F401 (their tables are found from here)
     models_rules,
 )
 from ml_predictions.expressions import DaysSince
+from ml_predictions.models_segments import ChanceBand
+from ml_predictions.models_segments import Segment as CustomersSegment
 
 
 class Kind(models.TextChoices):
@@ -217,23 +219,21 @@ class ProductRecommendation(models.Model):
 class CustomerSegment(models.Model):
     """Who a customer is, as of the model's day."""
 
-    class Segment(models.TextChoices):
-        VIP = "vip", _("VIP")
-        FREQUENT = "frequent", _("Frequent")
-        OCCASIONAL = "occasional", _("Occasional")
-        AT_RISK = "at_risk", _("At risk")
-        NEW = "new", _("New")
-        INACTIVE = "inactive", _("Inactive")
+    Segment = CustomersSegment
 
     model = models.ForeignKey(MLModel, models.CASCADE, related_name="segments", verbose_name=_("model version"))
     customer_id = models.CharField(_("customer"), max_length=120)
     cluster = models.SmallIntegerField(_("cluster"))
     segment = models.CharField(_("segment"), max_length=10, choices=Segment.choices)
     previous_segment = models.CharField(_("previous segment"), max_length=10, choices=Segment.choices, blank=True)
+    changed_on = models.DateField(
+        _("changed on"), null=True, help_text=_("The day of the training that moved the customer; empty: never moved.")
+    )
     confidence = models.FloatField(_("confidence"), help_text="0…1")
     recency_days = models.IntegerField(_("days since the last order"))
     total_orders = models.IntegerField(_("orders"))
     total_spent = models.FloatField(_("spent"))
+    spent_year = models.FloatField(_("spent in the last 365 days"), default=0)
     avg_order_value = models.FloatField(_("mean order"))
     purchase_frequency_monthly = models.FloatField(_("orders a month"))
     usual_interval_days = models.FloatField(_("usual interval (days)"), null=True)
@@ -242,12 +242,31 @@ class CustomerSegment(models.Model):
     frequency_score = models.PositiveSmallIntegerField(_("frequency score"), help_text=_("1 (weakest) to 5 (best)."))
     monetary_score = models.PositiveSmallIntegerField(_("spending score"), help_text=_("1 (weakest) to 5 (best)."))
     value_3 = models.FloatField(_("value, 3 months"), null=True)
+    value_3_lower = models.FloatField(_("3 months, lower"), null=True)
+    value_3_upper = models.FloatField(_("3 months, upper"), null=True)
     value_6 = models.FloatField(_("value, 6 months"), null=True)
+    value_6_lower = models.FloatField(_("6 months, lower"), null=True)
+    value_6_upper = models.FloatField(_("6 months, upper"), null=True)
     value_12 = models.FloatField(_("value, 12 months"), null=True)
     value_lower = models.FloatField(_("12 months, lower"), null=True)
     value_upper = models.FloatField(_("12 months, upper"), null=True)
+    orders_12 = models.FloatField(_("orders expected in 12 months"), null=True)
+    probability_alive = models.FloatField(_("chance of still being a customer"), null=True)
     probability_90d = models.FloatField(_("chance of an order within 90 days"), null=True)
-    expected_next = models.DateField(_("next order expected"), null=True)
+    chance_band = models.CharField(
+        _("an order within 90 days is"), max_length=8, choices=ChanceBand.choices, blank=True, default=""
+    )
+    expected_early = models.DateField(
+        _("next order, at the earliest"), null=True, help_text=_("Has come by then with a chance of 25 %.")
+    )
+    expected_next = models.DateField(
+        _("next order expected"), null=True, help_text=_("Has come by then with a chance of 50 %.")
+    )
+    money_at_risk = models.FloatField(
+        _("money at risk"),
+        null=True,
+        help_text=_("Spent in the last 365 days less what the next 12 months should bring."),
+    )
     explanation = models.JSONField(_("explanation"), default=list)
     advice = models.JSONField(_("what to do"), default=list)
 
@@ -258,7 +277,10 @@ class CustomerSegment(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["model", "customer_id"], name="one_segment_per_customer"),
         ]
-        indexes = [models.Index(fields=["model", "segment"], name="segment_of_model")]
+        indexes = [
+            models.Index(fields=["model", "segment"], name="segment_of_model"),
+            models.Index(fields=["model", "-total_spent", "id"], name="segment_by_spend"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.get_segment_display()}"

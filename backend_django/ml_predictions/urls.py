@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from ml_predictions.views import (
     asking,
     calendar_events,
+    customers,
     erasure,
     recommendation_rules,
     recommending,
@@ -23,6 +24,7 @@ router.register("predictions", records.Predictions, basename="predictions")
 router.register("sales-forecasts", records.SalesForecasts, basename="sales-forecasts")
 router.register("inventory-alerts", records.InventoryAlerts, basename="inventory-alerts")
 router.register("calendar-events", calendar_events.CalendarEvents, basename="calendar-events")
+router.register("customer-segments", customers.CustomerSegments, basename="customer-segments")
 router.register("recommendation-rules", recommendation_rules.RecommendationRules, basename="recommendation-rules")
 router.register("training-logs", records.TrainingLogs, basename="training-logs")
 router.register("personal-data-erasures", erasure.Erasures, basename="personal-data-erasures")
@@ -43,7 +45,7 @@ urlpatterns = [
     path("customer-recommendations/<str:customer_id>/", recommending.CustomerRecommendations.as_view()),
     path("basket-recommendations/", recommending.BasketRecommendations.as_view()),
     path("trending-products/", recommending.TrendingProducts.as_view()),
-    path("customer-segment/<str:customer_id>/", asking.CustomerSegment.as_view()),
+    path("customer-segment/<str:customer_id>/", customers.OneCustomer.as_view()),
     path("customers/<str:customer_id>/personal-data/", erasure.PersonalData.as_view()),
     path("inventory-analysis/", asking.InventoryAnalysis.as_view()),
     path("reorder-recommendations/", asking.ReorderRecommendations.as_view()),

@@ -238,10 +238,13 @@ def test_the_other_own_errors_speak_both_languages(db: None, caplog: pytest.LogC
     assert not caplog.records
 
 
-def test_services_and_states_have_words():
+def test_services_states_and_segments_have_words():
     from ml_predictions.models import Kind, MLTrainingLog
+    from ml_predictions.models_segments import ChanceBand, Driver, Segment
+    from retail_ml.segment import AXES
 
-    assert set(NAMES) == {*Kind.values, *MLTrainingLog.Status.values}
+    customers = {*Segment.values, *Driver.values, *ChanceBand.values, *AXES}
+    assert set(NAMES) == {*Kind.values, *MLTrainingLog.Status.values, *customers}
 
 
 def test_the_console_speaks_english(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,4 +1,4 @@
-"""What the models have said: predictions, forecasts, recommendations, segments, and the alerts to resolve."""
+"""What the models have said: predictions, forecasts, recommendations, and the alerts to resolve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ml_predictions import actions
 from ml_predictions.admin.base import NamedProducts, ReadOnly, amount, pretty, product, sentence
 from ml_predictions.messages import spoken
 from ml_predictions.models import (
-    CustomerSegment,
     InventoryAlert,
     Prediction,
     ProductRecommendation,
@@ -66,21 +65,6 @@ class ProductRecommendationAdmin(NamedProducts, ReadOnly):
     message_fields = ("reason",)
     sentence_reason = sentence("reason", _("reason"))
     pretty_reason = sentence("reason", _("reason"))
-
-
-@admin.register(CustomerSegment)
-class CustomerSegmentAdmin(ReadOnly):
-    """Who the customers are, as the version in service sees them."""
-
-    list_display = (
-        "customer_id", "segment", "previous_segment", "confidence", "recency_days", "total_orders", "total_spent",
-        "value_12",
-    )  # fmt: skip
-    list_filter = ("segment",)
-    search_fields = ("=customer_id",)
-    json_fields = ("explanation", "advice")
-    pretty_explanation = pretty("explanation", _("explanation"))
-    pretty_advice = pretty("advice", _("what to do"))
 
 
 @admin.register(InventoryAlert)

@@ -85,17 +85,70 @@ TEXTS: dict[str, Any] = {
     "segment.rule_joined_lately": _("The first order was at most 60 days ago, and there were at most two, so new."),
     "segment.rule_joined_long_ago": _("The first order is older than 60 days, or there were more than two: not new."),
     "segment.rule_once_long_ago": _("One order only, more than a year ago, so inactive."),
-    "segment.between": _("Lies between two segments: take the name with care."),
+    "segment.decided_two": _("Nearer to “{segment}” than to “{rival}”, above all by {axis_1} and {axis_2}."),
+    "segment.decided_one": _("Nearer to “{segment}” than to “{rival}”, above all by {axis_1}."),
+    "segment.between": _("Lies between “{segment}” and “{rival}”: take the name with care."),
+    "segment.held": _("By now nearer to “{rival}”, but not clearly enough to leave “{segment}” without a new order."),
+    # how the groups came about
+    "segment.map_first": _("The groups were drawn for the first time."),
+    "segment.map_kept": _("The groups are those drawn on {drawn}: only who changed has moved."),
+    "segment.map_quarter": _("The groups were drawn anew after {days} days, as every quarter, from the old ones."),
+    "segment.map_drift": _(
+        "The groups were drawn anew from the old ones, for the customers have become others by {axis} (stability index "
+        "{index}, limit {limit})."
+    ),
+    "segment.map_clusters": _("The groups were drawn anew: {now} clusters instead of {before}."),
+    "segment.map_earlier": _("The groups were drawn anew: those in service were drawn on a later day, {drawn}."),
+    "segment.map_unreadable": _(
+        "The groups were drawn anew: the file of version {version}, which was in service, cannot be read."
+    ),
+    "segment.names_shared": _("{clusters} clusters share the six names: several are called {segment}."),
+    "segment.names_missing": _(
+        "None of the {clusters} clusters is called {segment}: only a rule gives such a name, if any customer fits it."
+    ),
     # what to do
-    "segment.advise_vip_1": _("Thank them personally and show them what is new first."),
-    "segment.advise_vip_2": _("No discount is needed: give service, early access, or an invitation."),
-    "segment.advise_frequent_1": _("Offer what goes with the last purchase: they come back by themselves."),
-    "segment.advise_frequent_2": _("A reward at the next order can make a VIP of them."),
-    "segment.advise_occasional_1": _("Give a reason to come back: a novelty in what they bought, with an end date."),
-    "segment.advise_at_risk_1": _("Write now, in person, and ask what was missing: they used to come."),
-    "segment.advise_at_risk_2": _("A moderate offer pays here more than anywhere else."),
-    "segment.advise_new_1": _("Welcome them, and ask within two weeks whether all was well."),
-    "segment.advise_new_2": _("The second order decides: make it easy, for example with free delivery."),
-    "segment.advise_inactive_1": _("One last offer at most; spend the money on customers at risk first."),
-    "segment.advise_before": _("By their rhythm the next order is due around {date}: a message shortly before fits."),
+    "segment.advise_vip": _("Thank them personally and show them what is new first; no discount is needed."),
+    "segment.advise_vip_late": _("One of the best, and later than usual: a personal word now, before they are lost."),
+    "segment.advise_frequent": _("Offer what goes with the last purchase: they come back by themselves."),
+    "segment.advise_frequent_late": _("Later than usual: remind them of what goes with the last purchase."),
+    "segment.advise_frequent_rising": _("Close to the VIPs: a reward at the next order can make one of them."),
+    "segment.advise_occasional": _("Give a reason to come back: a novelty in what they bought, with an end date."),
+    "segment.advise_occasional_once": _("Bought once only: make the second order easy, it is the one that decides."),
+    "segment.advise_occasional_late": _("Later than usual: write once, with a novelty in what they bought."),
+    "segment.advise_at_risk": _("They used to come: a moderate offer pays here more than anywhere else."),
+    "segment.advise_at_risk_good": _("One of the better customers: write or call in person, and ask what was missing."),
+    "segment.advise_at_risk_lost": _(
+        "Silent for more than a year, so probably gone: one personal attempt, and then those who are only late."
+    ),
+    "segment.advise_new": _("Has already come back: welcome them by name, and show what goes with what they have."),
+    "segment.advise_new_once": _(
+        "Welcome them, ask within two weeks whether all was well, and make the second order easy."
+    ),
+    "segment.advise_inactive": _("One last offer at most; spend the money on customers at risk first."),
+    "segment.advise_inactive_good": _("Was a good customer once: one personal attempt, then let it be."),
+    "segment.advise_returned": _("Everything went back: ask why before offering anything."),
+    "segment.advise_stake": _("About {money} of what they spent in the last year is at stake."),
+    "segment.advise_before": _("The next order is expected around {date}: a message shortly before fits."),
+    # how customers moved
+    "segment.one_training": _(
+        "There is one training only, so nothing to compare with. Train again when new orders have come, in a week say."
+    ),
+    "segment.moved_most": _(
+        "{customers} customers went from “{segment}” to “{rival}”, most of them because: {driver}. Expected of them in "
+        "12 months: {after}, before {before}."
+    ),
+    "segment.moved_most_count": _(
+        "{customers} customers went from “{segment}” to “{rival}”, most of them because: {driver}."
+    ),
+    "segment.nobody_moved": _("Nobody changed segment between the two trainings."),
+    "segment.guests": _(
+        "{orders} sales to guests, {spent} in all, belong to no customer that is known; they are in no segment."
+    ),
+    "segment.only_returns": _("{customers} customers have returns only; they are in no segment."),
+    "no_such_training": _(
+        "No training on or before {day} leads to the version in service; the history goes back to {first}."
+    ),
+    "no_such_version": _("Version {version} is not among the trainings that lead to the version in service: {known}."),
+    "backwards": _("The training to compare with, of {start}, is later than the other, of {end}; exchange them."),
+    "too_many_found": _("More than {most} customers match “{search}”. Write more of the name or the e-mail."),
 }  # fmt: skip

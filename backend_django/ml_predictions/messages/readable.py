@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 AS_THEY_ARE = {"id", "product", "signal", "sku", "supplier", "version"}
 """Figures that name something and count nothing; so do all whose name ends with `_id`."""
-NAMED = {"kind", "service", "status", "trained", "failed"}
+NAMED = {"kind", "service", "status", "trained", "failed", "segment", "rival", "axis", "axis_1", "axis_2", "driver"}
 """Figures that hold our own names of things, perhaps several joined by `, `."""
 NAMES: dict[str, Any] = {
     "sales_forecast": _("the sales forecast"),
@@ -26,6 +26,26 @@ NAMES: dict[str, Any] = {
     "completed": _("completed"),
     "failed": _("failed"),
     "cancelled": _("cancelled"),
+    "vip": _("VIP"),
+    "frequent": _("Frequent"),
+    "occasional": _("Occasional"),
+    "at_risk": _("At risk"),
+    "new": _("New"),
+    "inactive": _("Inactive"),
+    "recency": _("how recently they bought"),
+    "frequency": _("how often they bought"),
+    "monetary": _("how much they spent"),
+    "tenure": _("how long they have been customers"),
+    "unlikely": _("unlikely"),
+    "possible": _("possible"),
+    "likely": _("likely"),
+    "first_order": _("first order"),
+    "ordered": _("ordered again"),
+    "returned": _("returned goods"),
+    "no_longer_new": _("the first 60 days are over"),
+    "silence": _("no order since, only time has passed"),
+    "review": _("the groups were drawn anew, the customer did nothing"),
+    "left": _("their orders are gone: an import undone, a person erased"),
 }
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 """Names of the days by their number; figures whose name begins with `weekday` hold one."""

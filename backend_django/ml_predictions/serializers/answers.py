@@ -7,23 +7,23 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers as s
 
-from ml_predictions.models import CustomerSegment, InventoryAlert, MLTrainingLog
+from ml_predictions.models import InventoryAlert, MLTrainingLog
 from ml_predictions.serializers.records import ModelRecord, TrainingRecord
 
 
-def shape(name: str, **fields: Any) -> s.Serializer[Any]:
+def shape(name: str, /, **fields: Any) -> s.Serializer[Any]:
     """A documented JSON object."""
     found: s.Serializer[Any] = inline_serializer(name, fields)
     return found
 
 
-def part(name: str, **fields: Any) -> s.Serializer[Any]:
+def part(name: str, /, **fields: Any) -> s.Serializer[Any]:
     """A documented JSON object inside another."""
     found: s.Serializer[Any] = inline_serializer(name, fields)
     return found
 
 
-def many(name: str, **fields: Any) -> s.Serializer[Any]:
+def many(name: str, /, **fields: Any) -> s.Serializer[Any]:
     """A documented list of JSON objects."""
     found: s.Serializer[Any] = inline_serializer(name, fields, many=True)
     return found
@@ -219,35 +219,6 @@ FOR_CUSTOMER = shape(
 )
 
 # --- customers ------------------------------------------------------------------------------------
-
-SEGMENT = shape(
-    "Segment",
-    success=s.BooleanField(),
-    customer_id=text(),
-    cluster=s.IntegerField(),
-    segment_type=s.ChoiceField(choices=CustomerSegment.Segment.choices),
-    confidence_score=number("0…1", null=False),
-    characteristics=part(
-        "SegmentCharacteristics",
-        recency_days=s.IntegerField(),
-        total_orders=s.IntegerField(),
-        total_spent=number(null=False),
-        avg_order_value=number(null=False),
-        purchase_frequency_monthly=number(null=False),
-        usual_interval_days=number(),
-        overdue_ratio=number(),
-    ),
-    rfm_scores=part("RfmScores", recency=s.IntegerField(), frequency=s.IntegerField(), monetary=s.IntegerField()),
-    lifetime_value_prediction=number("The next 12 months."),
-    lifetime_value=part(
-        "LifetimeValue", months_3=number(), months_6=number(), months_12=number(), lower=number(), upper=number()
-    ),
-    probability_of_purchase_90d=number("0…1"),
-    expected_next_purchase=day(),
-    recommendations=texts(),
-    explanation=texts(),
-    previous_segment=text(null=True),
-)
 
 # --- inventory ------------------------------------------------------------------------------------
 

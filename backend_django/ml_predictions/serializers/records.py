@@ -12,7 +12,6 @@ from rest_framework import serializers
 
 from ml_predictions.messages import render
 from ml_predictions.models import (
-    CustomerSegment,
     InventoryAlert,
     MLModel,
     MLTrainingLog,
@@ -137,44 +136,6 @@ class TrainingRecord(serializers.ModelSerializer[MLTrainingLog]):
             "started_at", "finished_at", "duration_seconds", "attempt", "cancel_requested_by",
         ]  # fmt: skip
         read_only_fields = fields
-
-
-def segment_answer(row: CustomerSegment) -> dict[str, Any]:
-    """The answer of `customer-segment/` for one stored row."""
-    return {
-        "success": True,
-        "customer_id": row.customer_id,
-        "cluster": row.cluster,
-        "segment_type": row.segment,
-        "confidence_score": row.confidence,
-        "characteristics": {
-            "recency_days": row.recency_days,
-            "total_orders": row.total_orders,
-            "total_spent": row.total_spent,
-            "avg_order_value": row.avg_order_value,
-            "purchase_frequency_monthly": row.purchase_frequency_monthly,
-            "usual_interval_days": row.usual_interval_days,
-            "overdue_ratio": row.overdue_ratio,
-        },
-        "rfm_scores": {
-            "recency": row.recency_score,
-            "frequency": row.frequency_score,
-            "monetary": row.monetary_score,
-        },
-        "lifetime_value_prediction": row.value_12,
-        "lifetime_value": {
-            "months_3": row.value_3,
-            "months_6": row.value_6,
-            "months_12": row.value_12,
-            "lower": row.value_lower,
-            "upper": row.value_upper,
-        },
-        "probability_of_purchase_90d": row.probability_90d,
-        "expected_next_purchase": row.expected_next,
-        "recommendations": rendered(row.advice),
-        "explanation": rendered(row.explanation),
-        "previous_segment": row.previous_segment or None,
-    }
 
 
 def model_summary(model: MLModel) -> dict[str, Any]:

@@ -1,24 +1,29 @@
 """Customer segmentation: who the customers are, in six named segments, and what they are likely to spend.
 
 The mathematics is `retail_ml.segment`; here the shop is read and the version published. `customer_rows` keeps the
-result as arrays and writes one row per customer.
+result as arrays and writes one row per customer, `customer_sentences` says why and what to do, `customer_history`
+keeps what each training changed.
 """
 
 from __future__ import annotations
 
-from itertools import islice
+import logging
 from typing import Any
 
 import polars as pl
 
 from ml_predictions import conf
-from ml_predictions.artifacts import Content
+from ml_predictions.artifacts import ArtifactRefused, Content
 from ml_predictions.messages import message
 from ml_predictions.models import CustomerSegment, MLModel
+from ml_predictions.models_segments import SegmentSnapshot
+from ml_predictions.services import customer_history
 from ml_predictions.services.base import Service, TrainingRun, Version
-from ml_predictions.services.customer_rows import as_rows, insert, pack, unpack, without
+from ml_predictions.services.customer_rows import insert_customers, pack, remembered, unpack, without
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
-from retail_ml.segment import BLEND, Money, Segmentation, check_clusters, margin_share, segment_customers
+from retail_ml.segment import BLEND, Memory, Money, Segmentation, check_clusters, margin_share, segment_customers
+
+log = logging.getLogger(__name__)
 
 CHUNK = 20_000
 
@@ -28,7 +33,8 @@ class CustomerSegmentationService(Service):
 
     name = "customer_segmentation"
     rows = CustomerSegment
-    _previous: pl.DataFrame | None = None
+    _moves: tuple[pl.DataFrame | None, int | None] = (None, None)
+    """Who changed segment in the training under way, and the version that it goes back to."""
 
     def train(self, run: TrainingRun, *, n_clusters: int = 6, **unknown: Any) -> MLModel:
         """Segment every customer with an order and publish the version.
@@ -58,9 +64,15 @@ class CustomerSegmentationService(Service):
         run.progress(40, message("segment.step_grouping"))
         margin, covered = margin_share(lines, self.source.stock().select("variant_id", "cost"))
         money = Money(margin, covered, conf.get("VALUE_DISCOUNT"))
-        result = segment_customers(lines, until.as_of, n_clusters=n_clusters, seed=conf.get("SEED"), money=money)
-        del lines
+        memory, follows, unreadable = self._memory()
+        result = segment_customers(
+            lines, until.as_of, n_clusters=n_clusters, seed=conf.get("SEED"), money=money, memory=memory
+        )
+        del lines, memory
+        if unreadable:
+            result.metrics["map"]["reason"] = unreadable
         run.progress(70, message("segment.step_saving"))
+        self._moves = (result.changes, follows if result.changes is not None else None)
         return self.publish(run, [self._version(result, n_clusters)])
 
     def segment(self, customer_id: str) -> CustomerSegment:
@@ -87,25 +99,25 @@ class CustomerSegmentationService(Service):
             as_of=as_of,
         )
 
-    def before_rows(self, model: MLModel) -> None:
-        """Remember each customer's segment in the version that is being replaced."""
-        rows = CustomerSegment.objects.order_by().values_list("customer_id", "segment").iterator(chunk_size=CHUNK)
-        schema = {"customer_id": pl.String, "previous_segment": pl.String}
-        parts = [pl.DataFrame(schema=schema)]
-        while part := list(islice(rows, CHUNK)):
-            parts.append(pl.DataFrame(part, schema=schema, orient="row"))
-        self._previous = pl.concat(parts)
-
     def write_rows(self, model: MLModel, content: Content) -> None:
-        """One row per customer, from the file alone (and the segments before, where `before_rows` saw them)."""
+        """One row per customer, from the file alone; the first time, also what this training adds to the history."""
         customers = unpack(content)
-        if self._previous is not None:
-            customers = customers.join(self._previous, on="customer_id", how="left", maintain_order="left")
-            self._previous = None
-        else:
-            customers = customers.with_columns(previous_segment=pl.lit(None, dtype=pl.String))
-        for part in customers.iter_slices(CHUNK):
-            insert(as_rows(part, model.pk))
+        insert_customers(customers, model.pk, chunk=CHUNK)
+        if not SegmentSnapshot.objects.filter(version=model.version).exists():
+            changes, follows = self._moves
+            customer_history.write(model, customers, changes, follows=follows)
+        self._moves = (None, None)
+
+    def _memory(self) -> tuple[Memory | None, int | None, dict[str, Any] | None]:
+        """What the version in service remembers, its number, and why there is no memory where it cannot be read."""
+        model = MLModel.objects.filter(service=self.name, is_active=True).first()
+        if model is None:
+            return None, None, None
+        try:
+            return remembered(self.content(model)), model.version, None
+        except ArtifactRefused as error:
+            log.warning("Segments start anew: %s", error)
+            return None, None, message("segment.map_unreadable", version=model.version)
 
     def without_customer(self, content: Content, customer_id: str) -> Content | None:
         """The version without this customer's row."""

@@ -88,6 +88,14 @@ class Source(Protocol):
     def customer_exists(self, customer_id: str) -> bool:
         """Does the shop know this customer?"""
 
+    # `contacts` and `find_customers` are optional: a shop that lacks them is shown by ids alone.
+
+    def contacts(self, ids: Sequence[str]) -> pl.DataFrame:
+        """`customer_id`, `name` and `email` (texts, "" where unknown) of those customers that the shop knows."""
+
+    def find_customers(self, text: str, *, most: int) -> list[str]:
+        """Ids of at most so many customers whose name, e-mail or number contains `text`, in whatever case."""
+
     def stock_history(self) -> pl.DataFrame | None:
         """`frames.STOCK_HISTORY`, or None where the shop keeps none."""
 

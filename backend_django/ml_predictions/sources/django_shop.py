@@ -329,6 +329,24 @@ class DjangoShop:
         keys = _keys([customer_id])
         return bool(keys) and User.objects.filter(Q(role=Role.CUSTOMER) | Q(orders__isnull=False), pk=keys[0]).exists()
 
+    def contacts(self, ids: Sequence[str]) -> pl.DataFrame:
+        """`customer_id`, `name` and `email` of these users: one read."""
+        table = _read(
+            User.objects.filter(pk__in=_keys(ids)),
+            {"customer_id": F("id"), "first": F("first_name"), "last": F("last_name"), "email": F("email")},
+            {"customer_id": pl.Int64, "first": pl.String, "last": pl.String, "email": pl.String},
+        )
+        name = pl.concat_str("first", "last", separator=" ").str.strip_chars()
+        return table.select(_text("customer_id"), name.alias("name"), pl.col("email").fill_null(""))
+
+    def find_customers(self, text: str, *, most: int) -> list[str]:
+        """Ids of users whose name (each word of `text` in the first or last), e-mail or external number fits."""
+        named = Q()
+        for word in text.split():
+            named &= Q(first_name__icontains=word) | Q(last_name__icontains=word)
+        fits = named | Q(email__icontains=text) | Q(external_id__icontains=text)
+        return [str(key) for key in User.objects.filter(fits).order_by("pk").values_list("pk", flat=True)[:most]]
+
     # --- erasing a person ---------------------------------------------------------------------
 
     def person(self, customer_id: str) -> Person | None:

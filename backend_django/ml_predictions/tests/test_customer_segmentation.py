@@ -7,20 +7,24 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from django.db import connection
 from django.utils import translation
 from polars.testing import assert_frame_equal
 
+from ml_predictions.artifacts import Content
 from ml_predictions.messages import TEXTS, render
+from ml_predictions.messages.readable import NAMES as READABLE
 from ml_predictions.models import CustomerSegment, MLModel
+from ml_predictions.models_segments import Driver, Segment
 from ml_predictions.services.base import NotTrained
-from ml_predictions.services.customer_rows import as_rows, pack, unpack
+from ml_predictions.services.customer_rows import as_rows, pack, remembered, unpack
 from ml_predictions.services.customer_segmentation import CustomerSegmentationService
 from ml_predictions.sources.base import DataUntil
 from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
-from retail_ml.segment import NAMES, RULES, segment_customers
+from retail_ml.segment import AXES, DRIVERS, NAMES, RULES, segment_customers
 from retail_ml.segment.value import NAIVE
 from retail_ml.tests.segment.shops import AS_OF, Sale, busy, lines, obvious
 
@@ -141,8 +145,12 @@ def test_previous_segments_are_remembered(run):
     after.train(run)
     assert after.segment("new00").previous_segment == was == "new"
     assert after.segment("new00").segment != "new"
-    assert after.segment("vip00").previous_segment == "vip"
+    assert after.segment("new00").changed_on == AS_OF
+    assert after.segment("vip00").previous_segment == ""  # has never been anything else
+    assert after.segment("vip00").changed_on is None
     assert after.segment("brand_new").previous_segment == ""
+    after.train(run)
+    assert after.segment("new00").previous_segment == "new"  # the change before last week's counts as well
     assert MLModel.objects.filter(service="customer_segmentation", is_active=True).count() == 1
     assert CustomerSegment.objects.values("model").distinct().count() == 1
 
@@ -162,8 +170,30 @@ def test_the_file_holds_everything():
     content = pack(result)
     assert_frame_equal(unpack(content), result.customers, check_exact=True)
     assert not any(array.dtype.hasobject for array in content.arrays.values())
-    again = unpack(content).with_columns(previous_segment=pl.lit(None, dtype=pl.String))
-    assert as_rows(again, 1)["customer_id"].to_list() == result.customers["customer_id"].to_list()
+    assert as_rows(unpack(content), 1)["customer_id"].to_list() == result.customers["customer_id"].to_list()
+    memory = remembered(content)
+    assert (memory.as_of, memory.drawn) == (result.as_of, result.drawn)
+    frozen, kept = result.groups.frozen, memory.frozen
+    assert frozen is not None
+    assert kept is not None
+    for name in ("centres", "names", "far", "edges", "shares"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(frozen, name))
+    again = segment_customers(lines([*busy(60), ("ñandú 北", 3, 5.0)]), AS_OF, memory=memory)
+    assert again.changes is not None
+    assert again.changes.is_empty()
+
+
+def test_a_file_of_an_older_release_is_read_with_what_it_has():
+    result = segment_customers(lines(busy(40)), AS_OF)
+    content = pack(result)
+    younger = {"rival", "axis_1", "axis_2", "held", "previous", "changed_on", "spent_year", "at_stake"}
+    arrays = {name: array for name, array in content.arrays.items() if name not in younger}
+    meta = {name: value for name, value in content.meta.items() if name != "drawn"}
+    old = Content(meta, arrays)
+    rows = as_rows(unpack(old), 1)
+    assert rows["segment"].to_list() == as_rows(result.customers, 1)["segment"].to_list()
+    assert set(rows["previous_segment"]) == {""}
+    assert remembered(old).frozen is None
 
 
 @pytest.mark.parametrize("k", [2, 12])
@@ -250,7 +280,10 @@ def test_a_shop_where_everything_was_returned(run):
 
 def test_every_message_the_mathematics_can_name_has_a_text():
     assert all(f"segment.rule_{rule}" in TEXTS for rule in RULES if rule)
-    assert all(any(code.startswith(f"segment.advise_{name}_") for code in TEXTS) for name in NAMES)
+    assert all(f"segment.advise_{name}" in TEXTS for name in NAMES)
+    assert set(NAMES) | set(AXES) | set(DRIVERS[1:]) <= set(READABLE)
+    assert set(DRIVERS[1:]) == set(Driver.values)
+    assert list(NAMES) == Segment.values
 
 
 def test_an_interrupted_publication_leaves_the_rows_alone(run):

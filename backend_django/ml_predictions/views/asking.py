@@ -13,9 +13,8 @@ from ml_predictions.serializers.records import (
     ModelRecord,
     TrainingRecord,
     model_summary,
-    segment_answer,
 )
-from ml_predictions.views.base import Call, answer, checked_id, service_of
+from ml_predictions.views.base import Call, answer, service_of
 from retail_ml.errors import FEWEST_SALES
 
 
@@ -44,19 +43,6 @@ class ForecastAccuracy(Call):
     def get(self, request: Request) -> Response:
         """Per level and days ahead: error and coverage as promised and as they came, beside the naive baseline."""
         return answer(selectors_accuracy.forecast_accuracy(self.checked(request)))
-
-
-# --- customers ------------------------------------------------------------------------------------
-
-
-class CustomerSegment(Call):
-    """Who a customer is."""
-
-    @extend_schema(summary="A customer's segment", responses=answers.SEGMENT)
-    def get(self, request: Request, customer_id: str) -> Response:
-        """Segment, value, what to expect next and what to do."""
-        row = service_of("customer_segmentation").segment(checked_id(customer_id))
-        return Response(segment_answer(row))
 
 
 # --- inventory ------------------------------------------------------------------------------------

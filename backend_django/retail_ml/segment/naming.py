@@ -74,12 +74,12 @@ class Named:
     distance: Array
 
 
-def name_clusters(labels: NDArray[np.int8], standings: Array, k: int) -> Named:
+def name_clusters(labels: NDArray[np.int8], standings: Array, k: int, *, kept: NDArray[np.int8] | None = None) -> Named:
     """Which name each of `k` clusters gets.
 
     With six clusters or fewer all names differ. With more, six clusters get the six names and each further one the
     name it is nearest to, so that it joins that segment. An empty cluster, or one farther than `FAR` from its
-    name, is `far`.
+    name, is `far`. kept: (k,) names from an earlier training; they stay as long as all of them fit.
 
     >>> name_clusters(np.array([0, 1], dtype=np.int8), ARCHETYPES[[5, 0]], 2).of_cluster.tolist()
     [5, 0]
@@ -88,8 +88,11 @@ def name_clusters(labels: NDArray[np.int8], standings: Array, k: int) -> Named:
     sums = np.stack([np.bincount(labels, weights=standings[:, j], minlength=k) for j in range(4)], axis=1)
     gap = distances(sums / np.maximum(size, 1)[:, None])
     gap[size == 0] = 9.0  # an empty cluster takes what is left over
-    name = gap.argmin(axis=1)
-    clusters, names = linear_sum_assignment(gap)
-    name[clusters] = names
+    if kept is not None and ((gap[np.arange(k), kept] <= FAR) | (size == 0)).all():
+        name = kept.astype(np.int64)
+    else:
+        name = gap.argmin(axis=1)
+        clusters, names = linear_sum_assignment(gap)
+        name[clusters] = names
     matched = gap[np.arange(k), name]
     return Named(name.astype(np.int8), (matched > FAR) | (size == 0), matched)

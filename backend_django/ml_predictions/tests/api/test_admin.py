@@ -25,9 +25,11 @@ from ml_predictions.models import (
     ProductRecommendation,
     SalesForecast,
 )
+from ml_predictions.models_segments import SegmentChange, SegmentSnapshot
 
 MODELS = [
     MLModel, Prediction, SalesForecast, ProductRecommendation, CustomerSegment, InventoryAlert, MLTrainingLog,
+    SegmentSnapshot, SegmentChange,
 ]  # fmt: skip
 SEGMENT = {
     "cluster": 0, "segment": "vip", "confidence": 0.9, "recency_days": 3, "total_orders": 4, "total_spent": 5,
@@ -55,6 +57,10 @@ def fill(make_model: Any, make_alert: Any, first: int = 1, last: int = 2) -> Non
             model=model, product_id="1", recommended_id="2", rank=i, score=0.5, reason=SAID
         )
         CustomerSegment.objects.create(model=model, customer_id=str(i), explanation=[SAID], **SEGMENT)
+        snapshot = SegmentSnapshot.objects.create(
+            version=i, as_of=date(2026, 6, i), segments={"vip": {"customers": 2, "spent": 5.0}}
+        )
+        SegmentChange.objects.create(snapshot=snapshot, customer_id=str(i), after="new", driver="first_order")
         make_alert(i)
         MLTrainingLog.objects.create(kind="sales_forecast", status="completed", result={"x": SAID})
 
@@ -121,7 +127,7 @@ def test_staff_with_every_django_permission_but_another_role_see_nothing(cast: d
     assert not MLTrainingLog.objects.exists()
 
 
-def test_an_admin_without_any_django_permission_sees_all_seven(ben: Client):
+def test_an_admin_without_any_django_permission_sees_them_all(ben: Client):
     text = ben.get(reverse("admin:index")).content.decode()
     for model in MODELS:
         assert page(model) in text
@@ -287,3 +293,42 @@ def test_the_shops_own_table_of_recommendations_is_shown_as_one(ben: Any, make_m
         "0.0500", "0.0042", "7.0\N{NO-BREAK SPACE}%", "—",
     ]  # fmt: skip
     assert cells[11] == "<strong>learned</strong>"
+
+
+# --- customers ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def named(cast: dict[str, Any], make_model: Any) -> CustomerSegment:
+    """Cleo's row: overdue, with money at risk."""
+    model = make_model("customer_segmentation", 1, is_active=True)
+    CustomerSegment.objects.create(model=model, customer_id="x", **SEGMENT)
+    return CustomerSegment.objects.create(
+        model=model, customer_id=str(cast["cleo"].pk), overdue_ratio=2.4, money_at_risk=1_500.0,
+        explanation=[{"code": "segment.rhythm_overdue", "params": {"interval": 34, "recency": 71, "overdue": 2.1}}],
+        **SEGMENT,
+    )  # fmt: skip
+
+
+def test_customers_have_names_and_reasons(ben: Client, named: CustomerSegment):
+    text = ben.get(page(CustomerSegment)).content.decode()
+    assert "Cleo" in text
+    assert "Buys every 34 days on average; the last order was 71 days ago, 2.1 times as long." in text
+    one = ben.get(page(CustomerSegment, "change", named.pk)).content.decode()
+    assert "2.1 times as long" in one
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [("q=cleo", 1), ("q=x", 1), ("q=nobody", 0), ("rhythm=overdue", 1), ("rhythm=in_time", 0), ("rhythm=once", 1),
+     ("at_risk=1000", 1), ("at_risk=100", 1), ("segment__exact=new", 0), ("rhythm=never", 2)],
+)  # fmt: skip
+def test_customers_are_filtered(ben: Client, named: CustomerSegment, query: str, rows: int):
+    answer = ben.get(page(CustomerSegment) + "?" + query)
+    assert len(answer.context["cl"].result_list) == rows
+
+
+def test_a_search_that_finds_too_many_says_so(ben: Client, named: CustomerSegment, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ml_predictions.selectors_customers.MOST_FOUND", 0)
+    answer = ben.get(page(CustomerSegment) + "?q=cleo")
+    assert "More than 0 customers match" in answer.content.decode()

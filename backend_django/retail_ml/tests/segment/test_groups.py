@@ -51,7 +51,8 @@ def test_any_number_of_clusters_shares_the_six_names(k):
     groups = group(found, k)
     assert groups.method == "kmeans"
     assert len(groups.cluster_names) == k
-    assert groups.centres.shape == (k, 4)
+    assert groups.frozen is not None
+    assert groups.frozen.centres.shape == (k, 4)
     distinct = len(set(groups.cluster_names.tolist()))
     assert distinct == min(k, 6)
     assert ((groups.confidence >= 0) & (groups.confidence <= 1)).all()
