@@ -158,7 +158,7 @@ class Prediction(models.Model):
 
 
 class SalesForecast(models.Model):
-    """Forecast of one period: a day for the shop and its categories, a week for products."""
+    """Forecast of one period: a day for the shop and its categories, a week for products and variants."""
 
     class Level(models.TextChoices):
         TOTAL = "total", _("Whole shop")

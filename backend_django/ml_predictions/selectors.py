@@ -96,6 +96,18 @@ def name_of_customer(customer_id: str) -> str | None:
     return ", ".join([*person.names[:1], *person.emails, *person.numbers]) or customer_id
 
 
+def variant_names(ids: Sequence[str]) -> dict[str, str]:
+    """Id → product's name and options (the SKU where there are none) of those variants that the shop knows."""
+    if not ids:
+        return {}
+    from ml_predictions.sources import get_source
+
+    table = get_source().stock(variant_ids=ids)
+    names = product_names(table["product_id"].unique().to_list())
+    rows = table.select("variant_id", "product_id", "options", "sku").iter_rows()
+    return {one: f"{names.get(product, product)}, {options or sku}" for one, product, options, sku in rows}
+
+
 # --- the stock ------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from ml_predictions import actions
 from ml_predictions.admin.base import ReadOnly, pretty
 from ml_predictions.messages import spoken
-from ml_predictions.models import MLModel
+from ml_predictions.models import MLModel, SalesForecast
 
 FOLDS = {
     "cutoff": _("known up to"), "horizon_days": _("days ahead"), "model": _("model"), "wape": _("error"),
@@ -26,6 +26,12 @@ FOLDS = {
     "coverage_95": _("inside the 95 % interval"), "forecast": _("forecast"), "actual": _("came"),
 }  # fmt: skip
 """Columns of the table of a forecast's back-test, with their headings."""
+PARTS = {
+    "level": _("level"), "method": _("model"), "error": _("error"), "baseline": _("error of the naive baseline"),
+    "simple": _("error of the best simple one"), "coverage_80": _("inside the 80 % interval"),
+    "coverage_95": _("inside the 95 % interval"),
+}  # fmt: skip
+"""Columns of the table of a forecast's levels."""
 SHARES = {"wape", "baseline_wape", "coverage_80", "coverage_95"}
 
 
@@ -62,7 +68,8 @@ class MLModelAdmin(ReadOnly):
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         """The back-test of a forecast or of recommendations as a table, above the JSON of its receipt."""
         fields = super().get_fields(request, obj)
-        for name, rows in (("fold_table", _rows(obj, "folds")), ("shop_table", _rows(obj, "table"))):
+        tables = {"fold_table": _rows(obj, "folds"), "level_table": _levels(obj), "shop_table": _rows(obj, "table")}
+        for name, rows in tables.items():
             if rows:
                 fields.insert(fields.index("pretty_receipt"), name)
         return fields
@@ -76,6 +83,11 @@ class MLModelAdmin(ReadOnly):
     def shop_table(self, obj: MLModel) -> SafeString:
         """What serves on each list beside best sellers and own frequency, on the last windows; the last one tests."""
         return _table(SHOP_TABLE, ([_shop_cell(row, key) for key in SHOP_TABLE] for row in _rows(obj, "table")))
+
+    @admin.display(description=_("back-test of each level"))
+    def level_table(self, obj: MLModel) -> SafeString:
+        """Revenue of days (shop, categories), units of four weeks (products, variants, newcomers): errors, widths."""
+        return _table(PARTS, _levels(obj))
 
     @admin.action(description=_("Put into service"))
     def activate(self, request: HttpRequest, queryset: QuerySet[MLModel]) -> None:
@@ -142,7 +154,34 @@ def _shop_cell(row: dict[str, Any], key: str) -> Any:
         return date_format(date.fromisoformat(value), "SHORT_DATE_FORMAT")
     if key in ("cases", "ndcg_10", "ndcg_error"):
         return number_format(value, decimal_pos=0 if key == "cases" else 4, force_grouping=True)
-    return f"{number_format(round(100 * value, 1), decimal_pos=1)}\N{NO-BREAK SPACE}%"
+    return _share(value)
+
+
+def _levels(model: Any) -> list[list[str]]:
+    """A forecast's levels, each with its errors and how often its interval held; none for the other services."""
+    kept = model.receipt if model else {}
+    rows: list[list[str]] = []
+    for level, part in (("total", kept), ("category", (kept.get("category") or {}).get("sales") or {})):
+        if "variant" in kept and part:
+            best = (part.get("best_simple") or {}).get("wape")
+            shares = (part.get("wape"), part.get("baseline_wape"), best, part["coverage_80"], part["coverage_95"])
+            rows.append([str(SalesForecast.Level(level).label), str(part["method"]), *map(_share, shares)])
+    for level in ("product", "variant", "newcomer"):
+        part = kept.get(level) or {}
+        days = next((d for d in (28, 14, 7) if part.get(f"wape_{d}") is not None), None)
+        if days is None:
+            continue
+        held = [part["coverage"].get(f"coverage_{c}_{days}") for c in (80, 95)]
+        best = (part.get("best_simple") or {}).get(f"wape_{days}")
+        label = _("New products") if level == "newcomer" else SalesForecast.Level(level).label
+        shares = (part[f"wape_{days}"], part.get(f"baseline_wape_{days}"), best, *held)
+        rows.append([str(label), str(part["method"]), *map(_share, shares)])
+    return rows
+
+
+def _share(value: float | None) -> str:
+    """A share in per cent, in the reader's language."""
+    return "—" if value is None else f"{number_format(round(100 * value, 1), decimal_pos=1)}\N{NO-BREAK SPACE}%"
 
 
 def _cell(fold: dict[str, Any], key: str) -> str:
@@ -153,5 +192,5 @@ def _cell(fold: dict[str, Any], key: str) -> str:
     if key == "cutoff":
         return date_format(date.fromisoformat(value), "SHORT_DATE_FORMAT")
     if key in SHARES:
-        return f"{number_format(round(100 * value, 1), decimal_pos=1)}\N{NO-BREAK SPACE}%"
+        return _share(value)
     return number_format(round(value), force_grouping=True) if isinstance(value, float) else str(value)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from ml_predictions import actions
+from ml_predictions import actions, selectors
 from ml_predictions.admin.base import NamedProducts, ReadOnly, amount, pretty, product, sentence
 from ml_predictions.messages import spoken
 from ml_predictions.models import (
@@ -42,15 +45,24 @@ class PredictionAdmin(ReadOnly):
 class SalesForecastAdmin(NamedProducts, ReadOnly):
     """The stored forecast of the version in service."""
 
-    product_fields = ("object_id",)
     list_display = ("level", "subject", "start", "days", "money", "money_lower", "money_upper", "units")
     list_filter = ("level",)
     search_fields = ("=object_id",)
-    subject = product("object_id", _("product or category"))
+    subject = product("object_id", _("category, product or variant"))
     money = amount("sales", _("sales"))
     money_lower = amount("sales_lower_95", _("sales, lower 95 %"))
     money_upper = amount("sales_upper_95", _("sales, upper 95 %"))
     units = amount("quantity", _("units"))
+
+    def _name(self, rows: Iterable[Any]) -> None:
+        """Rows of the page may be of products and of variants, which have ids of their own."""
+        levels = {"product": selectors.product_names, "variant": selectors.variant_names}
+        names = {
+            level: named(sorted({row.object_id for row in rows if row.level == level}))
+            for level, named in levels.items()
+        }
+        for row in rows:
+            row.product_names = names.get(row.level, {})
 
 
 @admin.register(ProductRecommendation)

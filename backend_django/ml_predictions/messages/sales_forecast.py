@@ -18,7 +18,28 @@ TEXTS: dict[str, Any] = {
     "forecast.unknown_category": _("The sales forecast knows no category {id}. It knows: {known}."),
     "forecast.no_categories": _("The sales forecast knows no category {id}: the shop's products have none."),
     "forecast.unknown_product": _(
-        "The sales forecast knows no product {id}; it knows {count} products that have been sold."
+        "The sales forecast knows no product {id}; it knows {count} products. If it is new, train the sales forecast "
+        "again."
+    ),
+    "forecast.unknown_variant": _(
+        "The sales forecast knows no variant {id}; it knows {count} variants. If it is new, train the sales forecast "
+        "again."
+    ),
+    "forecast.not_for_sale": _("This variant is not for sale: what is asked of its product goes to the others."),
+    "forecast.newcomer_alike_unsold": _(
+        "New, not sold yet: forecast from what {count} products that look like it sold when they were new, above all "
+        "{names}. Low confidence."
+    ),
+    "forecast.newcomer_alike_sold": _(
+        "New, first sold {days} days ago: forecast from its own sales and from what {count} products that look like it "
+        "sold at that age, above all {names}. Low confidence."
+    ),
+    "forecast.newcomer_anyone_unsold": _(
+        "New, not sold yet, and no product like it has been seen: forecast from what all products sell. Low confidence."
+    ),
+    "forecast.newcomer_anyone_sold": _(
+        "New, first sold {days} days ago, and no product like it has been seen at that age: forecast from its own "
+        "sales and from what all products sell. Low confidence."
     ),
     "forecast.best": _(
         "{model} has the smallest error of {candidates} candidates over {folds} origins: {wape} % of sales, the naive "

@@ -16,7 +16,7 @@ FORECAST_MODELS = [
     "weekday_mean", "historic_average", "last_year", "seasonal_profile", "gam", "lightgbm", "ensemble",
 ]  # fmt: skip
 """The names that the forecast service trains by; kept here because the service's imports are heavy."""
-LEVELS = ["total", "category", "product"]
+LEVELS = ["total", "category", "product", "variant"]
 LONGEST_ID = 120
 
 
@@ -87,7 +87,9 @@ class PredictSales(Explained):
     days_ahead = serializers.IntegerField(min_value=1, max_value=365, default=30)
     level = serializers.ChoiceField(choices=LEVELS, default="total")
     id = serializers.CharField(
-        max_length=LONGEST_ID, required=False, help_text=_("The category or product; not with the level total.")
+        max_length=LONGEST_ID,
+        required=False,
+        help_text=_("The category, product or variant; not with the level total."),
     )
     coverage = serializers.FloatField(min_value=0.5, max_value=0.99, default=0.95)
 

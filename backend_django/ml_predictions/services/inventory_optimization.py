@@ -23,12 +23,14 @@ from ml_predictions.services.inventory_answers import Analysis, finite, health_a
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import budget as budgets
 from retail_ml.inventory import live, policy
-from retail_ml.inventory.plan import PRODUCT_DEMAND, Plan, make, replayed
+from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, make, replayed
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
 
 MODEL_TYPE = "reorder_point"
 WARM_WEEKS = 2
+LONGEST_FORECAST = 300
+"""Days of a protection period that the forecast is asked for at most."""
 PROJECTION_DAYS = 90
 
 
@@ -64,9 +66,9 @@ class InventoryOptimizationService(Service):
                 code="inventory.no_variants",
             )
         lines, products = self.source.order_lines(), self.source.products()
-        demand = self._product_demand(stock, rules, as_of)
+        demand = self._variant_demand(stock, rules, as_of)
         run.progress(35, message("inventory.step_levels"))
-        plan = make(lines, stock, products, as_of=as_of, rules=rules, product_demand=demand)
+        plan = make(lines, stock, products, as_of=as_of, rules=rules, variant_demand=demand)
         del lines
         run.progress(50, message("inventory.step_replay"))
         replay = replayed(plan, rules, seed=conf.get("SEED"))
@@ -81,25 +83,27 @@ class InventoryOptimizationService(Service):
         until = self.source.data_until()
         return until.as_of if until else timezone.localdate() - timedelta(days=1)
 
-    def _product_demand(self, stock: pl.DataFrame, rules: Rules, as_of: date) -> pl.DataFrame | None:
-        """Units per product over the 7 and 30 days after `as_of`, and per day over the usual protection period.
+    def _variant_demand(self, stock: pl.DataFrame, rules: Rules, as_of: date) -> pl.DataFrame | None:
+        """Units per variant over the 7 and 30 days after `as_of`, and per day over its own protection period.
 
         None while no forecast is in service, or only one that is too old.
         """
         lead, _ = policy.lead_times(
             stock["lead_time_days"].fill_null(float("nan")).to_numpy(), np.zeros(len(stock)), rules
         )
-        days = int(min(max(np.median(policy.protection_days(lead, rules)), 7), 300))
+        days = np.clip(policy.protection_days(lead, rules), 7, LONGEST_FORECAST)
+        usual = dict(zip(stock["variant_id"].to_list(), days.tolist(), strict=True))
         service: Any = get_service("sales_forecast")
-        found = [service.product_demand(days=n, after=as_of) for n in (7, 30, days)]
+        found = [service.variant_demand(days=n, after=as_of) for n in (7, 30, usual)]
         if any(table is None for table in found):
             return None
-        week, month, usual = (table.select("product_id", "mean_units") for table in found)
+        week, month, own = (table.select("variant_id", "mean_units") for table in found)
         joined = week.rename({"mean_units": "units_7"}).join(
-            month.rename({"mean_units": "units_30"}), on="product_id", how="inner"
+            month.rename({"mean_units": "units_30"}), on="variant_id", how="inner"
         )
-        joined = joined.join(usual.with_columns(daily=pl.col("mean_units") / days), on="product_id", how="inner")
-        return joined.select(list(PRODUCT_DEMAND)).cast(PRODUCT_DEMAND)
+        number = pl.col("variant_id").replace_strict(usual, default=None, return_dtype=pl.Float64)
+        joined = joined.join(own.with_columns(daily=pl.col("mean_units") / number), on="variant_id", how="inner")
+        return joined.select(list(VARIANT_DEMAND)).cast(VARIANT_DEMAND)
 
     def _version(self, plan: Plan, replay: dict[str, Any] | None, *, rules: Rules, as_of: date) -> Version:
         forecast = bool(plan.arrays["from_forecast"].any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
@@ -23,10 +23,13 @@ from retail_ml.forecast import shop
 from retail_ml.forecast.levels import AHEAD, Trial
 from retail_ml.forecast.models import ALIASES, BASELINE, DAILY
 from retail_ml.forecast.public_holidays import country_code, region_code
-from retail_ml.forecast.serving import Forecasts
+from retail_ml.forecast.serving import SINGLE, Ahead, Forecasts
 
 AUTO = "auto"
 WEEKS = 13
+BATCH = 5_000
+OF_PARTS = ("folds", "candidates", "category", "product", "variant", "newcomer", "quantity")
+"""What of a receipt is not said of the whole shop."""
 STALE_DAYS = 28
 """Age in days up to which a forecast still says what will be asked for: as far ahead as forecasts are tested."""
 COLUMNS = (
@@ -37,7 +40,7 @@ COLUMNS = (
 
 
 class SalesForecastService(Service):
-    """What will sell: total, categories, products; revenue and units; 1 to 365 days ahead."""
+    """What will sell: total, categories, products, variants; revenue and units; 1 to 365 days ahead."""
 
     name: ClassVar[str] = "sales_forecast"
     rows = SalesForecast
@@ -63,8 +66,8 @@ class SalesForecastService(Service):
         lines = self.source.order_lines()
         data = shop.read(lines, as_of=until.as_of, **_place(lines, until.as_of))
         del lines
-        products = self.source.products()
-        forecast_accuracy.score(data.lines, products, data.total["sales"])
+        tables = shop.Tables(self.source.products(), self.source.stock(), self.source.stock_history())
+        forecast_accuracy.score(data.lines, tables.products, data.total["sales"])
         learned = shop.learned_names() if asked == AUTO else [asked]
         replaying = message("forecast.replaying")
         seed = conf.get("SEED")
@@ -72,7 +75,7 @@ class SalesForecastService(Service):
         run.progress(70, message("forecast.fitting"))
         versions = [
             self._version(
-                shop.assemble(data, trials, names, products=products, seed=seed),
+                shop.assemble(data, trials, names, tables=tables, seed=seed),
                 promote=promote,
                 why=why,
                 calendar=calendar,
@@ -89,12 +92,14 @@ class SalesForecastService(Service):
         forecast_accuracy.seal(model, content.arrays, known=max(model.as_of, until.as_of) if until else model.as_of)
 
     def write_rows(self, model: MLModel, content: artifacts.Content) -> None:
-        """365 days of the total and of each category, 13 weeks of each product that is forecast at all."""
+        """365 days of the total and of each category, 13 weeks of each product and variant that is forecast at all."""
         forecasts = Forecasts(content.meta, content.arrays)
         quote = connection.ops.quote_name
         table, columns = quote(SalesForecast._meta.db_table), ", ".join(quote(c) for c in COLUMNS)
         sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
-        rows = itertools.chain(_daily_rows(model.pk, forecasts), _product_rows(model.pk, forecasts))
+        rows = itertools.chain(
+            _daily_rows(model.pk, forecasts), *(_weekly_rows(model.pk, forecasts, level) for level in SINGLE)
+        )
         with connection.cursor() as cursor:
             while chunk := list(itertools.islice(rows, 5_000)):
                 cursor.executemany(sql, chunk)
@@ -111,36 +116,41 @@ class SalesForecastService(Service):
         forecasts = Forecasts(content.meta, content.arrays)
         ahead = forecasts.ahead(level, object_id, days=days_ahead, coverage=coverage)
         sales, units = ahead["sales"], ahead["units"]
-        columns = (sales.mean, units.mean, sales.lower, sales.upper, units.lower, units.upper)
-        keys = (
-            "predicted_sales", "predicted_quantity", "confidence_lower", "confidence_upper", "quantity_lower",
-            "quantity_upper",
-        )  # fmt: skip
-        days = forecasts.dates(days_ahead)
-        predictions = [
-            {
-                "date": day.isoformat(),
-                **{key: round(float(column[i]), 2) for key, column in zip(keys, columns, strict=True)},
-            }
-            for i, day in enumerate(days)
-        ]
         part = level in ("total", "category")
         months = explained.months(forecasts, level, object_id, days=days_ahead, coverage=coverage) if part else []
+        receipt = _receipt_of(model, level, days_ahead, coverage, *self._newcomer(forecasts, level, object_id))
+        receipt["notes"] += self._withdrawn(forecasts, level, object_id)
         return {
-            "predictions": predictions,
+            "predictions": _days(forecasts.dates(days_ahead), sales, units),
             "summary": explained.summary(sales, units, days=days_ahead),
             "months": months,
             "explanation": explained.explanation(forecasts, days=days_ahead) if level == "total" else None,
-            "receipt": _receipt_of(model, level, days_ahead, coverage),
+            "receipt": receipt,
             "model": model,
         }
 
-    def product_demand(self, *, days: int, after: date | None = None) -> pl.DataFrame | None:
-        """Units of every known product over the `days` days after `after`: `product_id, mean_units, sd_units`.
+    def product_demand(
+        self, *, days: int | Mapping[str, int], after: date | None = None, probabilities: Sequence[float] = ()
+    ) -> pl.DataFrame | None:
+        """As `variant_demand`, of every product: `product_id, mean_units, sd_units, q0.5 …`."""
+        return self._demand("product", days, after, probabilities)
 
-        `after`: the day up to which sales are known; default: the forecast's own. `sd_units` is of the sum. None while
-        no forecast is in service, and where the one in service is more than STALE_DAYS older than `after`.
+    def variant_demand(
+        self, *, days: int | Mapping[str, int], after: date | None = None, probabilities: Sequence[float] = ()
+    ) -> pl.DataFrame | None:
+        """What will be asked of every known variant in all over the `days` days after `after`, as a distribution.
+
+        `days`: one number, or one for each id (lead times differ; ids that the forecast does not know are left out).
+        `after`: the day up to which sales are known; default: the forecast's own. Columns `variant_id, mean_units,
+        sd_units`, and a quantile per entry of `probabilities` (.005….995), named q0.5, q0.9, …: of the sum, as sums
+        were calibrated. None while no forecast is in service, and where the one in service is more than STALE_DAYS
+        older than `after`. Raises BadParameter for days beyond 365 ahead and other probabilities.
         """
+        return self._demand("variant", days, after, probabilities)
+
+    def _demand(
+        self, level: str, days: int | Mapping[str, int], after: date | None, probabilities: Sequence[float]
+    ) -> pl.DataFrame | None:
         model = MLModel.objects.filter(service=self.name, is_active=True).first()
         if model is None:
             return None
@@ -149,11 +159,33 @@ class SalesForecastService(Service):
         skip = max((after - forecasts.as_of).days, 0) if after else 0
         if skip > STALE_DAYS:
             return None
-        mean, sd = forecasts.product_totals(days, skip=skip)
-        return pl.DataFrame(
-            {"product_id": forecasts.ids("product").tolist(), "mean_units": mean, "sd_units": sd},
-            schema={"product_id": pl.String, "mean_units": pl.Float64, "sd_units": pl.Float64},
-        )
+        ids = forecasts.ids(level).tolist()
+        each = days if isinstance(days, int) else np.array([days.get(one, 1) for one in ids], dtype=np.int64)
+        found = forecasts.demand(level, each, probabilities=probabilities, skip=skip)
+        columns = {"mean_units": found.mean, "sd_units": found.sd}
+        columns |= {f"q{p:g}": found.quantiles[:, i] for i, p in enumerate(probabilities)}
+        schema = {f"{level}_id": pl.String, **dict.fromkeys(columns, pl.Float64)}
+        table = pl.DataFrame({f"{level}_id": ids, **columns}, schema=schema)
+        return table if isinstance(days, int) else table.filter(pl.col(f"{level}_id").is_in(list(days)))
+
+    def _newcomer(self, forecasts: Forecasts, level: str, object_id: str) -> list[dict[str, Any]]:
+        """For a product (or the product of a variant) that is new: the message that says so."""
+        found = forecasts.newcomer(level, object_id)
+        if found is None:
+            return []
+        known = self.source.products(ids=found["alike"])
+        names = dict(known.select("product_id", "name").iter_rows())
+        alike = ", ".join(names.get(one, one) for one in found["alike"])
+        sold = "sold" if found["age"] else "unsold"
+        code = f"forecast.newcomer_{'anyone' if found['established'] or not alike else 'alike'}_{sold}"
+        return [message(code, days=found["age"], count=found["count"], names=alike)]
+
+    @staticmethod
+    def _withdrawn(forecasts: Forecasts, level: str, object_id: str) -> list[dict[str, Any]]:
+        """For a variant that has no share of its product: the message that says so."""
+        if level != "variant" or forecasts.arrays["variant_share"][forecasts.row(level, object_id)] > 0:
+            return []
+        return [message("forecast.not_for_sale")]
 
     def _choices(
         self, asked: str, data: shop.ShopData, trials: dict[str, Trial]
@@ -260,16 +292,29 @@ def _why_best(name: str, data: shop.ShopData, trial: Trial) -> dict[str, Any]:
     return message(code, **figures, candidates=len(trial.scores), **replayed)
 
 
-def _receipt_of(model: MLModel, level: str, days_ahead: int, coverage: float) -> dict[str, Any]:
-    """The part of the version's receipt that stands behind this answer."""
+def _days(days: list[date], sales: Ahead, units: Ahead) -> list[dict[str, Any]]:
+    """One entry per day of an answer."""
+    columns = {
+        "predicted_sales": sales.mean, "predicted_quantity": units.mean, "confidence_lower": sales.lower,
+        "confidence_upper": sales.upper, "quantity_lower": units.lower, "quantity_upper": units.upper,
+    }  # fmt: skip
+    return [
+        {"date": day.isoformat(), **{key: round(float(column[i]), 2) for key, column in columns.items()}}
+        for i, day in enumerate(days)
+    ]
+
+
+def _receipt_of(model: MLModel, level: str, days_ahead: int, coverage: float, *new: dict[str, Any]) -> dict[str, Any]:
+    """The part of the version's receipt that stands behind this answer; `new`: what is said of a newcomer."""
     kept = model.receipt
     if level == "total":
-        part = {k: v for k, v in kept.items() if k not in ("folds", "candidates", "category", "product", "quantity")}
+        part = {k: v for k, v in kept.items() if k not in OF_PARTS}
         part["quantity"] = {k: v for k, v in kept["quantity"].items() if k != "candidates"}
     elif level == "category":
         part = {k: v for k, v in kept["category"]["sales"].items() if k != "candidates"}
     else:
-        part = {k: v for k, v in kept["product"].items() if k != "candidates"}
+        name = "newcomer" if new else level
+        part = {k: v for k, v in kept[name].items() if k != "candidates"}
         part["horizon_days"] = kept["horizon_days"]
     tested = part.get("horizon_days")
     changed = calendar_events.changed_since(model)
@@ -279,8 +324,8 @@ def _receipt_of(model: MLModel, level: str, days_ahead: int, coverage: float) ->
         "days_ahead": days_ahead,
         "coverage_asked": coverage,
         "beyond_tested": tested is None or days_ahead > tested,
-        "low_confidence": kept["low_confidence"],
-        "notes": [*kept["notes"], *([changed] if changed else [])],
+        "low_confidence": kept["low_confidence"] or bool(new),
+        "notes": [*new, *kept["notes"], *([changed] if changed else [])],
     }
 
 
@@ -304,21 +349,19 @@ def _daily_rows(model_id: int, forecasts: Forecasts) -> Iterator[tuple[Any, ...]
                 yield (model_id, level, object_id, day, 1, *figures)
 
 
-def _product_rows(model_id: int, forecasts: Forecasts) -> Iterator[tuple[Any, ...]]:
-    """Rows of products, one per week; the bounds are those of the week's sum."""
-    daily = np.asarray(forecasts.arrays["product_units_mean"][:, : 7 * WEEKS], dtype=float)
-    price = np.asarray(forecasts.arrays["product_price"])
-    rate = daily[:, :28].sum(axis=1)
-    bins, spread = forecasts.bins(), forecasts.arrays["product_spread"]
-    weeks = []
-    for week in range(WEEKS):
-        mean = daily[:, 7 * week : 7 * week + 7].sum(axis=1)
-        bounds = [b for c in (0.80, 0.95) for b in bins.total(mean, 7, c, spread=spread)]
-        units = np.stack([mean, *bounds], axis=-1)
-        weeks.append(np.concatenate([units * price[:, None], units], axis=-1))
-    values = np.stack(weeks, axis=1)
-    ids = forecasts.ids("product").tolist()
+def _weekly_rows(model_id: int, forecasts: Forecasts, level: str) -> Iterator[tuple[Any, ...]]:
+    """Rows of products or variants, one per week; the bounds are those of the week's sum."""
+    ids, price, widths = forecasts.ids(level), forecasts.price(level), forecasts.sums(level)
     starts = [forecasts.as_of + timedelta(days=7 * week + 1) for week in range(WEEKS)]
-    for i in np.flatnonzero(rate > 0).tolist():
-        for start, figures in zip(starts, values[i].tolist(), strict=True):
-            yield (model_id, "product", ids[i], start, 7, *figures)
+    sells = np.flatnonzero(widths.rate > 0)
+    for begin in range(0, len(sells), BATCH):
+        rows = sells[begin : begin + BATCH]
+        weeks = []
+        for week in range(WEEKS):
+            mean = forecasts.units(level, rows, 7 * week, 7 * week + 7)
+            bounds = [b for c in (0.80, 0.95) for b in widths.total(mean, 7, c, rows=rows)]
+            units = np.stack([mean, *bounds], axis=-1)
+            weeks.append(np.concatenate([units * price[rows, None], units], axis=-1))
+        for one, values in zip(ids[rows].tolist(), np.stack(weeks, axis=1).tolist(), strict=True):
+            for start, figures in zip(starts, values, strict=True):
+                yield (model_id, level, one, start, 7, *figures)

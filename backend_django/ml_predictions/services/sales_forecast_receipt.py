@@ -6,14 +6,18 @@ import math
 from typing import Any
 
 from ml_predictions.messages import message
+from retail_ml.forecast import newcomer_level
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.features import YEAR
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE
 from retail_ml.forecast.levels import Trained
 from retail_ml.forecast.models import BASELINE, DAILY, SIMPLE, LearnedForecaster
+from retail_ml.forecast.newcomer_level import NewcomersTrained
+from retail_ml.forecast.products import SIMPLE as SIMPLE_BELOW
 from retail_ml.forecast.products import ProductsTrained
 from retail_ml.forecast.selection import Score
 from retail_ml.forecast.shop import ENOUGH_DAYS, ENOUGH_ORDERS, ShopData, ShopForecast
+from retail_ml.forecast.variant_level import METHOD, VariantsTrained
 
 
 def rounded(value: float | None, digits: int = 4) -> float | None:
@@ -103,19 +107,11 @@ def receipt(forecast: ShopForecast) -> dict[str, Any]:
         "selection": _selection(one),
         "quantity": level_receipt(forecast.total["units"]),
         "category": {target: level_receipt(trained) for target, trained in forecast.category.items()},
-        "product": {
-            "method": forecast.product.name,
-            "baseline": BASELINE,
-            "of": "units",
-            **_product_errors(forecast.product),
-            "products": len(forecast.product_ids),
-            "folds": forecast.product.folds,
-            "candidates": [
-                {"name": name, **{key: rounded(value) for key, value in errors.items()}}
-                for name, errors in forecast.product.errors.items()
-            ],
-            "coverage": {key: rounded(value) for key, value in forecast.product.coverage.items()},
-        },
+        "product": _below(
+            forecast.product.name, forecast.product, {"products": len(forecast.product_ids), "stock": forecast.stock}
+        ),
+        "variant": _below(METHOD, forecast.variant, {"variants": len(forecast.variant.ids)}),
+        "newcomer": _newcomer(forecast.newcomer),
         "low_confidence": bool(data.notes),
         "notes": notes(data),
     }
@@ -214,11 +210,49 @@ def _selection(one: Trained) -> dict[str, Any]:
     }
 
 
-def _product_errors(product: ProductsTrained) -> dict[str, float | None]:
-    """Errors of the sums over the windows, pooled over products, beside the baseline's."""
-    own, naive = product.errors.get(product.name, {}), product.errors.get(BASELINE, {})
-    out = {key: rounded(value) for key, value in own.items()}
-    return out | {f"baseline_{key}": rounded(value) for key, value in naive.items()}
+def _below(name: str, one: ProductsTrained | VariantsTrained, more: dict[str, Any]) -> dict[str, Any]:
+    """Method, baseline, best simple method, errors of the sums and coverage of products or variants."""
+    own, naive = one.errors.get(name, {}), one.errors.get(BASELINE, {})
+    longest = max((key for key in own if key.startswith("wape_")), key=lambda key: int(key[5:]), default=None)
+    simple = (
+        [(found[longest], other) for other, found in one.errors.items() if other in SIMPLE_BELOW and other != name]
+        if longest
+        else []
+    )
+    best = min(((error, other) for error, other in simple if error is not None), default=None)
+    return {
+        "method": name,
+        "baseline": BASELINE,
+        "of": "units",
+        **{key: rounded(value) for key, value in own.items()},
+        **{f"baseline_{key}": rounded(value) for key, value in naive.items()},
+        "best_simple": {"name": best[1], str(longest): rounded(best[0])} if best else None,
+        "folds": one.folds,
+        "candidates": [
+            {"name": other, **{key: rounded(value) for key, value in found.items()}}
+            for other, found in one.errors.items()
+        ],
+        "coverage": {key: rounded(value) for key, value in one.coverage.items()},
+        **more,
+    }
+
+
+def _newcomer(one: NewcomersTrained) -> dict[str, Any]:
+    """What stands behind products without a history; nulls where too few were ever new."""
+    found = one.tested or {}
+    return {
+        "method": newcomer_level.METHOD,
+        "baseline": BASELINE,
+        "of": "units",
+        "wape_28": rounded(found.get(newcomer_level.METHOD)),
+        "baseline_wape_28": rounded(found.get(BASELINE)),
+        "bias_28": rounded(found.get("bias")),
+        "best_simple": {"name": newcomer_level.SIMPLE, "wape_28": rounded(found.get(newcomer_level.SIMPLE))},
+        "coverage": {f"coverage_{c}_28": rounded(found.get(f"coverage_{c}")) for c in (80, 95)},
+        "forecasts": int(found.get("forecasts") or 0),
+        "newcomers": len(one.rows),
+        "established": one.established,
+    }
 
 
 def _folds(one: Trained) -> list[dict[str, Any]]:

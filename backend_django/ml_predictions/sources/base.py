@@ -66,8 +66,10 @@ class Source(Protocol):
     def products(self, *, ids: Sequence[str] | None = None) -> pl.DataFrame:
         """`frames.PRODUCTS`; with `ids` only those."""
 
-    def stock(self, *, product_ids: Sequence[str] | None = None) -> pl.DataFrame:
-        """`frames.STOCK`, live; with `product_ids` only the variants of those."""
+    def stock(
+        self, *, product_ids: Sequence[str] | None = None, variant_ids: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """`frames.STOCK`, live; with `product_ids` only the variants of those, with `variant_ids` only these."""
 
     def counts_stock(self) -> bool:
         """Has the shop ever counted its stock? Until then a stock of 0 means that nobody knows."""

@@ -220,10 +220,13 @@ class DjangoShop:
         )
         return frames.check(table, frames.PRODUCTS, name="products")
 
-    def stock(self, *, product_ids: Sequence[str] | None = None) -> pl.DataFrame:
+    def stock(
+        self, *, product_ids: Sequence[str] | None = None, variant_ids: Sequence[str] | None = None
+    ) -> pl.DataFrame:
         """`frames.STOCK`, live, in the order of the variants' ids: one scan, and one for what is on order."""
         keys = None if product_ids is None else _keys(product_ids)
         chosen = Q() if keys is None else Q(product_id__in=keys)
+        chosen &= Q() if variant_ids is None else Q(id__in=_keys(variant_ids))
         table = _read(
             ProductVariant.objects.filter(chosen),
             {"variant_id": F("id"), "product_id": F("product_id"), "sku": F("sku"), "options": F("options"),

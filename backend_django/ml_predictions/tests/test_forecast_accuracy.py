@@ -49,6 +49,12 @@ class Shop:
     def products(self, **_: Any) -> pl.DataFrame:
         return shops.products(sorted(set(self.lines["product_id"].to_list())), category=self.category)
 
+    def stock(self, **_: Any) -> pl.DataFrame:
+        return frames.empty(frames.STOCK)
+
+    def stock_history(self) -> None:
+        return None
+
     def left_out(self) -> LeftOut:
         return LeftOut()
 

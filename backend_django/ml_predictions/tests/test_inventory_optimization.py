@@ -279,21 +279,22 @@ def test_the_sales_forecast_is_used_where_there_is_one(
     own = again().analysis()
     best = own.frame.sort("daily_demand", descending=True).to_dicts()[0]
 
-    def product_demand(self: Any, *, days: int, after: Any) -> pl.DataFrame:
+    def variant_demand(self: Any, *, days: int | dict[str, int], after: Any) -> pl.DataFrame:
         assert after == own.as_of
-        schema = {"product_id": pl.String, "mean_units": pl.Float64, "sd_units": pl.Float64}
-        return pl.DataFrame([(best["product_id"], 10.0 * days, 1.0)], schema=schema, orient="row")
+        number = days if isinstance(days, int) else days[best["variant_id"]]
+        schema = {"variant_id": pl.String, "mean_units": pl.Float64, "sd_units": pl.Float64}
+        return pl.DataFrame([(best["variant_id"], 10.0 * number, 1.0)], schema=schema, orient="row")
 
-    monkeypatch.setattr(SalesForecastService, "product_demand", product_demand)
+    monkeypatch.setattr(SalesForecastService, "variant_demand", variant_demand)
     model = again().train(run)
     assert model.metrics["demand"]["code"] == "inventory.demand_forecast"
     frame = again().analysis().frame
-    mine = frame.filter(pl.col("product_id") == best["product_id"])
+    mine = frame.filter(pl.col("variant_id") == best["variant_id"])
     assert mine["predicted_demand_7days"].sum() == pytest.approx(70)
     assert mine["predicted_demand_30days"].sum() == pytest.approx(300)
-    assert mine["daily_demand"].sum() > 4
-    others = frame.filter(pl.col("product_id") != best["product_id"])["daily_demand"].sum()
-    before = own.frame.filter(pl.col("product_id") != best["product_id"])["daily_demand"].sum()
+    assert mine["daily_demand"].sum() == pytest.approx((best["daily_demand"] + 10) / 2, rel=0.01)
+    others = frame.filter(pl.col("variant_id") != best["variant_id"])["daily_demand"].sum()
+    before = own.frame.filter(pl.col("variant_id") != best["variant_id"])["daily_demand"].sum()
     assert others == pytest.approx(before)
 
 

@@ -20,6 +20,7 @@ from ml_predictions.services.base import NotTrained
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.sources.base import DataUntil, LeftOut
 from ml_predictions.sources.django_shop import DjangoShop
+from retail_ml import frames
 from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.forecast import shop as forecast_shop
 from retail_ml.forecast.models import BASELINE, GradientBoosting, RandomForest
@@ -47,6 +48,12 @@ class FakeShop:
 
     def products(self, **_: Any) -> Any:
         return shops.products(sorted(set(self.lines["product_id"].to_list())), category="toys")
+
+    def stock(self, **_: Any) -> Any:
+        return frames.empty(frames.STOCK)
+
+    def stock_history(self) -> None:
+        return None
 
     def left_out(self) -> LeftOut:
         return LeftOut()
@@ -135,7 +142,7 @@ class TestTraining:
         data = forecast_shop.read(source.order_lines(), as_of=until.as_of)
         trials = forecast_shop.try_total(data, ["linear", "seasonal_profile"], seed=0, step=lambda done: None)
         best = {target: trial.best() for target, trial in trials.items()}
-        forecast = forecast_shop.assemble(data, trials, best, products=source.products(), seed=0)
+        forecast = forecast_shop.assemble(data, trials, best, tables=forecast_shop.Tables(source.products()), seed=0)
         metrics, receipt = receipts.metrics(forecast), receipts.receipt(forecast)
         procedure = trials["sales"].procedure()
         assert procedure is not None

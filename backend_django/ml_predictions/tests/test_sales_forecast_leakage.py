@@ -172,12 +172,16 @@ def test_products_that_come_later_change_no_forecast_of_the_others(at_cutoff: No
     before = undone((), QUICK)
     after = undone([new_products_sell_well], QUICK)
     assert after["metrics"] == before["metrics"]
-    known = {row["object_id"] for row in before["rows"]}
+    known = {(row["level"], row["object_id"]) for row in before["rows"]}
     assert [row for row in after["rows"] if row["level"] in ("total", "category")] == [
         row for row in before["rows"] if row["level"] in ("total", "category")
     ]
     mean = [
-        [(row["object_id"], row["start"], row["quantity"]) for row in found["rows"] if row["object_id"] in known]
+        [
+            (row["level"], row["object_id"], row["start"], row["quantity"])
+            for row in found["rows"]
+            if (row["level"], row["object_id"]) in known
+        ]
         for found in (before, after)
     ]
     assert mean[0] == mean[1]

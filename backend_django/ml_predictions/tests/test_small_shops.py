@@ -241,6 +241,12 @@ def test_from_ten_sales_on_all_four_train_and_answer(api: APIClient, db: None, s
         status, found = asked(api, "basket-recommendations/", {"product_ids": product_ids})
         assert status == 200
         assert found["recommendations"] or found["note"]
+    variant = ProductVariant.objects.order_by("pk")[0]
+    for level, one in (("product", variant.product_id), ("variant", variant.pk)):
+        status, found = asked(api, "predict-sales/", {"level": level, "id": str(one)})
+        assert (status, found.get("receipt", {}).get("level")) == (200, level), found
+        for day in found["predictions"]:
+            assert 0 <= day["quantity_lower"] <= day["predicted_quantity"] <= day["quantity_upper"]
     for body in ({"days_ahead": 30}, {"days_ahead": 365, "coverage": 0.99}):
         status, found = asked(api, "predict-sales/", body)
         assert (status, len(found["predictions"])) == (200, body["days_ahead"])

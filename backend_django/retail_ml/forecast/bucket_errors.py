@@ -21,6 +21,10 @@ SINGLE = 4
 SLOTS = (1,) * SINGLE + WINDOWS[1:]
 LATELY = 63
 """Days of origins that widths of up to four weeks are learned from."""
+NEXT_TO_NOTHING = 0.2
+"""Units forecast for 28 days below which a series counts as gone."""
+FEWEST_PAIRS = 40
+MOST_OFF = 6.0
 COLUMNS = ("even_91", "largest_day", "sale_days_91", "days_since_sale", "rate_28")
 
 
@@ -98,6 +102,10 @@ class Errors:
         old = self.origin < self.origin.max() - days
         return replace(self, actual=np.where(old[:, None] & (np.array(SLOTS) <= 28), np.nan, self.actual))
 
+    def alive(self) -> Self:
+        """Without what was forecast at next to nothing: that it sold nothing again says nothing of the others."""
+        return self._where(self.rate >= NEXT_TO_NOTHING)
+
     def times(self, factor: float) -> Self:
         """With every forecast multiplied."""
         return replace(self, rate=self.rate * factor, forecast=self.forecast * factor)
@@ -120,6 +128,49 @@ class Errors:
     def longest(self, most: int = 28) -> int:
         """The longest window of at most `most` days of which sums are known; 1 where there are none."""
         return max((d for d in WINDOWS if d <= most and len(self.of_days(d)[0])), default=1)
+
+
+MOSTLY_THERE = 0.5
+"""Share of a sum's forecast that must have been on the shelf for it to count as an error."""
+UNTESTED_GROWTH = 0.5
+
+
+def seen(fold: Fold, columns: Array, *, shelf: npt.NDArray[np.floating] | None) -> Errors:
+    """`Errors.of`, where sales can be no more than what was on the shelf: forecasts times `shelf` (series, days).
+
+    Sums of which less than half was there say nothing. None: everything was there.
+    """
+    whole = Errors.of(fold, columns)
+    if shelf is None:
+        return whole
+    found = Errors.of(replace(fold, forecast=fold.forecast * shelf), columns)
+    known = found.forecast >= MOSTLY_THERE * whole.forecast
+    return replace(found, rate=whole.rate, actual=np.where(known, found.actual, np.nan))
+
+
+def later_growth(errors: Errors) -> float:
+    """β: the relative error of n days that begin after s others is (1 + s/n)^β times that of the next n days.
+
+    From the errors of the weeks 2, 3–4 and 5–8 against those of as many days before them: β = log₂ of the ratio of
+    their root mean squares, the mean of the pairs, within 0…1. ½ (a level that wanders) where none was tested.
+
+    >>> later_growth(Errors.none())
+    0.5
+    """
+    found = []
+    for days in (7, 14, 28):
+        first, both = SLOTS.index(days), SLOTS.index(2 * days)
+        near, all_ = ((errors.forecast[:, s], errors.actual[:, s]) for s in (first, both))
+        later = (all_[0] - near[0], all_[1] - near[1])
+        known = np.isfinite(all_[1]) & np.isfinite(near[1])
+        if known.sum() < FEWEST_PAIRS:
+            continue
+        one, two = (
+            np.minimum((actual - forecast) / (forecast + small(days)), MOST_OFF)[known]
+            for forecast, actual in (near, later)
+        )
+        found.append(0.5 * np.log2(max(np.square(two).mean(), 1e-12) / max(np.square(one).mean(), 1e-12)))
+    return float(np.clip(np.mean(found), 0.0, 1.0)) if found else UNTESTED_GROWTH
 
 
 def columns(chunk: Chunk, origin: int) -> Array:

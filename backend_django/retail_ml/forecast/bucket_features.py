@@ -42,6 +42,8 @@ DIFFERENT = np.array([name in OWN or name in OWN_AHEAD or name == "week_ahead" f
 class Words:
     """Which title has which words: those in at least 5 and at most 30 % of the titles, the 400 most frequent.
 
+    Empty titles do not count.
+
     `names`; `share` (titles, names), sparse: 1 ÷ the number of the title's words where it has the word.
 
     >>> words = Words(["red cup", "old cup", "cup", "bag", "big bag", "hat", "box", "tin", "pan", "lid"] * 2)
@@ -52,11 +54,12 @@ class Words:
     def __init__(self, titles: Sequence[str]) -> None:
         from scipy import sparse
 
+        filled = sum(map(bool, titles))
         tokens = pl.DataFrame({"title": np.arange(len(titles)), "word": pl.Series(titles, dtype=pl.String)})
         tokens = tokens.with_columns(pl.col("word").fill_null("").str.to_lowercase().str.extract_all(r"\p{L}{3,}"))
         tokens = tokens.explode("word").drop_nulls().unique()
         counts = tokens.group_by("word").len().filter(
-            pl.col("len").is_between(FEWEST_TITLES, MOST_TITLES * len(titles))
+            pl.col("len").is_between(FEWEST_TITLES, MOST_TITLES * filled)
         ).sort(["len", "word"], descending=[True, False]).head(MOST_WORDS).sort("word")  # fmt: skip
         self.names = counts["word"].to_list()
         known = tokens.join(counts.with_row_index("column").select("word", "column"), on="word").sort("title", "column")

@@ -58,7 +58,7 @@ class BucketModel:
 
     def rates(self, panel: Panel, chunk: Chunk, numbers: Ints, origin: int) -> tuple[Array, Array]:
         """Units per open day of each bucket (products, BUCKETS), and the base rate (products,)."""
-        base = panel.base(chunk, numbers, origin)
+        base = chunk.base(origin)
         each = np.repeat(base, BUCKETS)
         if self.apart_ is None:
             return each.reshape(-1, BUCKETS), base

@@ -120,13 +120,6 @@ class Panel:
         """Columns of the products `numbers`, which `chunk` holds, at `origin`: (products × BUCKETS, columns)."""
         return self._features(chunk, numbers, origin, self.grid.open_ahead(origin))
 
-    def base(self, chunk: Chunk, numbers: Ints, origin: int) -> Array:
-        """The base rate at `origin`, with the prior of newcomers when it is today, (products,)."""
-        base, prior = chunk.base(origin), self.extras.prior
-        if prior is None or origin != self.history.days:
-            return base
-        return chunk.with_prior(base, prior[numbers], self.extras.prior_days)
-
     @cached_property
     def sample(self) -> tuple[Ints, Chunk]:
         """The products on which back-tests are measured, and their sums: all, or SAMPLE of them drawn at random."""

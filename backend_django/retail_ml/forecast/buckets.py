@@ -26,8 +26,6 @@ BUCKETS = 4
 WEEK = 7
 NEAR = BUCKETS * WEEK
 """Days ahead that the buckets reach."""
-NEWCOMER = 91
-"""Open days after which a product stands on its own sales, and no prior is mixed in."""
 LOST = 364
 """A product without a sale for so many days is not learned from."""
 
@@ -37,19 +35,12 @@ class Extras:
     """What may be known of the products beside their sales; all optional, one entry per product.
 
     `price` (products,), NaN where unknown; `titles`; `available` (products, days), from 0 (on that day the product
-    could not be bought: it counts neither as a day nor as a sale) to 1; `prior` (products,): units per open day that a
-    newcomer is believed to sell, NaN where nothing is believed, with the weight of `prior_days` open days.
+    could not be bought: it counts neither as a day nor as a sale) to 1.
     """
 
     price: Array | None = None
     titles: Sequence[str] | None = None
     available: npt.NDArray[np.floating] | BoolArray | None = None
-    prior: Array | None = None
-    prior_days: float = 28.0
-
-    def until(self, days: int) -> Extras:
-        """As it was known after `days` days: the prior belongs to today."""
-        return replace(self, available=None if self.available is None else self.available[:, :days], prior=None)
 
 
 @dataclass(frozen=True)
@@ -188,13 +179,6 @@ class Chunk:
         at = int(self.grid.before[origin])
         latest = self.last[:, at]
         return np.asarray((latest >= 0) & (at - latest <= self.grid.history.in_open_days(LOST)))
-
-    def with_prior(self, base: Array, prior: Array, weight: float) -> Array:
-        """`base` of today, of newcomers mixed with what is believed of them, (products,)."""
-        at = self.units.shape[1] - 1
-        age = np.maximum(at - self.first, 0)
-        mixed = (base * age + np.nan_to_num(prior) * weight) / np.maximum(age + weight, 1e-9)
-        return np.where(np.isfinite(prior) & (age < NEWCOMER), mixed, base)
 
 
 def _cumulated(values: npt.NDArray[np.floating]) -> Array:

@@ -39,11 +39,12 @@ class Looks:
         return np.asarray(found * np.exp(-0.5 * np.square(far / PRICE_BAND)))
 
 
-def looks(products: pl.DataFrame) -> Looks:
+def looks(products: pl.DataFrame, known: npt.NDArray[np.bool_] | None = None) -> Looks:
     """From the columns name, category, brand, price of `frames.PRODUCTS`; rows as in the table.
 
-    Words count log(1 + products/products with it) each. Words of one title alone are left out: they tell of nothing
-    that is shared. A title without a word left is like nothing.
+    `known` (products,): those that may be look-alikes; default: all. Words count log(1 + known products/those with
+    it) each. Words of no other known title are left out: they tell of nothing that is shared. A title without a word
+    left is like nothing. So a product that is not known changes nothing for the others.
 
     >>> table = pl.DataFrame({"name": ["Red candle", "Blue candle", "Mug"], "category": ["", "", ""],
     ...     "brand": ["", "", ""], "price": [2.0, 2.0, 2.0]})
@@ -54,8 +55,9 @@ def looks(products: pl.DataFrame) -> Looks:
     flat = [word for title in tokens for word in title]
     vocabulary, column = np.unique(np.array(flat, dtype=str), return_inverse=True)
     row = np.repeat(np.arange(len(tokens)), [len(title) for title in tokens])
-    among = np.bincount(column, minlength=len(vocabulary))[column]
-    weight = np.where(among > 1, np.log1p(len(tokens) / np.maximum(among, 1)), 0.0)
+    counts = np.ones(len(tokens)) if known is None else known.astype(float)
+    among = np.bincount(column, weights=counts[row], minlength=len(vocabulary))[column]
+    weight = np.where(among > counts[row], np.log1p(counts.sum() / np.maximum(among, 1)), 0.0)
     norm = np.sqrt(np.bincount(row, weights=weight**2, minlength=len(tokens)))[row]
     words = csr_array(
         (np.divide(weight, norm, out=np.zeros_like(weight), where=norm > 0), (row, column)),

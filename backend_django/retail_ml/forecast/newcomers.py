@@ -133,6 +133,7 @@ class NewcomerRates:
 
     `spread` (rows, windows, probabilities): quantiles of the sums over `WINDOWS` as multiples of the forecast sum.
     `look_alikes`: rows of the products that counted most, nearest first; `count` (rows,): how many counted at all.
+    `age` (rows,): days since the first sale, 0 without one; `stage` (rows,): the last of `AGES` that it has reached.
     """
 
     rows: Ints
@@ -141,6 +142,8 @@ class NewcomerRates:
     spread: Floats
     look_alikes: list[list[int]]
     count: Ints
+    age: Ints
+    stage: Ints
 
     def quantiles(self, mean: Floats, days: int, probabilities: Sequence[float]) -> Floats:
         """Quantiles of the sum over `days` days whose forecast is `mean` (rows,): (rows, probabilities).
@@ -187,7 +190,7 @@ class NewcomerModel:
         prior *= float(s.level[today])
         rate = (self.weight * prior + self.later[stage] * s.total[rows]) / (self.weight + open_)
         spread = self.spread[stage, :, np.searchsorted(self.edges, rate * AHEAD, side="right")]
-        return NewcomerRates(rows, rate, prior, spread, named, count)
+        return NewcomerRates(rows, rate, prior, spread, named, count, age, stage)
 
     def _look_up(self, rows: Ints, stage: Ints) -> tuple[Floats, Ints, list[list[int]]]:
         """Relative prior rate, number of look-alikes and the nearest of them."""

@@ -48,6 +48,8 @@ class ProductsTrained:
     replayed: list[Fold] = field(default_factory=list)
     """Back-tests of the model that serves, of the products `sampled`."""
     sampled: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    later: float = 0.5
+    """How much wider sums are that do not begin tomorrow: `bucket_errors.later_growth`."""
 
 
 @dataclass
@@ -99,27 +101,45 @@ class Training:
         name = choose_beyond_error(scores, self.default, BASELINE, free=self.asked is None)
         chosen = found.get(name, Replay([], Errors.none()))
         crps = f"crps_{self.plan.horizon}"
-        errors = {key: _sums(one.folds, windows) | {crps: _mean(scores[key])} for key, one in found.items()}
+        sums = {key: _sums([self.seen(fold) for fold in one.folds], windows) for key, one in found.items()}
+        errors = {key: one | {crps: _mean(scores[key])} for key, one in sums.items()}
         history = self.panel.history
         widths = VolumeBins.calibrate(chosen.errors, history)
         coverage = nested_coverage(chosen.errors, history, origins=[f.cutoff for f in chosen.folds], windows=windows)
         mean, columns = self.forecast(name, chosen.level)
         spread = widths.spread(columns, mean[:, :28].sum(axis=1, dtype=float))
         return ProductsTrained(
-            name, mean, widths, spread, errors, coverage, len(chosen.folds), chosen.folds, self.panel.sample[0]
-        )
+            name, mean, widths, spread, errors, coverage, len(chosen.folds), chosen.folds, self.panel.sample[0],
+            bucket_errors.later_growth(chosen.errors),
+        )  # fmt: skip
 
     def replay(self, name: str) -> Replay:
         """A candidate at every origin of the plan."""
         if name in LEARNERS:
             return self._learned(name)
-        numbers, chunk = self.panel.sample
+        numbers = self.panel.sample[0]
         history, whole = self.panel.history, len(numbers) == len(self.panel)
         some = history if whole else replace(history, y=history.y[numbers])
         part = {c: 1.0 if whole else self._part(c) for c in self.plan.cutoffs}
         folds = replay(some, self.plan, lambda past: SIMPLE[name](shop=self.shop_folds[past.days] * part[past.days]))
-        errors = [Errors.of(fold, bucket_errors.columns(chunk, fold.cutoff)) for fold in folds]
+        errors = [self.errors(fold) for fold in folds]
         return Replay(folds, Errors.joined(errors) if errors else Errors.none())
+
+    def shelf(self, fold: Fold) -> npt.NDArray[np.float32] | None:
+        """How much of each day of a fold the sampled products were on the shelf; None: always."""
+        there = self.panel.extras.available
+        days = slice(fold.cutoff, fold.cutoff + fold.forecast.shape[1])
+        return None if there is None else np.asarray(there[self.panel.sample[0], days], dtype=np.float32)
+
+    def seen(self, fold: Fold) -> Fold:
+        """What a fold forecasts for as much of each day as its products were on the shelf: sales can be no more."""
+        shelf = self.shelf(fold)
+        return fold if shelf is None else replace(fold, forecast=fold.forecast * shelf)
+
+    def errors(self, fold: Fold) -> Errors:
+        """What the sampled products were forecast to sell, and what they sold."""
+        columns = bucket_errors.columns(self.panel.sample[1], fold.cutoff)
+        return bucket_errors.seen(fold, columns, shelf=self.shelf(fold))
 
     def _part(self, cutoff: int) -> float:
         """Share of the sampled products in the base rates of all."""
@@ -142,8 +162,7 @@ class Training:
                 fold = self._fold(model, cutoff, origin)
                 if fold is None:
                     continue
-                columns = bucket_errors.columns(self.panel.sample[1], origin)
-                errors = Errors.of(fold, columns)
+                errors = self.errors(fold)
                 raw.append(errors)
                 adjusted.append(errors.times(factor))
                 if origin == cutoff:

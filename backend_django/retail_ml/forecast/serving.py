@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,11 +14,12 @@ from retail_ml.errors import BadParameter, UnknownId
 from retail_ml.forecast.intervals import RatioIntervals
 from retail_ml.forecast.levels import AHEAD
 from retail_ml.forecast.reopening import still_closed
-from retail_ml.forecast.volume_bins import VolumeBins
+from retail_ml.forecast.sums_ahead import Demand, SumsAhead
 
 Array = npt.NDArray[np.float64]
 
-LEVELS = ("total", "category", "product")
+LEVELS = ("total", "category", "product", "variant")
+SINGLE = ("product", "variant")
 LEAST_COVERAGE, MOST_COVERAGE = 0.50, 0.99
 
 
@@ -69,7 +70,7 @@ class Forecasts:
         raise _unknown(level, object_id, [str(x) for x in ids if x])
 
     def ahead(self, level: str, object_id: str, *, days: int, coverage: float) -> dict[str, Ahead]:
-        """Forecast of `sales` and `units` for one total, category or product.
+        """Forecast of `sales` and `units` for one total, category, product or variant.
 
         Raises BadParameter for `days` outside 1…365 or `coverage` outside 0.5…0.99, and what `row` raises.
         """
@@ -84,8 +85,8 @@ class Forecasts:
                 received=coverage,
             )
         row = self.row(level, object_id)
-        if level == "product":
-            return self._product(row, days, coverage)
+        if level in SINGLE:
+            return self._single(level, row, days, coverage)
         return {target: self._daily(f"{level}_{target}", row, days, coverage) for target in ("sales", "units")}
 
     def widths(self, key: str, rows: slice | None = None) -> RatioIntervals:
@@ -94,18 +95,60 @@ class Forecasts:
         noise, level, sums = (self.arrays[f"{key}_{name}"][rows] for name in ("noise", "level", "sums"))
         return RatioIntervals(noise, level, sums, self.meta["freedom"][key])
 
-    def bins(self) -> VolumeBins:
-        """The widths of the products."""
-        return VolumeBins(self.arrays["product_edges"], self.arrays["product_z"], self.arrays["product_sd"])
+    def sums(self, level: str) -> SumsAhead:
+        """The widths of products or variants."""
+        return SumsAhead.read(level, self.meta, self.arrays)
 
-    def product_totals(self, days: int, *, skip: int = 0) -> tuple[Array, Array]:
-        """Mean and standard deviation of each product's units summed over `days` days, (products,) each.
+    def demand(
+        self, level: str, days: int | npt.NDArray[np.int64], *, probabilities: Sequence[float] = (), skip: int = 0
+    ) -> Demand:
+        """Each product's or variant's units summed over its number of `days`, from what was calibrated for sums.
 
-        The first `skip` of the days ahead are left out: those that have passed since the forecast was made.
+        `days`: one for all or one per id of the level. The first `skip` of the days ahead are left out: those that
+        have passed since the forecast was made. Raises BadParameter where that reaches beyond 365 days.
         """
-        check_days(skip + days)
-        mean = self.arrays["product_units_mean"][:, skip : skip + days].sum(axis=1, dtype=float)
-        return mean, self.bins().sd_total(mean, days, spread=self.arrays["product_spread"])
+        rows = np.arange(len(self.ids(level)))
+        each = np.broadcast_to(np.asarray(days, dtype=np.int64), rows.shape)
+        for number in {int(each.min(initial=1)), int(each.max(initial=1))}:
+            check_days(number)
+            check_days(skip + number)
+        return self.sums(level).demand(
+            lambda some, first, last: self.units(level, some, first, last), each, probabilities=probabilities,
+            rows=rows, skip=skip,
+        )  # fmt: skip
+
+    def units(self, level: str, rows: npt.NDArray[np.int64], first: int, last: int) -> Array:
+        """Forecast of products or variants summed over the days first … last − 1 ahead, (rows,)."""
+        return self._units(level, rows, slice(first, last)).sum(axis=1, dtype=float)
+
+    def _units(self, level: str, rows: npt.NDArray[np.int64], days: slice) -> Array:
+        daily = self.arrays["product_units_mean"]
+        if level == "product":
+            return np.asarray(daily[rows, days], dtype=float)
+        of = self.arrays["variant_product"][rows]
+        share = np.where(of >= 0, self.arrays["variant_share"][rows], 0.0)
+        return np.asarray(daily[of, days] * share[:, None], dtype=float)
+
+    def price(self, level: str) -> Array:
+        """Revenue per unit: a variant's is that of its product, (ids,)."""
+        paid = np.asarray(self.arrays["product_price"])
+        return paid if level == "product" else np.append(paid, 0.0)[self.arrays["variant_product"]]
+
+    def newcomer(self, level: str, object_id: str) -> dict[str, Any] | None:
+        """If a product (a variant's product) is a newcomer: `age`, `count` of look-alikes, `alike` ids of the nearest,
+        `established`: no beginnings were seen, all products stand in."""
+        row = self.row(level, object_id)
+        row = int(self.arrays["variant_product"][row]) if level == "variant" else row
+        at = np.flatnonzero(self.arrays["newcomer_rows"] == row)
+        if level not in SINGLE or not len(at):
+            return None
+        alike = self.arrays["newcomer_alike"][at[0]]
+        return {
+            "age": int(self.arrays["newcomer_age"][at[0]]),
+            "count": int(self.arrays["newcomer_count"][at[0]]),
+            "alike": self.arrays["product_ids"][alike[alike >= 0]].tolist(),
+            "established": bool(self.meta["newcomers_established"]),
+        }
 
     def _daily(self, key: str, row: int, days: int, coverage: float) -> Ahead:
         mean = np.asarray(self.arrays[f"{key}_mean"][row : row + 1, :days], dtype=float)
@@ -120,36 +163,33 @@ class Forecasts:
         """Is a shop that is closed now so likely open again that lower bounds need not be 0? (days,)"""
         return still_closed(int(self.meta.get("silent_days", 0)), days) <= (1 - coverage) / 2
 
-    def _product(self, row: int, days: int, coverage: float) -> dict[str, Ahead]:
-        mean = np.asarray(self.arrays["product_units_mean"][row, :AHEAD], dtype=float)
-        spread = self.arrays["product_spread"][row : row + 1]
-        ahead, bins = mean[:days], self.bins()
-        (lower,), (upper,) = bins.total(ahead[None], 1, coverage, spread=spread)
+    def _single(self, level: str, row: int, days: int, coverage: float) -> dict[str, Ahead]:
+        """Of one product or variant."""
+        one, widths = np.array([row]), self.sums(level)
+        ahead = self._units(level, one, slice(0, days))[0]
+        lower, upper = widths.total(ahead, 1, coverage, rows=np.repeat(one, days))
         opened = self.arrays["total_units_mean"][0, :days] > 0  # nothing is sold on a closed day
         floor = self._open_for_sure(days, coverage)
         lower, upper = lower * opened * floor, np.where(opened, upper, 0.0)
         total = float(ahead.sum())
-        low, high = bins.total(np.array([total]), days, coverage, spread=spread)
+        low, high = widths.total(np.array([total]), days, coverage, rows=one)
         low = low * floor[-1]
         units = Ahead(ahead, lower, upper, total, float(low[0]), float(high[0]))
-        price = float(self.arrays["product_price"][row])
+        price = float(self.price(level)[row])
         bounds = (total * price, units.total_lower * price, units.total_upper * price)
         sales = Ahead(ahead * price, lower * price, upper * price, *bounds)
         return {"sales": sales, "units": units}
 
 
 def _unknown(level: str, object_id: str, named: list[str]) -> UnknownId:
-    """Which ids the level knows instead: 20 categories by name, products only counted."""
+    """Which ids the level knows instead: 20 categories by name, products and variants counted."""
     said = f"The sales forecast knows no {level} {object_id!r}."
-    if level == "product":
-        return UnknownId(
-            f"{said} It knows {len(named)} products, for example {', '.join(named[:3])}.",
-            code="forecast.unknown_product",
-            level=level,
-            id=object_id,
-            count=len(named),
-            known=named[:20],
-        )
+    if level in SINGLE:
+        said += f" It knows {len(named)} {level}s, for example {', '.join(named[:3])}. If it is new, train again."
+        some, count = named[:20], len(named)
+        if level == "product":
+            return UnknownId(said, code="forecast.unknown_product", level=level, id=object_id, count=count, known=some)
+        return UnknownId(said, code="forecast.unknown_variant", level=level, id=object_id, count=count, known=some)
     if not named:
         return UnknownId(
             f"{said} The shop's products have no categories.",

@@ -13,11 +13,25 @@ import polars as pl
 
 from retail_ml import frames
 from retail_ml.errors import FEWEST_SALES, NotEnoughHistory
-from retail_ml.forecast import backtest, events, explain, history, levels, reopening
+from retail_ml.forecast import (
+    backtest,
+    events,
+    explain,
+    history,
+    levels,
+    newcomer_level,
+    reopening,
+    stockouts,
+    variant_level,
+    variant_sales,
+)
 from retail_ml.forecast import products as products_level
+from retail_ml.forecast.buckets import Extras
 from retail_ml.forecast.events import Event
 from retail_ml.forecast.levels import Trained, Trial
 from retail_ml.forecast.models import BASELINE, DAILY, DEFAULT, LEARNED, SIMPLE, LightGbm
+from retail_ml.forecast.newcomer_level import NewcomersTrained
+from retail_ml.forecast.variant_level import VariantsTrained
 
 Array = npt.NDArray[np.float64]
 
@@ -25,6 +39,15 @@ ENOUGH_ORDERS = 60
 ENOUGH_DAYS = 28
 QUIET_DAYS = 28
 TARGETS = ("sales", "units")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What is known of the range: `frames.PRODUCTS`, `STOCK` (of today) and `STOCK_HISTORY`, None without one."""
+
+    products: pl.DataFrame
+    stock: pl.DataFrame = field(default_factory=lambda: frames.empty(frames.STOCK))
+    stock_history: pl.DataFrame | None = None
 
 
 @dataclass
@@ -56,6 +79,10 @@ class ShopForecast:
     product: products_level.ProductsTrained
     product_ids: npt.NDArray[np.str_]
     product_price: Array
+    newcomer: NewcomersTrained
+    variant: VariantsTrained
+    stock: dict[str, Any]
+    """What is known of the days without stock: `used`, `refused`, and the counts of `stockouts.StockDays`."""
 
 
 def read(
@@ -114,20 +141,46 @@ def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable
 
 
 def assemble(
-    data: ShopData, trials: dict[str, Trial], names: dict[str, str], *, products: pl.DataFrame, seed: int
+    data: ShopData, trials: dict[str, Trial], names: dict[str, str], *, tables: Tables, seed: int
 ) -> ShopForecast:
-    """Fit the named models for the whole shop, and categories and products below them.
+    """Fit the named models for the whole shop, and categories, products and variants below them.
 
-    `products`: `frames.PRODUCTS`; a product that never sold is forecast at 0, one that is not in the table has no
-    category.
+    A product that is not for sale and never sold is forecast at 0, one that is not in the table has no category.
     """
+    products = tables.products
     total = {t: levels.finish(trials[t], names[t], seed=seed) for t in TARGETS}
     category_ids, category = _categories(data, products, total, seed=seed)
     ids = frames.IdMap.of(pl.concat([data.lines["product_id"], products["product_id"]])).external
     _, units = history.panel(data.lines, "product_id", ids, until=data.as_of, **data.place)
-    product = products_level.train_products(units, trials["units"], names["units"], total["units"].mean[0])
+    known = variant_sales.sales(
+        data.lines, tables.stock, products, product_ids=ids, start=units.start, until=data.as_of
+    )
+    shelves, facts = _shelves(tables, data.lines, known, start=units.start)
+    extras = None if shelves is None else Extras(available=stockouts.exposure(shelves, known))
+    shop = np.asarray(total["units"].mean[0], dtype=float)
+    product = products_level.train_products(units, trials["units"], names["units"], shop, extras=extras, seed=seed)
+    newcomer = newcomer_level.train(units, products, ids)
+    product.mean[newcomer.rows] = newcomer.ahead(shop)
     product = replace(product, mean=_promoted(data, "product", ids, product.mean))
-    return ShopForecast(data, total, category, category_ids, product, ids, _prices(data, products, ids))
+    if shelves is not None:
+        shelves = replace(shelves, out=stockouts.not_long_gone(shelves.out))
+    horizon = trials["units"].plan.horizon
+    variant = variant_level.train(known, product, units, horizon=horizon, stock=shelves)
+    price = _prices(data, products, ids)
+    return ShopForecast(data, total, category, category_ids, product, ids, price, newcomer, variant, facts)
+
+
+def _shelves(
+    tables: Tables, lines: pl.DataFrame, known: variant_sales.VariantSales, *, start: date
+) -> tuple[stockouts.StockDays | None, dict[str, Any]]:
+    """The days without stock of the variants, None where none can be told; and what is known of them."""
+    if tables.stock_history is None or tables.stock_history.is_empty() or not len(known.ids):
+        return None, {"used": False, "refused": False}
+    found = stockouts.walk_back(tables.stock_history, tables.stock, lines, ids=known.ids, start=start, days=known.days)
+    counts = {**found.counts, "refused": found.refused, "used": not found.refused}
+    days = {"days_out": int(found.out.sum()), "days_ran_out": int(found.ran_out.sum())}
+    empty = found.refused or not (found.out.any() or found.ran_out.any())
+    return None if empty else found, counts | days
 
 
 def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, Any]]:
@@ -138,6 +191,8 @@ def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArra
         "models": {t: forecast.total[t].name for t in TARGETS},
         "freedom": {},
         "silent_days": reopening.silent_days(data.total["sales"]),
+        "later": {"product": forecast.product.later, "variant": forecast.variant.later},
+        "newcomers_established": forecast.newcomer.established,
     }
     why_meta, why_arrays = explain.kept(forecast.total["sales"].model, forecast.total["sales"].mean)
     meta |= why_meta
@@ -151,6 +206,7 @@ def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArra
         "product_sd": forecast.product.widths.sd,
         "product_spread": forecast.product.spread,
         **why_arrays,
+        **_below(forecast),
     }
     estimators: dict[str, Any] = {}
     for level, trained in (("total", forecast.total), ("category", forecast.category)):
@@ -166,6 +222,27 @@ def stored(forecast: ShopForecast) -> tuple[dict[str, Any], dict[str, npt.NDArra
                 arrays[f"{key}_coefficients"] = one.model.coefficients_
                 arrays[f"{key}_features"] = one.model.design_ahead(90)  # type: ignore[attr-defined]
     return meta, arrays, estimators
+
+
+def _below(forecast: ShopForecast) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of the variants and of the newcomers."""
+    new, variant = forecast.newcomer, forecast.variant
+    return {
+        "variant_ids": variant.ids,
+        "variant_product": variant.product.astype(np.int32),
+        "variant_share": variant.share,
+        "variant_edges": variant.widths.edges,
+        "variant_z": variant.widths.z,
+        "variant_sd": variant.widths.sd,
+        "variant_spread": variant.spread,
+        "newcomer_rows": new.rows,
+        "newcomer_age": new.age,
+        "newcomer_stage": new.stage,
+        "newcomer_alike": new.alike,
+        "newcomer_count": new.count,
+        "newcomer_edges": new.edges,
+        "newcomer_spread": new.spread,
+    }
 
 
 def _notes(total: history.History, orders: int) -> list[tuple[str, dict[str, Any]]]:

@@ -1,11 +1,10 @@
-"""Days without stock: found by walking back from the shelf, and demand corrected for them.
+"""Days without stock: found by walking back from the shelf, and how much of a day each was.
 
 A day on which nothing was on the shelf says nothing about demand: it is missing, not zero. A day on which the last
 unit went says "at least so many": it is censored. Sales alone are too low in both cases.
 
-Which days: the units on hand now, less every change that came later (`walk_back`). How much: the rate of a negative
-binomial demand with censored days, by expectation and maximisation (`censored_rates`; Dempster, Laird & Rubin 1977;
-for lost sales Conrad 1976, Nahmias 1994).
+Which days: the units on hand now, less every change that came later (`walk_back`). How much: the share of a product's
+demand that could be served on each day (`exposure`), by which its rates divide instead of by days.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.special import betainc, gammainc
 
 from retail_ml import frames
+from retail_ml.forecast.variant_sales import VariantSales
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,12 +27,12 @@ TOLERATED = 0.05
 """Share of a variant's days below zero, or of its selling days without stock, that its history may hold."""
 MOST_UNTRUSTED = 0.20
 """Share of variants whose history contradicts itself or the sales from which the whole history is refused."""
-ROUNDS = 200
-CLOSE = 1e-5
-"""Relative change of a rate at which the iteration stops."""
-SHAPE_WEIGHT = 20.0
-"""Selling days of the pooled shape that are added to each series' own."""
-SHAPES = (0.02, 1e5)
+LEAVING = 91
+"""Days without stock after which a variant is taken to be leaving the range: its silence counts again."""
+SHARE_DAYS = 14.0
+"""Days of its product's mean that a variant's rate begins with."""
+BATCH = 4_000
+"""Variants that are laid out by day at the same time."""
 
 
 # --- which days ----------------------------------------------------------------------------------
@@ -57,10 +56,9 @@ class StockDays:
     counts: dict[str, int]
     refused: bool
 
-    def until(self, days: int) -> StockDays:
-        """The first `days` days, copied."""
-        out, ran_out = self.out[:, :days].copy(), self.ran_out[:, :days].copy()
-        return StockDays(self.ids, self.start, out, ran_out, self.trusted, self.counts, self.refused)
+    def there(self, rows: Ints, days: slice) -> npt.NDArray[np.float32]:
+        """How much of each day the series `rows` were on the shelf: 1, ½ on a day that ran out, or 0."""
+        return np.where(self.out[rows, days], 0.0, 1.0 - 0.5 * self.ran_out[rows, days]).astype(np.float32)
 
 
 def walk_back(
@@ -182,151 +180,80 @@ def _negative(levels: pl.DataFrame, variants: int, *, days: int) -> Bools:
     return np.asarray(below > TOLERATED * covered)
 
 
-def products(found: StockDays, product_row: Ints, *, ids: npt.NDArray[np.str_]) -> StockDays:
-    """The same for products: out when all variants are out, ran out when the last variants that were there did.
+# --- how much of a day it was --------------------------------------------------------------------
 
-    `product_row` (variants,) is the row in `ids` of each variant's product, −1: none. A product with a variant that
-    is not trusted is not trusted.
 
-    >>> two = StockDays(np.array(["a", "b"]), date(2026, 1, 1), np.array([[True, True, False], [False, True, True]]),
-    ...     np.array([[False, False, False], [True, False, False]]), np.array([True, True]), {}, False)
-    >>> both = products(two, np.array([0, 0]), ids=np.array(["p"]))
-    >>> both.out.tolist(), both.ran_out.tolist()
-    ([[False, True, False]], [[True, False, False]])
+def not_long_gone(out: Bools, *, most: int = LEAVING) -> Bools:
+    """`out` without the days beyond the first `most` of each spell: what is not restocked for so long is leaving.
+
+    The spell before the first day with stock stays whole: the variant was not in the range yet.
+
+    >>> not_long_gone(np.array([[True, False, True, True, True]]), most=2).tolist()
+    [[True, False, True, True, False]]
     """
-    shape = (len(ids), found.out.shape[1])
-    out, gone, trusted = np.zeros(shape, bool), np.zeros(shape, bool), np.zeros(len(ids), bool)
-    order = np.argsort(product_row, kind="stable")
-    order = order[product_row[order] >= 0]
-    if len(order):
-        rows, begins = np.unique(product_row[order], return_index=True)
-        out[rows] = np.logical_and.reduceat(found.out[order], begins, axis=0)
-        gone[rows] = np.logical_and.reduceat((found.out | found.ran_out)[order], begins, axis=0)
-        trusted[rows] = np.logical_and.reduceat(found.trusted[order], begins)
-    return StockDays(ids, found.start, out, gone & ~out, trusted, found.counts, found.refused)
+    found = np.empty_like(out)
+    day = np.arange(out.shape[1], dtype=np.int32)
+    for begin in range(0, len(out), BATCH):
+        some = out[begin : begin + BATCH]
+        last_there = np.maximum.accumulate(np.where(some, np.int32(-1), day), axis=1)
+        found[begin : begin + BATCH] = some & ((last_there < 0) | (day - last_there <= most))
+    return found
 
 
-def available_share(found: StockDays, product_row: Ints, share: Floats, *, products: int) -> npt.NDArray[np.float32]:
-    """Share of each product's demand whose variant was on the shelf, (products, days): an `exposure` for rates.
+def exposure(found: StockDays, known: VariantSales) -> npt.NDArray[np.float32]:
+    """Share of each product's demand whose variants were on the shelf, (products, days), from 0 to 1.
 
-    `share` (variants,) adds up to one within a product. A day on which a variant ran out counts as half.
+    A day counts for a variant not at all when it was out, and by half when it ran out: at a steady demand the last
+    unit goes at any hour alike (the likeliest rate of a Poisson process that is watched until then is units ÷ time).
+    What each variant is of its product is judged by the days before: (units + 14 · r)/(days there + 14), with r the
+    same of all its variants; so a day's exposure does not depend on what came after it. Before its first stock or
+    sale, and after a quarter without any (`not_long_gone`), a variant does not count. A product of which nothing is
+    in the range has 1: its silence is believed.
 
-    >>> one = StockDays(np.array(["a", "b"]), date(2026, 1, 1), np.array([[True], [False]]),
-    ...     np.zeros((2, 1), bool), np.array([True, True]), {}, False)
-    >>> available_share(one, np.array([0, 0]), np.array([0.25, 0.75]), products=1).tolist()
-    [[0.75]]
+    >>> one = StockDays(np.array(["a", "b"]), date(2026, 1, 1), np.array([[False, True], [False, False]]),
+    ...     np.zeros((2, 2), bool), np.array([True, True]), {}, False)
+    >>> sold = VariantSales(np.array(["a", "b"]), np.array([0, 0]), 1, np.array([0, 0]), np.array([[0], [1]]),
+    ...     np.array([True, True]), np.array([0, 1]), np.array([0, 0]), np.array([9.0, 9.0]), np.ones(2), 2)
+    >>> exposure(one, sold).tolist()
+    [[1.0, 0.5]]
     """
-    there = np.zeros((products, found.out.shape[1]), dtype=np.float32)
-    order = np.argsort(product_row, kind="stable")
-    order = order[product_row[order] >= 0]
-    if len(order):
-        rows, begins = np.unique(product_row[order], return_index=True)
-        on_shelf = 1 - found.out[order].astype(np.float32) - 0.5 * found.ran_out[order]
-        there[rows] = np.add.reduceat(on_shelf * share[order, None].astype(np.float32), begins, axis=0)
+    there = np.ones((known.products, found.out.shape[1]), dtype=np.float32)
+    gaps = (found.out | found.ran_out).any(axis=1)
+    touched = np.unique(known.product[gaps & (known.product >= 0)])
+    order = np.argsort(known.product, kind="stable")
+    begins = np.searchsorted(known.product[order], touched)
+    ends = np.searchsorted(known.product[order], touched, side="right")
+    at = 0
+    while at < len(touched):  # whole products, so many that their variants fit in a batch
+        to = max(int(np.searchsorted(ends, begins[at] + BATCH, side="right")), at + 1)
+        rows = np.concatenate([order[b:e] for b, e in zip(begins[at:to], ends[at:to], strict=True)])
+        there[touched[at:to]] = _exposure(found, known, np.sort(rows))
+        at = to
     return there
 
 
-# --- how much ------------------------------------------------------------------------------------
+def _exposure(found: StockDays, known: VariantSales, rows: Ints) -> Floats:
+    """`exposure` of the products that these variants are all of, ascending."""
+    product = np.unique(known.product[rows], return_inverse=True)[1]
+    order = np.argsort(product, kind="stable")
+    rows, product = rows[order], product[order]
+    first = np.flatnonzero(np.diff(product, prepend=-1))
+    place = np.argsort(rows)
+    units = np.empty((len(rows), known.days))
+    units[place] = known.panel(rows[place], first=0, last=known.days)
+    out, ran_out = found.out[rows], found.ran_out[rows]
+    seen = np.logical_or.accumulate(~out, axis=1)  # in the range since the first day with stock
+    in_range = seen & (~out | not_long_gone(out))
+    counts = np.where(out, 0.0, np.where(ran_out, 0.5, 1.0))
+    sold, days = _before(units), _before(counts * in_range)
+    of_product = np.add.reduceat(sold, first, axis=0) / np.maximum(np.add.reduceat(days, first, axis=0), 1.0)
+    rate = (sold + SHARE_DAYS * of_product[product]) / (days + SHARE_DAYS)
+    weight = np.where(in_range, np.maximum(rate, 1e-9), 0.0)
+    total = np.add.reduceat(weight, first, axis=0)
+    on_shelf = np.add.reduceat(weight * counts, first, axis=0)
+    return np.divide(on_shelf, total, out=np.ones_like(total), where=total > 0)
 
 
-@dataclass(frozen=True, eq=False)
-class CensoredRates:
-    """`rate` (series,) units per day of exposure 1, `shape` (series,) of the negative binomial, `days` (series,)
-    days of exposure that were seen. `expected` (series, days): the sales, with what a day that ran out would have
-    sold, and a day out would have, put in their place."""
-
-    rate: Floats
-    shape: Floats
-    days: Floats
-    expected: Floats
-
-
-def at_least(mean: Floats, shape: Floats, x: Floats) -> Floats:
-    """P(D ≥ x) of a negative binomial D with this mean and variance mean + mean²/shape; Poisson for large shapes.
-
-    >>> at_least(np.array([1.0]), np.array([1.0]), np.array([2.0])).round(3).tolist()  # geometric: (1/2)²
-    [0.25]
-    """
-    positive = np.maximum(x, 1e-9)
-    found = np.where(
-        shape >= SHAPES[1],
-        gammainc(positive, np.maximum(mean, 0.0)),
-        betainc(positive, np.minimum(shape, SHAPES[1]), mean / (mean + np.minimum(shape, SHAPES[1]))),
-    )
-    return np.where(x <= 0, 1.0, found)
-
-
-def expected_given_at_least(mean: Floats, shape: Floats, x: Floats) -> tuple[Floats, Floats]:
-    """E[D | D ≥ x] and E[D² | D ≥ x] of a negative binomial.
-
-    E[D; D ≥ x] = mean · P(D′ ≥ x − 1) with D′ of shape + 1 and the same odds; E[D(D − 1); D ≥ x] =
-    mean² (1 + 1/shape) · P(D″ ≥ x − 2) with D″ of shape + 2. Where the tail is too thin to tell, x itself.
-
-    >>> [a.round(3).tolist() for a in expected_given_at_least(np.array([1.0]), np.array([1.0]), np.array([2.0]))]
-    [[3.0], [11.0]]
-    """
-    tail = at_least(mean, shape, x)
-    thin = tail < 1e-12
-    tail = np.where(thin, 1.0, tail)
-    one = mean * at_least(mean * (1 + 1 / shape), shape + 1, x - 1) / tail
-    two = mean**2 * (1 + 1 / shape) * at_least(mean * (1 + 2 / shape), shape + 2, x - 2) / tail
-    first = np.maximum(np.where(thin, x, one), x)
-    return first, np.maximum(np.where(thin, x**2, two + one), first**2)
-
-
-def censored_rates(
-    y: Floats, out: Bools, ran_out: Bools, *, usable: Bools | None = None, exposure: Floats | None = None
-) -> CensoredRates:
-    """The demand rate of each series, days without stock left out and days that ran out taken as "at least".
-
-    `y` (series, days) units, `out` and `ran_out` the masks of `StockDays`, `usable` (days,) the days that count (open
-    ones), `exposure` (days,) or (series, days) how much demand a day brings against an ordinary one (season, weekday).
-    Demand of a day is negative binomial with mean rate·exposure and shape·exposure. The expectation of a day that ran
-    out is E[D | D ≥ sold]; the rate is Σ expected / Σ exposure; the shape comes from the expected squares, with 20
-    days of the pooled one. Iterated until no rate moves by more than 1e-5. No day with stock: rate 0 and `days` 0.
-
-    >>> sold = np.array([[2.0, 2.0, 0.0, 0.0]])
-    >>> out, gone = np.array([[False, False, True, True]]), np.array([[False, True, False, False]])
-    >>> round(float(censored_rates(sold, out, gone).rate[0]), 2), float(sold.mean())
-    (2.66, 1.0)
-    """
-    y = np.maximum(y, 0.0)
-    counted = ~out if usable is None else ~out & usable
-    weight = np.broadcast_to(np.ones(1) if exposure is None else np.asarray(exposure, dtype=float), y.shape)
-    counted = counted & (weight > 0)
-    row, day = np.nonzero(counted & ran_out & (y > 0))
-    days = np.where(counted, weight, 0.0).sum(axis=1)
-    seen = np.where(counted, y, 0.0)
-    x, e = seen[row, day], weight[row, day]
-    total, square = seen.sum(axis=1), np.divide(seen**2, weight, out=np.zeros_like(y), where=counted).sum(axis=1)
-    rate = np.divide(total, days, out=np.zeros_like(total), where=days > 0)
-    count = counted.sum(axis=1).astype(float)
-    shape = _shape(square, rate, count=count, days=days)
-    one = x
-    for _ in range(ROUNDS):
-        one, two = expected_given_at_least(rate[row] * e, shape[row] * e, x)
-        more = np.bincount(row, weights=one - x, minlength=len(y))
-        new = np.divide(total + more, days, out=np.zeros_like(total), where=days > 0)
-        squares = square + np.bincount(row, weights=(two - x**2) / e, minlength=len(y))
-        shape = _shape(squares, new, count=count, days=days)
-        moved = np.abs(new - rate) > CLOSE * rate
-        rate = new
-        if not moved.any():
-            break
-    expected = y.copy()
-    expected[row, day] = one
-    expected = np.where(out, rate[:, None] * weight, expected)
-    return CensoredRates(rate, shape, days, expected)
-
-
-def _shape(square: Floats, rate: Floats, *, count: Floats, days: Floats) -> Floats:
-    """Shapes k by moments from `square` = Σ E[D²]/exposure = n (r + r²/k) + r² Σ exposure, with n days.
-
-    An own estimate is mixed with the pooled one as if that had been seen on SHAPE_WEIGHT days.
-    """
-    excess = square - rate * count - rate**2 * days  # n r²/k
-    scale = rate**2 * count
-    pooled = max(float(excess.sum() / scale.sum()) if scale.sum() > 0 else 0.0, 0.0)
-    extra = SHAPE_WEIGHT * rate**2
-    inverse = (np.maximum(excess, 0.0) + extra * pooled) / np.maximum(scale + extra, 1e-300)
-    return np.clip(1 / np.maximum(inverse, 1 / SHAPES[1]), *SHAPES)
+def _before(values: Floats) -> Floats:
+    """Running sums over the days before each."""
+    return np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)[:, :-1]], axis=1)

@@ -305,22 +305,3 @@ def estimate(
     spread = mean + np.divide(mean**2, shape, out=np.zeros_like(mean), where=new)
     variance = np.where(new, np.maximum(variance, spread), variance) + (own * lead_sd) ** 2
     return Demand(own, protection, mean, np.maximum(variance, MIN_RATIO * mean), errors.origins, errors.bias)
-
-
-def split(total: Floats, product: Ints, recent: Floats, *, pseudo_units: float = 5.0) -> Floats:
-    """A product's demand shared out over its variants by their recent units, shrunk to equal shares.
-
-    `total` per product, `product` its row for each variant (-1: none, gives NaN), `recent` units per variant. A
-    product's shares add up to one: (units + 5/n)/(Σ units + 5) with n variants.
-
-    >>> split(np.array([10.0]), np.array([0, 0]), np.array([15.0, 0.0])).tolist()
-    [8.75, 1.25]
-    """
-    there = product >= 0
-    row = np.where(there, product, 0)
-    count = np.bincount(row[there], minlength=len(total))
-    units = np.bincount(row[there], weights=recent[there], minlength=len(total))
-    if not len(total):
-        return np.full(len(product), np.nan)
-    share = (recent + pseudo_units / np.maximum(count[row], 1)) / (units[row] + pseudo_units)
-    return np.where(there, total[row] * share, np.nan)

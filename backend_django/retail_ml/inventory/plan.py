@@ -22,13 +22,13 @@ USUAL_COST_SHARE = 0.5
 """Cost as a share of the price, assumed (and said) where the shop knows no cost at all."""
 EXCESS_DAYS, EXCESS_QUANTILE = 90, 0.95
 SPIKE_QUANTILE = 0.995
-PRODUCT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
-    "product_id": pl.String,
+VARIANT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
+    "variant_id": pl.String,
     "units_7": pl.Float64,
     "units_30": pl.Float64,
     "daily": pl.Float64,
 }
-"""Demand per product from a forecast: units over the next 7 and 30 days, and per day over the weeks ahead."""
+"""Demand per variant from a forecast: units over the next 7 and 30 days, and per day over its protection period."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +50,12 @@ def make(
     *,
     as_of: date,
     rules: Rules,
-    product_demand: pl.DataFrame | None = None,
+    variant_demand: pl.DataFrame | None = None,
 ) -> Plan:
     """Levels of every variant in `stock` from the sales in `lines` up to `as_of` (tables of `retail_ml.frames`).
 
-    With `product_demand` (`PRODUCT_DEMAND`) half of a variant's mean is its share of its product's forecast; the
-    errors behind the variance stay those of the own rates. Any number of sales will do, none included: a shop that
+    With `variant_demand` (`VARIANT_DEMAND`) half of an active variant's mean is that forecast; the errors behind the
+    variance stay those of the own rates. Any number of sales will do, none included: a shop that
     never sold anything has zero levels, a new item its category's.
     """
     about = products.select("product_id", "category", "created")
@@ -66,7 +66,7 @@ def make(
     lines = lines.filter(pl.col("day") <= as_of)
     terms = _terms(lines, variants, known, rules)
     protection = policy.protection_days(terms.lead_days, rules)
-    shared = _from_products(variants, known, product_demand)
+    shared = _forecast(variants, variant_demand)
     expected = dm.estimate(h, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"])
     found = policy.levels(expected, terms, rules)
     arrays: Arrays = {
@@ -141,22 +141,16 @@ def assume_costs(cost: Floats, price: Floats) -> tuple[float, Floats]:
     return share, np.where(np.isfinite(cost), cost, share * price)
 
 
-def _from_products(
-    variants: pl.DataFrame, known: dict[str, Any], product_demand: pl.DataFrame | None
-) -> dict[str, Floats]:
-    """A forecast of products shared out over their variants; NaN where there is none."""
-    names = ("units_7", "units_30", "daily")
-    if product_demand is None or not len(product_demand):
+def _forecast(variants: pl.DataFrame, variant_demand: pl.DataFrame | None) -> dict[str, Floats]:
+    """A forecast of variants as columns, NaN where there is none: what is no longer offered takes nothing of it."""
+    names = [name for name in VARIANT_DEMAND if name != "variant_id"]
+    if variant_demand is None:
         return {name: np.full(len(variants), np.nan) for name in names}
-    table = product_demand.select(list(PRODUCT_DEMAND)).unique("product_id").sort("product_id").with_row_index("row")
-    row = variants.select("product_id").join(
-        table.select("product_id", "row"), on="product_id", how="left", maintain_order="left"
+    table = variants.select("variant_id", "active").join(
+        variant_demand.unique("variant_id"), on="variant_id", how="left", maintain_order="left"
     )
-    product = row["row"].cast(pl.Int64).fill_null(-1).to_numpy()
-    # Only active variants share: what is no longer offered takes nothing of the forecast.
-    product = np.where(variants["active"].to_numpy(), product, -1)
-    recent = known["sold_91"].astype(float)
-    return {name: dm.split(np.maximum(_floats(table[name]), 0.0), product, recent) for name in names}
+    found = {name: np.maximum(_floats(table[name]), 0.0) for name in names}
+    return {name: np.where(table["active"].to_numpy(), values, np.nan) for name, values in found.items()}
 
 
 def _confidence(known: dict[str, Any], origins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -26,6 +26,7 @@ from ml_predictions.models import (
     SalesForecast,
 )
 from ml_predictions.models_segments import SegmentChange, SegmentSnapshot
+from products.models import ProductVariant
 
 MODELS = [
     MLModel, Prediction, SalesForecast, ProductRecommendation, CustomerSegment, InventoryAlert, MLTrainingLog,
@@ -332,3 +333,31 @@ def test_a_search_that_finds_too_many_says_so(ben: Client, named: CustomerSegmen
     monkeypatch.setattr("ml_predictions.selectors_customers.MOST_FOUND", 0)
     answer = ben.get(page(CustomerSegment) + "?q=cleo")
     assert "More than 0 customers match" in answer.content.decode()
+
+
+def test_each_level_of_a_forecast_has_its_back_test(ben: Client, make_model: Any):
+    part = {
+        "method": "style_share", "wape_28": 0.5, "baseline_wape_28": 0.7, "best_simple": {"name": "x", "wape_28": 0.6},
+        "coverage": {"coverage_80_28": 0.81, "coverage_95_28": None},
+    }  # fmt: skip
+    total = {"method": "ensemble", "wape": 0.25, "baseline_wape": 0.4, "coverage_80": 0.8, "coverage_95": 0.95}
+    receipt = {**total, "product": part, "variant": part, "newcomer": {**part, "wape_28": None}, "category": {}}
+    shown = ben.get(page(MLModel, "change", make_model(receipt=receipt).pk)).content.decode()
+    table = shown.partition("field-level_table")[2].partition("</table>")[0].replace("\N{NO-BREAK SPACE}", " ")
+    below = ["style_share", "50.0 %", "70.0 %", "60.0 %", "81.0 %", "—"]
+    assert re.findall(r"<td>([^<]*)</td>", table) == [
+        "Whole shop", "ensemble", "25.0 %", "40.0 %", "—", "80.0 %", "95.0 %", "Product", *below, "Variant", *below,
+    ]  # fmt: skip
+
+
+def test_rows_of_products_and_variants_with_one_id_have_their_own_names(ben: Client, make_model: Any, make_shop: Any):
+    make_shop(orders=1, products=1)
+    variant = ProductVariant.objects.first()
+    assert variant is not None
+    model = make_model()
+    for level, one in (("product", variant.product_id), ("variant", variant.pk), ("category", "Shoes")):
+        SalesForecast.objects.create(model=model, level=level, object_id=str(one), start=date(2026, 7, 1), **FORECAST)
+    shown = ben.get(page(SalesForecast, "changelist")).content.decode()
+    assert f">{variant.product.name}<" in shown
+    assert f">{variant.product.name}, {variant.options['size']}<" in shown
+    assert ">Shoes<" in shown

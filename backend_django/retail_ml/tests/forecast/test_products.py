@@ -195,16 +195,6 @@ def test_days_without_stock_say_nothing():
     assert found[1] < 0.65 * found[0]
 
 
-def test_a_newcomer_is_believed_to_sell_what_its_prior_says(data):
-    y = data.y.copy()
-    y[0] = 0
-    prior = np.full(40, np.nan)
-    prior[0] = 2.0
-    found = train(history(y, sold=data.sold), extras=Extras(prior=prior)).mean[0]
-    opened = data.open_ahead(28).sum()
-    assert found[:28].sum() == pytest.approx(2.0 * opened, rel=0.3)
-
-
 def test_beyond_four_weeks_products_follow_the_shop(data):
     panel = Panel(data)
     model = BucketModel().fit(panel, panel.table(), DAYS)

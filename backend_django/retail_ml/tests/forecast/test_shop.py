@@ -27,9 +27,8 @@ def train(frame, n, *, names=("linear",), category="", extra=()):
     data = shop.read(frame, as_of=START + timedelta(days=n - 1))
     trials = shop.try_total(data, list(names), seed=1, step=lambda done: None)
     ids = sorted({*frame["product_id"].to_list(), *extra})
-    forecast = shop.assemble(
-        data, trials, {t: x.best() for t, x in trials.items()}, products=products(ids, category=category), seed=1
-    )
+    tables = shop.Tables(products(ids, category=category))
+    forecast = shop.assemble(data, trials, {t: x.best() for t, x in trials.items()}, tables=tables, seed=1)
     meta, arrays, _ = shop.stored(forecast)
     return forecast, Forecasts(meta, arrays)
 
@@ -117,10 +116,12 @@ def test_categories_and_products_add_up_to_a_shop(trained):
     forecast, forecasts = trained
     assert forecasts.ids("category").tolist() == ["other", "toys"]
     total = forecasts.ahead("total", "", days=28, coverage=0.8)["units"].total
-    mean, sd = forecasts.product_totals(28)
-    assert mean.sum() == pytest.approx(total, rel=0.25)
-    assert (sd > 0).all()
-    assert mean[forecasts.row("product", "never")] == 0
+    found = forecasts.demand("product", 28)
+    assert found.mean.sum() == pytest.approx(total, rel=0.25)
+    assert (found.sd > 0).all()
+    assert 0 < found.mean[forecasts.row("product", "never")] < found.mean.min() + found.mean.max()
+    of_variants = forecasts.demand("variant", 28).mean
+    assert of_variants.sum() == pytest.approx(found.mean.sum() - found.mean[forecasts.row("product", "never")])
     assert (
         forecast.product.errors["seasonal_naive"]["wape_28"] > forecast.product.errors[forecast.product.name]["wape_28"]
     )
@@ -128,7 +129,12 @@ def test_categories_and_products_add_up_to_a_shop(trained):
 
 @pytest.mark.parametrize(
     ("level", "object_id", "error"),
-    [("category", "hats", UnknownId), ("product", "", UnknownId), ("variant", "x", BadParameter)],
+    [
+        ("category", "hats", UnknownId),
+        ("product", "", UnknownId),
+        ("shelf", "x", BadParameter),
+        ("variant", "x", UnknownId),
+    ],
 )
 def test_unknown_ids(trained, level, object_id, error):
     with pytest.raises(error) as caught:
@@ -213,7 +219,8 @@ def test_a_stated_promotion_of_a_part_lifts_its_forecast_on_its_days_alone():
         trials = shop.try_total(data, [], seed=1, step=lambda done: None)
         ids = sorted(set(frame["product_id"].to_list()))
         best = {t: x.best() for t, x in trials.items()}
-        return shop.assemble(data, trials, best, products=products(ids, category="toys"), seed=1).category["units"].mean
+        tables = shop.Tables(products(ids, category="toys"))
+        return shop.assemble(data, trials, best, tables=tables, seed=1).category["units"].mean
 
     lifted, plain = mean(sale)[-1], mean()[-1]
     np.testing.assert_allclose(lifted[2:9], 1.5 * plain[2:9])

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
 
 from retail_ml import frames
 from retail_ml.forecast import stockouts
+from retail_ml.forecast.variant_sales import VariantSales
 from retail_ml.tests.forecast import boutique
 
 START = date(2026, 1, 1)
@@ -146,23 +146,9 @@ def test_nothing_at_all() -> None:
     )
     assert found.out.shape == (0, 3)
     assert not found.refused
-    of_products = stockouts.products(found, np.empty(0, dtype=np.int64), ids=np.array(["p"]))
-    assert not of_products.trusted.any()
-    rates = stockouts.censored_rates(np.zeros((1, 3)), np.ones((1, 3), bool), np.zeros((1, 3), bool))
-    assert rates.rate.tolist() == [0.0]
-    assert rates.days.tolist() == [0.0]
-    assert np.isfinite(rates.expected).all()
-
-
-@pytest.mark.parametrize(("mean", "shape", "x"), [(3.0, 0.7, 4.0), (0.4, 2.0, 1.0), (20.0, 5.0, 31.0), (2.0, 1e5, 3.0)])
-def test_expectation_of_a_censored_day(mean: float, shape: float, x: float) -> None:
-    """Against the sums over the distribution itself."""
-    law = stats.nbinom(shape, shape / (shape + mean))
-    values = np.arange(x, 5_000)
-    weight = law.pmf(values)
-    one, two = stockouts.expected_given_at_least(np.array([mean]), np.array([shape]), np.array([x]))
-    assert one[0] == pytest.approx((values * weight).sum() / weight.sum(), rel=1e-4)
-    assert two[0] == pytest.approx((values**2 * weight).sum() / weight.sum(), rel=1e-4)
+    assert stockouts.exposure(found, _variants(np.zeros((0, 3)), product=np.empty(0, int), products=1)).tolist() == [
+        [1.0] * 3
+    ]
 
 
 def _reordered(level: float, *, seed: int, series: int = 600, days: int = 365) -> tuple[np.ndarray, ...]:
@@ -184,40 +170,74 @@ def _reordered(level: float, *, seed: int, series: int = 600, days: int = 365) -
     return demand.mean(axis=1), sold, out, ran_out
 
 
-@pytest.mark.parametrize(("level", "share", "raw"), [(22, 0.08, -0.07), (14, 0.25, -0.25), (8, 0.37, -0.37)])
-def test_bias_of_sales_and_of_the_corrected_rate(level: float, share: float, raw: float) -> None:
-    """Against the truth: sales miss as much as days are out, leaving such days out half of it, the correction ≤ 2 %."""
+def _variants(y: np.ndarray, *, product: np.ndarray, products: int) -> VariantSales:
+    row, day = np.nonzero(y)
+    n, units = len(y), y[np.nonzero(y)]
+    ids, none = np.array([f"{i:04d}" for i in range(n)]), np.zeros(n, dtype=np.int64)
+    there = np.ones(n, dtype=bool)
+    return VariantSales(ids, product, products, none, none[:, None], there, row, day, units, units, y.shape[1])
+
+
+def _shelf(out: np.ndarray, ran_out: np.ndarray) -> stockouts.StockDays:
+    ids = np.array([f"{i:04d}" for i in range(len(out))])
+    return stockouts.StockDays(ids, START, out, ran_out, np.ones(len(out), dtype=bool), {}, refused=False)
+
+
+@pytest.mark.parametrize(
+    ("level", "fill", "raw", "most"), [(30, 0.97, -0.02, 0.01), (22, 0.91, -0.08, 0.02), (14, 0.72, -0.26, 0.05)]
+)
+def test_bias_of_sales_and_of_the_corrected_rate(level: float, fill: float, raw: float, most: float) -> None:
+    """Against the truth: sales miss what was lost, leaving such days out half of it, the exposure next to nothing."""
     truth, sold, out, ran_out = _reordered(level, seed=1)
-    assert out.mean() == pytest.approx(share, abs=0.03)
-    found = stockouts.censored_rates(sold, out, ran_out)
+    assert sold.sum() / truth.sum() / sold.shape[1] == pytest.approx(fill, abs=0.01)
+    known = _variants(sold, product=np.arange(len(sold)), products=len(sold))
+    corrected = sold.sum(axis=1) / stockouts.exposure(_shelf(out, ran_out), known).sum(axis=1)
     dropped = np.where(out | ran_out, 0, sold).sum(axis=1) / np.maximum((~(out | ran_out)).sum(axis=1), 1)
 
     def bias(rate: np.ndarray) -> float:
         return float(rate.sum() / truth.sum() - 1)
 
     assert bias(sold.mean(axis=1)) < raw
-    assert bias(dropped) < -0.03
-    assert abs(bias(found.rate)) < 0.02
-    assert abs(bias(found.expected.mean(axis=1))) < 0.02
-    errors = [np.abs(rate / truth - 1).mean() for rate in (sold.mean(axis=1), dropped, found.rate)]
-    assert errors[2] < 0.5 * errors[1] < 0.5 * errors[0]
+    assert bias(dropped) < -0.015
+    assert abs(bias(corrected)) < most < -bias(dropped)
+    errors = [np.abs(rate / truth - 1).mean() for rate in (sold.mean(axis=1), dropped, corrected)]
+    assert errors[2] < 0.5 * errors[1] < 0.55 * errors[0]
 
 
-def test_exposure_of_a_busy_season() -> None:
-    """Out of stock in the slow half: the mean of the other half is twice too high unless the exposure says so."""
+def test_a_product_s_exposure_knows_which_of_its_sizes_were_out() -> None:
+    """Of two sizes the one that sells three units in four is out in the second half: a quarter could be served."""
     rng = np.random.default_rng(0)
-    exposure = np.repeat([1.5, 0.5], 100)
-    sold = rng.poisson(2.0 * exposure, (300, 200)).astype(float)
-    out = np.zeros(sold.shape, bool)
-    out[:, 100:] = True
-    none = np.zeros_like(out)
-    found = stockouts.censored_rates(np.where(out, 0, sold), out, none, exposure=exposure)
-    assert found.rate.mean() == pytest.approx(2.0, rel=0.01)
-    assert stockouts.censored_rates(np.where(out, 0, sold), out, none).rate.mean() == pytest.approx(3.0, rel=0.01)
+    y = rng.poisson(np.array([[6.0], [2.0]]), (2, 100)).astype(float)
+    out = np.zeros(y.shape, dtype=bool)
+    out[0, 50:] = True
+    y[0, 50:] = 0.0
+    known = _variants(y, product=np.zeros(2, dtype=int), products=1)
+    found = stockouts.exposure(_shelf(out, np.zeros_like(out)), known)[0]
+    assert (found[:50] == 1).all()
+    assert found[50:].mean() == pytest.approx(0.25, abs=0.05)
+    later = _variants(np.where(np.arange(100) < 60, y, 50.0), product=np.zeros(2, dtype=int), products=1)
+    again = stockouts.exposure(_shelf(out, np.zeros_like(out)), later)[0]
+    np.testing.assert_array_equal(again[:61], found[:61])  # what comes after a day does not move it
 
 
-def test_closed_days_are_no_days() -> None:
-    sold = np.array([[4.0, 0.0, 4.0, 0.0]])
-    none = np.zeros(sold.shape, bool)
-    usable = np.array([True, False, True, False])
-    assert stockouts.censored_rates(sold, none, none, usable=usable).rate.tolist() == [4.0]
+def test_what_has_left_the_range_and_what_has_not_come_yet() -> None:
+    """A size that comes on day 30 and is never restocked after day 60 counts between, and 91 days of its absence."""
+    y = np.ones((2, 200))
+    out = np.zeros(y.shape, dtype=bool)
+    out[1, :30] = out[1, 60:] = True
+    y[out] = 0.0
+    found = stockouts.exposure(_shelf(out, np.zeros_like(out)), _variants(y, product=np.zeros(2, int), products=1))[0]
+    half = np.arange(200)
+    assert found[(half < 60) | (half >= 60 + stockouts.LEAVING)].tolist() == [1.0] * (200 - stockouts.LEAVING)
+    assert found[60 : 60 + stockouts.LEAVING] == pytest.approx(0.5, abs=0.05)
+
+
+def test_in_batches_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    y = rng.poisson(1.0, (30, 80)).astype(float)
+    out = rng.random(y.shape) < 0.2
+    y[out] = 0.0
+    known = _variants(y, product=np.arange(30) % 7, products=8)
+    one = stockouts.exposure(_shelf(out, np.zeros_like(out)), known)
+    monkeypatch.setattr(stockouts, "BATCH", 5)
+    np.testing.assert_array_equal(stockouts.exposure(_shelf(out, np.zeros_like(out)), known), one)

@@ -118,3 +118,18 @@ def test_big_sales_of_what_was_forecast_at_nothing_do_not_blow_up_the_others():
     for days in (1, 7, 28):
         top = bins.quantiles(np.full(160, 80.0 * days), days, [0.975], rate=np.full(160, 2240.0))
         assert top.max() < 40 * 80.0 * days  # without a bound: 6,700 for a single day
+
+
+def test_what_has_gone_says_nothing_of_what_sells():
+    """Beside 200 products that sell, 800 that are forecast at nothing and sell nothing: the widths stay the same."""
+    rng = np.random.default_rng(0)
+    forecast = np.full((200, 28), 1.0)
+    actual = rng.gamma(4, 0.25, (200, 1)) * rng.poisson(1.0, (200, 28))
+    gone = np.full((800, 28), 0.001)
+    counted = np.ones(28, dtype=bool)
+    alone, beside = (
+        VolumeBins.calibrate(Errors.of(Fold(300, START, f, a, counted)).alive(), history(a))
+        for f, a in ((forecast, actual), (np.vstack([forecast, gone]), np.vstack([actual, 0 * gone])))
+    )
+    mean = np.array([28.0])
+    np.testing.assert_allclose(*(w.quantiles(mean, 28, (0.1, 0.5, 0.9, 0.975)) for w in (alone, beside)))

@@ -147,14 +147,6 @@ def test_an_empty_shop_has_no_demand():
     assert np.isfinite(found.variance).all()
 
 
-def test_split_gives_the_whole_to_the_variants():
-    share = dm.split(np.array([8.0, 2.0]), np.array([0, 0, 0, 1, -1]), np.array([90.0, 9.0, 0.0, 0.0, 4.0]))
-    assert share[:3].sum() == pytest.approx(8.0)
-    assert share[3] == pytest.approx(2.0)
-    assert np.isnan(share[4])
-    assert share[0] > share[1] > share[2] > 0
-
-
 def test_kinds_of_demand():
     daily = {
         "smooth": np.full(300, 4.0),

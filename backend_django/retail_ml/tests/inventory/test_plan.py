@@ -139,11 +139,11 @@ def test_sku_order_of_the_tables_does_not_matter():
         assert np.array_equal(shuffled.arrays[name], values, equal_nan=values.dtype == float), name
 
 
-def test_a_forecast_of_products_moves_the_demand():
+def test_a_forecast_moves_the_demand():
     forecast = pl.DataFrame(
-        {"product_id": ["p-v05", "p-v11"], "units_7": [70.0, 7.0], "units_30": [300.0, 30.0], "daily": [10.0, 1.0]}
+        {"variant_id": ["v05", "v11"], "units_7": [70.0, 7.0], "units_30": [300.0, 30.0], "daily": [10.0, 1.0]}
     )
-    with_ = plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES, product_demand=forecast).arrays
+    with_ = plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES, variant_demand=forecast).arrays
     own = made().arrays
     assert with_["units_30"][5] == 300.0
     assert with_["daily"][5] == pytest.approx((own["daily"][5] + 10) / 2)
