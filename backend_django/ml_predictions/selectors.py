@@ -304,15 +304,17 @@ class Requirement:
     orders: int
     fewest_orders: int
     """Orders below which it does not train at all."""
+    reliable: int
+    """Orders below which it is not to be relied on, however much of `measure` there is."""
 
     @property
     def verdict(self) -> str:
         """`recommended`, `sufficient`, `low_confidence` (it trains, and says so) or `insufficient`."""
-        if self.have >= self.recommended and self.orders >= self.fewest_orders:
-            return "recommended"
-        if self.have >= self.minimum and self.orders >= self.fewest_orders:
-            return "sufficient"
-        return "low_confidence" if self.orders >= self.fewest_orders and self.have > 0 else "insufficient"
+        if self.orders < self.fewest_orders or self.have <= 0:
+            return "insufficient"
+        if self.orders < self.reliable or self.have < self.minimum:
+            return "low_confidence"
+        return "recommended" if self.have >= self.recommended else "sufficient"
 
     @property
     def met(self) -> bool:
@@ -322,14 +324,23 @@ class Requirement:
     def as_dict(self) -> dict[str, Any]:
         """The requirement with its verdict and a message."""
         figures = {"have": self.have, "minimum": self.minimum, "recommended": self.recommended}
+        orders = {"orders": self.orders, "fewest": self.fewest_orders, "reliable": self.reliable}
         return {
             "service": self.service,
             "measure": self.measure,
             **figures,
             "verdict": self.verdict,
             "can_train": self.verdict != "insufficient",
-            "message": message(f"edge.data_{self.verdict}", orders=self.orders, fewest=self.fewest_orders, **figures),
+            "message": message(self._code, **orders, **figures),
         }
+
+    @property
+    def _code(self) -> str:
+        if self.verdict == "low_confidence" and self.orders < self.reliable:
+            return "edge.data_few_orders"
+        if self.verdict == "insufficient" and not self.fewest_orders:
+            return "edge.nothing_there"
+        return f"edge.data_{self.verdict}"
 
 
 def requirements() -> list[Requirement]:
@@ -338,15 +349,15 @@ def requirements() -> list[Requirement]:
 
     found = get_source().fingerprint()
     orders = int(found.get("orders") or 0)
-    wanted: Iterable[tuple[str, str, int, int, int]] = (
-        ("sales_forecast", "orders", 30, 200, FEWEST_SALES),
-        ("product_recommendation", "products", 20, 50, FEWEST_SALES),
-        ("customer_segmentation", "customers", 10, 50, FEWEST_SALES),
-        ("inventory_optimization", "variants", 1, 1, 0),
+    wanted: Iterable[tuple[str, str, int, int, int, int]] = (
+        ("sales_forecast", "orders", 30, 200, FEWEST_SALES, FEWEST_SALES),
+        ("product_recommendation", "products", 20, 50, 0, FEWEST_SALES),
+        ("customer_segmentation", "customers", 10, 50, FEWEST_SALES, FEWEST_SALES),
+        ("inventory_optimization", "variants", 1, 1, 0, 0),
     )
     return [
-        Requirement(service, measure, minimum, recommended, int(found.get(measure) or 0), orders, fewest)
-        for service, measure, minimum, recommended, fewest in wanted
+        Requirement(service, measure, minimum, recommended, int(found.get(measure) or 0), orders, fewest, reliable)
+        for service, measure, minimum, recommended, fewest, reliable in wanted
     ]
 
 

@@ -31,11 +31,17 @@ TEXTS: dict[str, Any] = {
     "edge.data_recommended": _("Enough: {have}; {recommended} are recommended."),
     "edge.data_sufficient": _("It works: {have}, and {minimum} are needed. It gets better up to {recommended}."),
     "edge.data_low_confidence": _("It trains, with low confidence: {have}; {minimum} are needed to rely on it."),
+    "edge.data_few_orders": _(
+        "It trains, with low confidence: {have}, but only {orders} orders to learn from; {reliable} are the least from "
+        "which it learns anything of sales."
+    ),
+    "edge.nothing_there": _("Nothing to train from: {have}. It trains from 1 on, with any number of orders."),
     "edge.data_insufficient": _(
         "Too little: {have}, with {orders} orders. It trains from {fewest} orders on; {minimum} are needed to rely on "
         "it."
     ),
     "edge.from_ten_sales": _(
-        "From {fewest} orders on all four services train, with low confidence until the minimum is reached."
+        "From {fewest} orders on all four services train, with low confidence until the minimum is reached. "
+        "Recommendations and inventory train from the first product on, before anything is sold."
     ),
 }  # fmt: skip

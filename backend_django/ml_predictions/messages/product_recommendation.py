@@ -14,9 +14,8 @@ TEXTS: dict[str, Any] = {
     "recommend.step_fit": _("Learning from all baskets"),
     "recommend.step_store": _("Storing the recommendations"),
     # errors
-    "recommend.not_enough_sales": _(
-        "Product recommendations need {needed} sold order lines; the shop has {found}. Import past orders, or train "
-        "again when more has been sold."
+    "recommend.no_products": _(
+        "Product recommendations need a product; the shop has none. Add products or import them, then train again."
     ),
     # why this method serves
     "recommend.hybrid_serves": _(
@@ -37,7 +36,11 @@ TEXTS: dict[str, Any] = {
     ),
     "recommend.not_tested": _(
         "There are no later baskets of at least two products to test on: what sells and what is alike serves, "
-        "and how good it is is not known."
+        "and how good it is is not known. It lost to nothing, because nothing could be compared."
+    ),
+    "recommend.nothing_sold": _(
+        "Nothing has been sold yet, so nothing could be tested: what is alike and what is new serves, because there "
+        "are no best sellers that it could lose to. Train again after the first sales."
     ),
     # why this product
     "recommend.pinned": _("Chosen by the shop."),
@@ -49,7 +52,8 @@ TEXTS: dict[str, Any] = {
     "recommend.similar": _("Similar in name, description and price ({similarity} % alike)."),
     "recommend.popular": _("Popular these weeks: number {place} of the best sellers, {orders} × in all."),
     "recommend.rest": _("Sold {orders} × so far; nothing closer is known that is in stock."),
-    "recommend.unsold": _("New here: it has not been sold yet."),
+    "recommend.unsold": _("It has not been sold yet."),
+    "recommend.unsold_since": _("Not sold yet; in the range since {day}."),
     "recommend.again": _("You bought this {orders} times, last on {day}."),
     "recommend.again_once": _("You bought this on {day}."),
     "recommend.because_bought": _("Because you bought “{product}” (orders with both: {together})."),
@@ -75,6 +79,12 @@ TEXTS: dict[str, Any] = {
     ),
     "recommend.receipt_trending": _("A count of what was sold of late, not a forecast: there is nothing to test."),
     # where a list comes from when it is not the usual one
+    "recommend.no_sales": _(
+        "Nothing had been sold when this was trained ({as_of}): the list comes from the newest products."
+    ),
+    "recommend.no_sales_page": _(
+        "Nothing had been sold when this was trained ({as_of}): the list comes from what is alike."
+    ),
     "recommend.no_history": _("This product has not been sold yet: the list comes from what is alike and what sells."),
     "recommend.newer_than_model": _(
         "This product is newer than the model of {as_of}: the list comes from what is alike and what sells. The next "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import polars as pl
 from django.db import connections
+from django.utils import timezone
 
 from ml_predictions import artifacts, conf
 from ml_predictions.artifacts import ArtifactRefused, Content
@@ -49,7 +50,8 @@ class ProductRecommendationService(Service):
     def train(self, run: TrainingRun, **parameters: Any) -> MLModel:
         """Choose and test a method on later baskets, learn from all of them, publish the version.
 
-        Raises NotEnoughHistory below ten sold order lines, BadParameter for any parameter: there are none.
+        Without sales from words, prices and newness alone. Raises NotEnoughHistory for a shop without a product,
+        BadParameter for any parameter: there are none.
         """
         if parameters:
             raise BadParameter(
@@ -78,21 +80,22 @@ class ProductRecommendationService(Service):
 
     def _sales(self) -> Sales:
         """The shop's baskets up to its as-of day; up to its last sale when that leaves too few."""
-        until = self.source.data_until()
-        lines = self.source.order_lines()
-        sold = lines.filter(~pl.col("is_return"), pl.col("units") > 0)
-        if until is None or len(sold) < FEWEST_SALES:
+        products = self.source.products()
+        if products.is_empty():
             raise NotEnoughHistory(
-                f"Product recommendations need at least {FEWEST_SALES} sold order lines; the shop has {len(sold)}. "
-                "Import past orders, or wait for more sales",
-                code="recommend.not_enough_sales",
-                found=len(sold),
-                needed=FEWEST_SALES,
+                "Product recommendations need a product; the shop has none. Add or import products first",
+                code="recommend.no_products",
+                found=0,
+                needed=1,
             )
-        last = sold["day"].max()
-        assert isinstance(last, date)
-        enough = len(sold.filter(pl.col("day") <= until.as_of)) >= FEWEST_SALES
-        return Sales.of(lines, self.source.products(), as_of=until.as_of if enough else max(last, until.as_of))
+        until = self.source.data_until()
+        as_of = until.as_of if until else timezone.localdate() - timedelta(days=1)
+        lines = self.source.order_lines()
+        sold = lines.filter(~pl.col("is_return"), pl.col("units") > 0)["day"]
+        last = sold.max()
+        if isinstance(last, date) and int((sold <= as_of).sum()) < FEWEST_SALES:
+            as_of = max(last, as_of)
+        return Sales.of(lines, products, as_of=as_of)
 
     def write_rows(self, model: MLModel, content: Content) -> None:
         """Store the best 50 of each product page: what the admin shows, and what serves when the file cannot."""
@@ -177,7 +180,7 @@ class ProductRecommendationService(Service):
             fits=lambda product: mode == "all" or (product in bought) == (mode == "repeat"),
         )
         items = serve(ask.asked(found, wishes), Shelf(self.source), top_n=top_n, again=False)
-        note = message("recommend.no_purchases") if history.is_empty() else None
+        note = ask.unsold() or (message("recommend.no_purchases") if history.is_empty() else None)
         if not items:
             empty = {"repeat": "recommend.nothing_to_repeat", "novel": "recommend.nothing_new"}
             note = message(empty.get(mode, "recommend.nothing_else"))
@@ -197,10 +200,10 @@ class ProductRecommendationService(Service):
         own = ask.content.meta["served"]["customer"] != BASELINE  # else his purchases were no help in the test
         found = ask.ranked(Query(products=basket, history=history if own else None), why, wishes)
         items = serve(ask.asked(found, wishes, basket), Shelf(self.source), top_n=top_n, again=history is None)
-        note = None
-        if not basket:
+        note = ask.unsold()
+        if note is None and not basket:
             note = message("recommend.empty_basket")
-        elif not len(rows):
+        elif note is None and not len(rows):
             note = message("recommend.unknown_basket", as_of=ask.tables.as_of.isoformat())
         return ask.answer(items, note if items else message("recommend.nothing_else"))
 
@@ -211,7 +214,7 @@ class ProductRecommendationService(Service):
         wishes = self._rules("trending").beside(())
         found = ask.ranked(Query(), answers.trending_reasons(ask.tables), wishes)
         items = serve(ask.asked(found, wishes), Shelf(self.source), top_n=top_n)
-        return ask.answer(items, None if items else message("recommend.nothing_else"))
+        return ask.answer(items, ask.unsold() if items else message("recommend.nothing_else"))
 
     # --- parts --------------------------------------------------------------------------------
 

@@ -77,6 +77,10 @@ class Question:
         sellers = best(np.where(inside, self.tables.share(28) + 1e-12, 0.0), answers.PINNED_POOL)
         return list(dict.fromkeys([*listed, *self.tables.products.external[sellers].tolist()]))
 
+    def unsold(self, code: str = "recommend.no_sales") -> dict[str, Any] | None:
+        """The note of a version that was trained before the shop sold anything; None for any other."""
+        return None if self.tables.orders else message(code, as_of=self.tables.as_of.isoformat())
+
     def answer(self, items: list[Item], note: dict[str, Any] | None) -> dict[str, Any]:
         """Items, where they come from when that is not the usual, and how good such lists were."""
         told = {"note": note} if note else {}
@@ -175,4 +179,6 @@ def _note(ask: Question, row: int) -> dict[str, Any] | None:
         return None
     if row < 0:
         return message("recommend.newer_than_model", as_of=ask.tables.as_of.isoformat())
-    return None if ask.tables.orders_with[row] else message("recommend.no_history")
+    if ask.tables.orders_with[row]:
+        return None
+    return ask.unsold("recommend.no_sales_page") or message("recommend.no_history")

@@ -73,7 +73,7 @@ def version_of(sales: Sales, learnt: Learnt, pages: Pages) -> Version:
             arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1], **_categories(sales)},
         ),
         metrics=_metrics(sales, choice, pages),
-        receipt=_receipt(choice) | {"steering": learnt.steering},
+        receipt=_receipt(sales, choice) | {"steering": learnt.steering},
         as_of=sales.as_of,
         parameters={"weights": choice.weights.to_dict(), "served": served, "seed": conf.get("SEED")},
         beats_baseline=page.beats_baseline,
@@ -116,7 +116,7 @@ def _metrics(sales: Sales, choice: Choice, pages: Pages) -> dict[str, Any]:
     }
 
 
-def _receipt(choice: Choice) -> dict[str, Any]:
+def _receipt(sales: Sales, choice: Choice) -> dict[str, Any]:
     page = choice.surfaces["page"]
     return {
         **page.rounded(),
@@ -126,6 +126,7 @@ def _receipt(choice: Choice) -> dict[str, Any]:
         "validation": _trial(choice.validation),
         "surfaces": {name: found.rounded() for name, found in choice.surfaces.items()},
         "tuning": choice.tuning,
+        "why": _why(sales, choice),
     }
 
 
@@ -205,7 +206,7 @@ def _why(sales: Sales, choice: Choice) -> dict[str, Any]:
     """Why this method serves on product pages."""
     page = choice.surfaces["page"]
     if page.measure is None or page.baseline is None:
-        return message("recommend.not_tested")
+        return message("recommend.not_tested" if sales.orders else "recommend.nothing_sold")
     if choice.small:
         return message("recommend.small_shop", orders=sales.orders, products=len(sales.products))
     hybrid = page.passed_over.get("hybrid")

@@ -116,19 +116,6 @@ def test_training_takes_no_parameters(shop, run):
         service().train(run, model_type="hybrid")
 
 
-@pytest.mark.parametrize("orders", [0, 1, 3])
-def test_too_few_sales_are_named(make_shop, run, orders):
-    make_shop(orders=orders)
-    found = OrderItem.objects.count()
-    assert found < 10
-    with pytest.raises(NotEnoughHistory, match="at least 10 sold order lines") as error:
-        service().train(run)
-    assert error.value.details == {"found": found, "needed": 10}
-    assert not MLModel.objects.exists()
-    with pytest.raises(NotTrained):
-        service().for_product("1")
-
-
 @pytest.mark.parametrize(
     "shape",
     [

@@ -17,12 +17,14 @@ FRESH = 60.0
 TOGETHER_POPULARITY = 0.001
 """Weight of share_14 beside the co-purchases of one product: it orders what was never bought with it."""
 TOGETHER_TREND = 0.25
+UNSOLD = 1e-6
+"""Share of the newest product that was never sold: behind all that sells."""
 POPULAR = 14
 """Half-life (days) of the popularity inside the scores."""
 
 
 class Popularity(Recommender):
-    """What sells most lately: share_h. The baseline of all others, and the answer when nothing is known."""
+    """What sells most lately: share_h, then what is new. The baseline of all others, and the answer without sales."""
 
     def __init__(self, *, half_life: int = 28) -> None:
         self.half_life = half_life
@@ -155,8 +157,7 @@ class BasketCompletion(Recommender):
         follows = dense(batch.subjects @ tables.basket) / tables.row_weight
         if w.basket_trend:
             follows *= np.power(tables.trend(14), w.basket_trend)
-        sells = tables.share(POPULAR) if tables.orders else 0.0
-        score = scaled(follows + w.basket_popular * sells)
+        score = scaled(follows + w.basket_popular * selling(tables, POPULAR))
         if len(batch.histories.product):
             known = batch.histories.orders[:, None] > 0
             score = scaled(score + w.basket_customer * known * PersonalBlend().attach(tables).scores(batch))
@@ -164,8 +165,14 @@ class BasketCompletion(Recommender):
 
 
 def popular(tables: Tables, half_life: int) -> Scores:
-    """share_h over the largest; 0 without any order."""
-    return scaled(tables.share(half_life)) if tables.orders else np.zeros(len(tables))
+    """`selling` over the largest."""
+    return scaled(selling(tables, half_life))
+
+
+def selling(tables: Tables, half_life: int) -> Scores:
+    """share_h, and behind all that sells what was never sold, the newest first: the list of a shop without sales."""
+    share = tables.share(half_life) if tables.orders else np.zeros(len(tables))
+    return np.asarray(share + UNSOLD * tables.newness)
 
 
 def pull(tables: Tables, batch: Batch, half_life: float) -> Scores:

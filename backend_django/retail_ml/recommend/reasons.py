@@ -4,7 +4,7 @@ Codes: `again` and `again_once` (bought before: orders, last day), `because_boug
 speaks most for it: the j with the largest profile_j · W_ji, its part of the pull, and the orders that hold both;
 `…_alone` without these),
 `together` and `together_few` (the counts of the pair), `similar` (likeness of name and price), `rising` and `popular`
-(sales of late), `rest` (orders so far), `unsold`.
+(sales of late), `rest` (orders so far), `unsold` and `unsold_since` (with the day since which it is in the range).
 """
 
 from __future__ import annotations
@@ -140,11 +140,16 @@ def of_support(support: Support) -> Reason:
 
 
 def of_sales(tables: Tables, row: int) -> Reason:
-    """One of the best sellers, and which; else how often it was sold at all."""
+    """One of the best sellers, and which; else how often it was sold at all, or since when it is there unsold."""
     orders = int(tables.orders_with[row])
     if tables.best_sellers[row]:
         return Reason("popular", support=orders, figures={"place": int(tables.places[row]), "orders": orders})
-    return Reason("rest", support=orders, figures={"orders": orders}) if orders else Reason("unsold", support=0)
+    if orders:
+        return Reason("rest", support=orders, figures={"orders": orders})
+    since = float(tables.created[row])
+    if np.isnan(since):
+        return Reason("unsold", support=0)
+    return Reason("unsold_since", support=0, figures={"day": day_of(since).isoformat()})
 
 
 def of_trend(tables: Tables, row: int) -> Reason:

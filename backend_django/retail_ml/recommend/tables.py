@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from scipy import sparse
 
 from retail_ml.frames import IdMap
@@ -51,6 +52,8 @@ class Tables:
         Orders that hold it.
     first_sold : array of float64, one per product
         Time of its first order; NaN: never sold.
+    created : array of float64, one per product
+        Day since which it has been in the range (days since 1970-01-01); NaN: not known.
     orders : int
         All orders.
     shares : array of float64, half-lives × products
@@ -74,6 +77,7 @@ class Tables:
     active: npt.NDArray[np.bool_]
     orders_with: npt.NDArray[np.int32]
     first_sold: npt.NDArray[np.float64]
+    created: npt.NDArray[np.float64]
     orders: int
     shares: npt.NDArray[np.float64]
     person: sparse.csr_matrix
@@ -120,6 +124,7 @@ class Tables:
             active=sales.catalogue["active"].to_numpy(),
             orders_with=np.bincount(matrix.indices, minlength=count).astype(np.int32),
             first_sold=_first_sold(sales),
+            created=sales.catalogue["created"].to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy(),
             orders=sales.orders,
             shares=share,
             person=person_table(sales, weights),
@@ -150,6 +155,15 @@ class Tables:
     @cached_property
     def _trends(self) -> dict[int, npt.NDArray[np.float64]]:
         return {days: trend(self.share(days), self.share(365)) for days in HALF_LIVES}
+
+    @cached_property
+    def newness(self) -> npt.NDArray[np.float64]:
+        """Of the products never sold the newest has 1, the others less the longer they are there; 0: it was sold."""
+        unsold = np.flatnonzero(self.orders_with == 0)
+        since = np.nan_to_num(self.created[unsold], nan=-np.inf)
+        out = np.zeros(len(self))
+        out[unsold[np.argsort(-since, kind="stable")]] = 1 - np.arange(len(unsold)) / max(len(unsold), 1)
+        return out
 
     @cached_property
     def best_sellers(self) -> npt.NDArray[np.bool_]:
@@ -242,6 +256,7 @@ class Tables:
             "active": self.active,
             "orders_with": self.orders_with,
             "first_sold": self.first_sold,
+            "created": self.created,
             "shares": self.shares,
             **_unfold("person", self.person),
             **_unfold("basket", self.basket),
@@ -265,6 +280,7 @@ class Tables:
             active=arrays["active"],
             orders_with=arrays["orders_with"],
             first_sold=arrays["first_sold"],
+            created=arrays.get("created", np.full(count, np.nan)),  # versions before it was stored do not know
             orders=int(meta["orders"]),
             shares=arrays["shares"],
             person=fold("person", arrays, (count, count)),

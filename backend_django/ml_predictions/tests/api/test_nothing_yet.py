@@ -60,8 +60,8 @@ def test_business_health_weighs_what_is_known():
 @pytest.mark.parametrize(
     ("orders", "verdicts"),
     [
-        (0, ["insufficient"] * 3 + ["recommended"]),  # the inventory trains with any number of orders
-        (9, ["insufficient"] * 3 + ["recommended"]),
+        (0, ["insufficient", "low_confidence", "insufficient", "recommended"]),  # these two train without orders
+        (9, ["insufficient", "low_confidence", "insufficient", "recommended"]),
         (10, ["low_confidence", "sufficient", "low_confidence", "recommended"]),
         (30, ["sufficient", "sufficient", "sufficient", "recommended"]),
         (200, ["recommended", "sufficient", "sufficient", "recommended"]),
@@ -76,12 +76,22 @@ def test_requirements_by_the_number_of_orders(api: Any, make_shop: Any, orders: 
         ("orders", 30, 200), ("products", 20, 50), ("customers", 10, 50), ("variants", 1, 1),
     ]  # fmt: skip
     assert [needs[0]["have"], needs[1]["have"]] == [orders, 24]
-    assert [need["can_train"] for need in needs] == [orders >= 10] * 3 + [True]
+    assert [need["can_train"] for need in needs] == [orders >= 10, True, orders >= 10, True]
     assert all(need["message"] for need in needs)
     assert (body["as_of"] is None) == (orders == 0)
     if orders >= 30:  # fewer orders end some days earlier
         assert body["as_of"] == "2026-06-29"
     assert "10" in body["note"]
+    if orders < 10:
+        assert f"only {orders} orders" in needs[1]["message"]
+
+
+def test_without_a_product_the_recommendations_say_what_to_do(api: Any):
+    need = api.get("/api/ml/data-requirements/").json()["requirements"][1]
+    assert (need["verdict"], need["can_train"], need["have"]) == ("insufficient", False, 0)
+    found = api.post("/api/ml/train-product-recommendation/", {}, format="json")
+    assert found.status_code == 409
+    assert "Add products or import them" in found.json()["error"]["message"]
 
 
 def test_customers_who_never_bought_do_not_count(api: Any, make_shop: Any):

@@ -30,14 +30,16 @@ def asked(tables: Tables, pages: list[str], bought: list[str], unknown: list[int
 def test_measure_by_hand():
     """Popularity shows a, b (the shown product left out); ideal gains 1 and 1 + 1/log2(3)."""
     lines = order_lines({"1": "ab", "2": "ab", "3": "a", "4": "c"})
-    tables = Tables.learn(Sales.of(lines, catalogue("abcd"), as_of=AS_OF))
-    questions = asked(tables, ["c", "a", "b"], ["b", "bd", ""], [0, 0, 1])
+    tables = Tables.learn(Sales.of(lines, catalogue("abc"), as_of=AS_OF))
+    questions = asked(tables, ["c", "a", "b"], ["b", "b", ""], [0, 1, 1])
     found = evaluation.measure(Popularity().attach(tables), questions)
     second = 1 / np.log2(3)  # b after a; b first of two bought; not known: missed
     assert found.hit_rate_10 == pytest.approx(2 / 3)
     assert found.ndcg_10 == pytest.approx((second + 1 / (1 + second)) / 3)
     assert found.recall_10 == pytest.approx((1 + 0.5) / 3)
-    assert found.coverage == 0.75  # a, b, c of the four products
+    one = evaluation.measure(Popularity().attach(tables), asked(tables, ["c"], ["b"], [0]))
+    assert one is not None
+    assert (found.coverage, one.coverage) == (1, pytest.approx(2 / 3))  # beside c alone only a and b are shown
     np.testing.assert_allclose(found.each, [second, 1 / (1 + second), 0])
     assert evaluation.measure(Popularity().attach(tables), asked(tables, [], [], [])) is None
 
