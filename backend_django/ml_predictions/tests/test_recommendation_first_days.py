@@ -49,7 +49,9 @@ def opened(make_shop):
 
 def every_answer(products: list[str]) -> dict[str, dict]:
     s = ProductRecommendationService()
-    first, other = (str(pk) for pk in User.objects.filter(role="customer").order_by("pk").values_list("pk", flat=True)[:2])
+    first, other = (
+        str(pk) for pk in User.objects.filter(role="customer").order_by("pk").values_list("pk", flat=True)[:2]
+    )
     return {
         "page": s.for_product(products[0]),
         "similar": s.similar(products[0]),
