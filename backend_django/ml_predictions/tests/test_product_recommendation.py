@@ -15,11 +15,10 @@ from ml_predictions import conf
 from ml_predictions.messages import TEXTS, render
 from ml_predictions.models import MLModel, ProductRecommendation
 from ml_predictions.services import recommendation_answers, recommendation_pages, recommendation_version
-from ml_predictions.services.base import NotTrained
 from ml_predictions.services.product_recommendation import ProductRecommendationService
 from orders.models import Order, OrderItem
 from products.models import Product, ProductVariant
-from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
+from retail_ml.errors import BadParameter, UnknownId
 from retail_ml.recommend import reasons as why_of
 from retail_ml.recommend.selection import RUNGS
 
