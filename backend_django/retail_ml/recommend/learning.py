@@ -27,7 +27,7 @@ from retail_ml.recommend.selection import (
     trial,
 )
 from retail_ml.recommend.steering import Stock, chosen
-from retail_ml.recommend.tables import Tables, default_weights
+from retail_ml.recommend.tables import Tables, default_weights, gram_of
 from retail_ml.recommend.tuning import tune_baskets, tune_persons
 from retail_ml.recommend.weights import Weights
 
@@ -118,16 +118,17 @@ def _tuned(
 
     In a large shop all are for persons alone, and the weights of baskets stay what they are.
     """
-    last = found[-1]
-    tables = [
-        Tables.learn(sales.before(window[0]), weights=weights, passing=True, persons_only=large or window != last)
-        for window in found
-    ]
+    known = [sales.before(window[0]) for window in found]
+    gram = None if large else gram_of(known[-1], weights)
+    for_persons = known if large else known[:-1]
+    tables = [Tables.learn(some, weights=weights, passing=True, persons_only=True) for some in for_persons]
+    if gram is not None:
+        tables.append(Tables.learn(known[-1], weights=weights, passing=True, gram=gram))
     persons = tune_persons(sales, list(zip(tables, found, strict=True)), weights, seed=seed)
-    tables = [replace(known, weights=persons.weights) for known in tables]
-    if large:
+    tables = [replace(one, weights=persons.weights) for one in tables]
+    if gram is None:
         return tables, persons.groups
-    tables[-1], group = tune_baskets(sales, tables[-1], last, seed=seed)
+    tables[-1], group = tune_baskets(sales, tables[-1], found[-1], seed=seed, gram=gram)
     return tables, persons.groups | ({"basket": group} if group else {})
 
 

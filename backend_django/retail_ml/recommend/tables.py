@@ -98,11 +98,13 @@ class Tables:
         neighbours: int | None = None,
         persons_only: bool = False,
         passing: bool = False,
+        gram: sparse.csr_matrix | None = None,
     ) -> Tables:
         """Learn all tables of a shop's baskets and catalogue; `weights` None: the defaults for its rhythm.
 
         `persons_only` leaves out baskets, pairs and texts, which lists for customers do not need; `passing` the table
-        of similar products, which is not worth while for the few questions of a test.
+        of similar products, which is not worth while for the few questions of a test. `gram`: what `gram_of` gives,
+        where it is known already.
 
         >>> from retail_ml.tests.recommend.small import catalogue, order_lines
         >>> baskets = order_lines({"1": "ab", "2": "ab", "3": "c"})
@@ -128,7 +130,7 @@ class Tables:
             orders=sales.orders,
             shares=share,
             person=person_table(sales, weights),
-            basket=basket_table(some, weights),
+            basket=basket_table(some, weights, gram=gram),
             together=copurchase.learn(some.matrix, some.age, rising, half_life=weights.together_half_life, k=k),
             similar=None if passing or persons_only else text.neighbours(max(min(ALIKE, count - 1), 1)),
             text=text,
@@ -321,12 +323,17 @@ def person_table(sales: Sales, weights: Weights) -> sparse.csr_matrix:
     return ridge.local_ridge(found, penalty=weights.ridge)
 
 
-def basket_table(sales: Sales, weights: Weights) -> sparse.csr_matrix:
+def basket_table(sales: Sales, weights: Weights, *, gram: sparse.csr_matrix | None = None) -> sparse.csr_matrix:
     """A of the baskets, negatives left out: local ridge on the orders, the older the lighter."""
-    found = basket_gram(
+    found = gram_of(sales, weights) if gram is None else gram
+    return completing(ridge.local_ridge(found, penalty=weights.basket_ridge))
+
+
+def gram_of(sales: Sales, weights: Weights) -> sparse.csr_matrix:
+    """`basket_gram` of a shop's orders under its weights."""
+    return basket_gram(
         sales.matrix, sales.age, half_life=weights.basket_half_life, size_power=weights.basket_size_power
     )
-    return completing(ridge.local_ridge(found, penalty=weights.basket_ridge))
 
 
 def completing(table: sparse.csr_matrix) -> sparse.csr_matrix:

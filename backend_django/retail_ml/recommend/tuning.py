@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
-from retail_ml.recommend import evaluation, features, ridge
+from retail_ml.recommend import evaluation, features
 from retail_ml.recommend.base import Batch, Mode, Scores, dense, scaled
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.evaluation import Questions, Window
 from retail_ml.recommend.models import POPULAR, BasketCompletion, all_score, novel_score, popular, pull
-from retail_ml.recommend.tables import Tables, basket_gram, completing
+from retail_ml.recommend.tables import Tables, basket_table, gram_of
 from retail_ml.recommend.weights import SMALL_SHOP_ORDERS, Weights
 
 CUSTOMERS = 800
@@ -194,8 +195,12 @@ def _verdict(start: Scores, gap: Scores) -> dict[str, Any]:
     }
 
 
-def tune_baskets(sales: Sales, tables: Tables, window: Window, *, seed: int) -> tuple[Tables, dict[str, Any] | None]:
+def tune_baskets(
+    sales: Sales, tables: Tables, window: Window, *, seed: int, gram: sparse.csr_matrix
+) -> tuple[Tables, dict[str, Any] | None]:
     """Tables with the basket weights that complete the window's baskets best, and how that was found; None: too few.
+
+    `gram`: `tables.gram_of` under the weights of `tables`, whose fits with other penalties are tried too.
 
     The popularity term keeps its default in a small shop, the table itself in a very large one. The gain is crossed
     over two halves of the baskets, as in `tune_persons` over windows.
@@ -204,7 +209,7 @@ def tune_baskets(sales: Sales, tables: Tables, window: Window, *, seed: int) -> 
     if len(asked) < FEWEST:
         return tables, None
     known = sales.before(window[0])
-    tried = [(table, _each(table, asked)) for table in [tables, *_tables_tried(known, tables)]]
+    tried = [(table, _each(table, asked)) for table in [tables, *_tables_tried(known, tables, gram)]]
     best = max(tried, key=lambda pair: float(pair[1].mean()))[0]
     if known.orders >= SMALL_SHOP_ORDERS:
         for popular_weight in BASKET_POPULAR:
@@ -219,17 +224,19 @@ def tune_baskets(sales: Sales, tables: Tables, window: Window, *, seed: int) -> 
     return tried[int(each.mean(axis=1).argmax())][0] if group["taken"] else tables, group
 
 
-def _tables_tried(known: Sales, tables: Tables) -> list[Tables]:
+def _tables_tried(known: Sales, tables: Tables, gram: sparse.csr_matrix) -> list[Tables]:
     """The tables with every basket table that is tried."""
     if len(tables) > LARGE:
         return [tables]
     out, w = [], tables.weights
     fits = BASKET_FITS if len(tables) <= MANY_PRODUCTS else BASKET_FITS[:1]
     for power, half_life in sorted({fit[:2] for fit in fits}):
-        gram = basket_gram(known.matrix, known.age, half_life=half_life, size_power=power)
+        tried = replace(w, basket_size_power=power, basket_half_life=half_life)
+        same = (power, half_life) == (w.basket_size_power, w.basket_half_life)
+        found = gram if same else gram_of(known, tried)
         for penalty in (fit[2] for fit in fits if fit[:2] == (power, half_life)):
-            tried = replace(w, basket_size_power=power, basket_half_life=half_life, basket_ridge=penalty)
-            out.append(replace(tables, weights=tried, basket=completing(ridge.local_ridge(gram, penalty=penalty))))
+            other = replace(tried, basket_ridge=penalty)
+            out.append(replace(tables, weights=other, basket=basket_table(known, other, gram=found)))
     return out
 
 

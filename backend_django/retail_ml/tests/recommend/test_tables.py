@@ -11,13 +11,14 @@ import pytest
 from polars.testing import assert_frame_equal
 from scipy import sparse
 
-from retail_ml.recommend import copurchase
+from retail_ml.recommend import copurchase, tuning
 from retail_ml.recommend.base import Query
 from retail_ml.recommend.content import TextIndex, price_nearness
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.models import HybridPage
 from retail_ml.recommend.popularity import HALF_LIVES, shares, steadied, trend
-from retail_ml.recommend.tables import Tables
+from retail_ml.recommend.tables import Tables, basket_table, gram_of
+from retail_ml.recommend.weights import Weights
 from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, order_lines
 
 
@@ -54,6 +55,17 @@ def test_pair_sums_and_counts_equal_the_plain_definition():
         for j, support in tables.supports(i).items():
             assert (support.together, support.source, support.other) == (counts[i, j], bought[i], bought[j])
             assert support.orders == sales.orders
+
+
+@pytest.mark.parametrize("weights", [Weights(), Weights().for_size(300)])
+def test_a_gram_used_twice_changes_no_basket_table_that_is_tried(weights):
+    sales = random_sales()
+    gram = gram_of(sales, weights)
+    tables = Tables.learn(sales, weights=weights, gram=gram)
+    tried = [tables, *tuning._tables_tried(sales, tables, gram)]
+    assert len(tried) == 1 + len(tuning.BASKET_FITS)
+    for table in tried:
+        np.testing.assert_array_equal(table.basket.toarray(), basket_table(sales, table.weights).toarray())
 
 
 def test_the_strongest_are_kept():
