@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -140,7 +140,7 @@ def tune_persons(sales: Sales, moments: Sequence[tuple[Tables, Window]], weights
             if len(asked) >= FEWEST:
                 lists.append(Shortlist(tables, asked))
         if len(lists) == len(moments) and lists:
-            values: list[Value] = [partial(short.ndcg, mode=mode) for short in lists]
+            values: list[Value] = [cache(partial(short.ndcg, mode=mode)) for short in lists]  # many are tried twice
             found, groups[mode] = _tune(found, GRIDS[mode], values if len(values) > 1 else _halves(values[0]))
     return Tuned(found, groups)
 
