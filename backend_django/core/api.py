@@ -19,6 +19,7 @@ from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import exceptions
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import PageNumberPagination
@@ -122,6 +123,23 @@ class Ordering(OrderingFilter):
         return fields
 
 
+class Filters(DjangoFilterBackend):
+    """The filters of a list; a choice that a filter does not know is refused with those that it does."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        """The rows that pass, or a 400 that names what is allowed."""
+        try:
+            return super().filter_queryset(request, queryset, view)
+        except exceptions.ValidationError as error:
+            fields = self.get_filterset(request, queryset, view).form.fields
+            raise ChoiceRefused(cast("dict[str, Any]", error.detail), fields) from error
+
+
+def _choices(field: Any) -> list[str]:
+    """The values that a field of a form may have, as one writes them in an address; none for free ones."""
+    return [str(value) for value, _label in getattr(field, "choices", ()) if value not in ("", None)]
+
+
 class JSONParser(DRFJSONParser):
     """JSON; a body nested deeper than Python reads is a bad body, not a fault of ours."""
 
@@ -139,6 +157,18 @@ class BadInput(exceptions.ValidationError):
     def __init__(self, field: str, problem: str, received: Any, **allowed: Any) -> None:
         super().__init__({field: [problem]})
         self.explained = {field: {"message": problem, "allowed": allowed, "received": received}}
+
+
+class ChoiceRefused(exceptions.ValidationError):
+    """Filters of a list were refused, those with `choices` with what they take."""
+
+    def __init__(self, problems: dict[str, Any], fields: Mapping[str, Any]) -> None:
+        super().__init__(problems)
+        self.explained = {
+            field: {"message": " ".join(_texts(problem)), "allowed": {"choices": _choices(fields[field])}}
+            for field, problem in problems.items()
+            if _choices(fields[field])
+        }
 
 
 def whole_number(field: str, text: str, *, most: int, least: int = 1) -> int:
@@ -204,7 +234,7 @@ def _invalid(error: exceptions.ValidationError, request: Request | None) -> Resp
     for field, problem in problems.items():
         found = explained.get(field) or {"message": " ".join(_texts(problem))}
         if "received" not in found and request is not None and field in request.query_params:
-            found["received"] = request.query_params[field]
+            found["received"] = ", ".join(request.query_params.getlist(field))
         details[str(field)] = {key: _short(item) if key == "received" else item for key, item in found.items()}
     message = " ".join(_sentence(field, found) for field, found in details.items())
     return Response(body("bad_parameter", message, details), status=400)

@@ -21,6 +21,7 @@ from rest_framework import exceptions, serializers
 
 from ml_predictions.models import CalendarEvent
 from ml_predictions.serializers.calendar_events import WRITTEN, CalendarEventRecord, check_whole, not_in_shop
+from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line, original
 from ml_predictions.services import calendar_events
 
 MOST_BYTES = 1_000_000
@@ -130,15 +131,13 @@ def read(content: bytes) -> list[CalendarEvent]:
 
 def write(events: Iterable[CalendarEvent]) -> str:
     """The events as CSV, with the mark by which spreadsheets know UTF-8."""
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(WRITTEN)
+    lines = [csv_line(WRITTEN)]
     for event in events:
         cells = {name: getattr(event, name) for name in WRITTEN}
         cells["repeats_yearly"] = "yes" if event.repeats_yearly else "no"
         cells["uplift"] = "" if event.uplift is None else repr(event.uplift)
-        rows.writerow(cells[name] for name in WRITTEN)
-    return "\ufeff" + text.getvalue()
+        lines.append(csv_line(cells[name] for name in WRITTEN))
+    return UTF8_MARK + "".join(lines)
 
 
 # --- from bytes to cells --------------------------------------------------------------------------
@@ -184,7 +183,7 @@ def _table(text: str) -> Table:
     columns, rows, faults = list(headers), [], []
     for line, cells in records[1:]:
         if len(cells) == len(columns):
-            rows.append((line, dict(zip(columns, cells, strict=True))))
+            rows.append((line, dict(zip(columns, map(original, cells), strict=True))))
             continue
         told = gettext("{found} cells instead of {needed}. A text with a separator in it stands in quotation marks.")
         message = told.format(found=len(cells), needed=len(columns))

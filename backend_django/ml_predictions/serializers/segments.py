@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,10 +16,9 @@ from ml_predictions.models_segments import ChanceBand, Driver, Segment
 from ml_predictions.serializers.answers import anything, day, many, number, part, shape, text, texts
 from ml_predictions.serializers.inputs import Explained
 from ml_predictions.serializers.records import rendered
+from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 
 SEPARATORS = {"comma": ",", "semicolon": ";"}
-NOT_PLAIN = tuple("=+-@\t\r\n|%＝＋－＠")
-"""Signs at the beginning of a text that make spreadsheets take it for a formula or a command."""
 
 
 def segment_fields(row: CustomerSegment) -> dict[str, Any]:
@@ -123,26 +120,6 @@ COLUMNS = (
 CONTACT = ("name", "email")
 
 
-def harmless(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: a text that looks like one gets an apostrophe before it.
-
-    >>> harmless('=HYPERLINK("http://x")'), harmless(" +34 600"), harmless("Ana"), harmless(-5.0), harmless(None)
-    ('\\'=HYPERLINK("http://x")', "' +34 600", 'Ana', -5.0, '')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.lstrip(" \u00a0\u200b\ufeff").startswith(NOT_PLAIN):
-        return f"'{value}"
-    return value
-
-
-def csv_line(cells: Any, separator: str) -> str:
-    """One line of CSV, its texts made harmless."""
-    out = io.StringIO()
-    csv.writer(out, delimiter=separator).writerow([harmless(cell) for cell in cells])
-    return out.getvalue()
-
-
 def csv_cells(row: CustomerSegment) -> list[Any]:
     """The cells of `COLUMNS` of one customer."""
     why, what = " ".join(rendered(row.explanation)), " ".join(rendered(row.advice))
@@ -159,7 +136,7 @@ def csv_lines(parts: Iterator[list[CustomerSegment]], *, contacts: Any, separato
 
     contacts: ids → names and e-mails of a part, or None for a file without.
     """
-    yield "\ufeff" + csv_line([*COLUMNS[:1], *(CONTACT if contacts else ()), *COLUMNS[1:]], separator)
+    yield UTF8_MARK + csv_line([*COLUMNS[:1], *(CONTACT if contacts else ()), *COLUMNS[1:]], separator)
     for rows in parts:
         people = contacts([row.customer_id for row in rows]) if contacts else {}
         with translation.override(language):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +15,7 @@ from rest_framework.response import Response
 
 from ml_predictions.messages import render
 from ml_predictions.serializers import answers, inputs
+from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.views.base import Call, answer, checked_id, service_of
 
 COLUMNS = ("product_id", "rank", "recommended_id", "recommended_name", "similarity_score", "price", "pinned", "reason")
@@ -147,26 +146,15 @@ def _lines(pages: Iterator[tuple[str, list[dict[str, Any]]]], language: str) -> 
 
     It is written when the request is over, so that the language of its sentences must be given.
     """
-    yield "\ufeff" + _row(COLUMNS)
+    yield UTF8_MARK + csv_line(COLUMNS)
     for product, items in pages:
         with override(language):
-            text = "".join(_row(_cells(product, item)) for item in items)
+            text = "".join(csv_line(_cells(product, item)) for item in items)
         yield text
 
 
 def _cells(product: str, item: dict[str, Any]) -> tuple[Any, ...]:
     found = {**item, "product_id": product, "recommended_id": item["product_id"]}
-    found["recommended_name"], found["reason"] = _plain(item["product_name"]), _plain(render(item["reason"]))
+    found["recommended_name"], found["reason"] = item["product_name"], render(item["reason"])
     found["pinned"] = "yes" if item["pinned"] else "no"
     return tuple(found[name] for name in COLUMNS)
-
-
-def _row(cells: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
-
-
-def _plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ml_predictions import artifacts
-from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction, SalesForecast
+from ml_predictions.models import SERVICES, InventoryAlert, MLModel, MLTrainingLog, Prediction, SalesForecast
 
 pytestmark = pytest.mark.postgres
 
@@ -86,6 +86,19 @@ def test_models_filtered_searched_ordered(api: Any, make_model: Any):
     assert ids("ordering=version,service")[0] == ("inventory_optimization", 1)
     active = api.get("/api/ml/models/active/").json()["models"]
     assert [m["service"] for m in active] == ["inventory_optimization", "sales_forecast"]
+
+
+@pytest.mark.parametrize("query", ["models/?service=x", "predictions/?service=x"])
+def test_a_choice_that_is_not_known_is_refused_with_those_there_are(api: Any, query: str):
+    answer = api.get(f"/api/ml/{query}")
+    assert answer.status_code == 400
+    found = answer.json()["error"]["details"]["service"]
+    assert (found["allowed"]["choices"], found["received"]) == (list(SERVICES), "x")
+
+
+def test_a_filter_without_choices_names_none(api: Any):
+    found = api.get("/api/ml/predictions/?as_of=soon").json()["error"]["details"]["as_of"]
+    assert (sorted(found), found["received"]) == (["message", "received"], "soon")
 
 
 def test_one_model_with_the_evidence_and_its_sentences(api: Any, make_model: Any):

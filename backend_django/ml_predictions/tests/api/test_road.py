@@ -23,7 +23,6 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
 from ml_predictions.models import SERVICES, CustomerSegment, MLModel, MLTrainingLog, Prediction
-from ml_predictions.views.recommending import _plain
 
 pytestmark = pytest.mark.postgres
 
@@ -208,17 +207,6 @@ def test_the_export_is_a_file_of_every_page_in_the_readers_language(api: Any):
 
 def asked_in(api: Any, path: str, language: str) -> dict[str, Any]:
     return dict(api.get(f"/api/ml/{path}", headers={"accept-language": language}).json())
-
-
-def test_no_text_of_the_export_is_a_formula():
-    assert [_plain(text) for text in ("=1+1", "+1", "-x", "@a", "Coat", "")] == [
-        "'=1+1",
-        "'+1",
-        "'-x",
-        "'@a",
-        "Coat",
-        "",
-    ]
 
 
 def test_recommendations_for_a_basket(api: Any):
