@@ -113,7 +113,7 @@ class CustomerSegmentAdmin(NamedCustomers):
 
     list_display = (
         "who", "segment", "previous_segment", "changed_on", "recency_days", "overdue_ratio", "total_orders", "spent",
-        "expected", "risk", "why",
+        "expected", "risk",
     )  # fmt: skip
     list_filter = ("segment", Overdue, AtRisk, "previous_segment", "changed_on")
     ordering = ("-total_spent", "id")
@@ -122,7 +122,6 @@ class CustomerSegmentAdmin(NamedCustomers):
     json_fields = ("explanation", "advice")
     pretty_explanation = sentences("explanation", _("explanation"))
     pretty_advice = sentences("advice", _("what to do"))
-    why = sentences("explanation", _("explanation"))
     spent = amount("total_spent", _("spent"))
     expected = amount("value_12", _("value, 12 months"))
     risk = amount("money_at_risk", _("money at risk"))
