@@ -40,6 +40,7 @@ urlpatterns = [
     path("product-recommendations/", recommending.ManyProductRecommendations.as_view()),
     path("product-recommendations/export/", recommending.ExportedRecommendations.as_view()),
     path("product-recommendations/<str:product_id>/", recommending.ProductRecommendations.as_view()),
+    path("product-recommendations/<str:product_id>/customers/", recommending.ProductCustomers.as_view()),
     path("similar-products/<str:product_id>/", recommending.SimilarProducts.as_view()),
     path("bought-together/<str:product_id>/", recommending.BoughtTogether.as_view()),
     path("customer-recommendations/<str:customer_id>/", recommending.CustomerRecommendations.as_view()),

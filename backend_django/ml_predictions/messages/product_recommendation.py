@@ -61,6 +61,10 @@ TEXTS: dict[str, Any] = {
     "recommend.because_basket": _("It goes with “{product}” in the basket (orders with both: {together})."),
     "recommend.because_basket_alone": _("It goes with “{product}” in the basket."),
     "recommend.rising": _("On the rise: it sells {times} times its usual share these weeks."),
+    "recommend.bought_alike": _(
+        "Bought {products} products like it, the nearest “{product}” ({similarity} % alike); last on {day}."
+    ),
+    "recommend.bought_alike_one": _("Bought “{product}”, which is like it ({similarity} % alike); last on {day}."),
     # how good a list is
     "recommend.receipt": _(
         "Tested on {cases} later cases ({first} to {last}): at least one of ten recommendations was right in {ours} % "
@@ -78,6 +82,10 @@ TEXTS: dict[str, Any] = {
         "Only pairs that are hardly chance are shown: of all of them 5 % at the most are expected to be."
     ),
     "recommend.receipt_trending": _("A count of what was sold of late, not a forecast: there is nothing to test."),
+    "recommend.receipt_audience": _(
+        "Not tested on this shop. In the benchmark (Online Retail II, 28 days from 2011-11-11) the first 50 customers "
+        "of the list held 18 % of those who then bought a new product."
+    ),
     # where a list comes from when it is not the usual one
     "recommend.no_sales": _(
         "Nothing had been sold when this was trained ({as_of}): the list comes from the newest products."
@@ -94,6 +102,12 @@ TEXTS: dict[str, Any] = {
         "No product was bought together with this one in at least three orders and more often than by chance."
     ),
     "recommend.no_similar": _("No product on sale is described like this one."),
+    "recommend.nobody_alike": _(
+        "No known customer has lately bought anything like this product and not the product itself."
+    ),
+    "recommend.nothing_alike": _(
+        "No product of the model is described like this one: give it a name and a description, or train again."
+    ),
     "recommend.nothing_else": _("There is no other product on sale and in stock to recommend."),
     "recommend.no_purchases": _("The customer has bought nothing yet: the list comes from what sells."),
     "recommend.nothing_to_repeat": _("Nothing that the customer bought before is on sale and in stock."),

@@ -194,6 +194,22 @@ RECOMMENDED_TO_ALL = shape(
     note=NOTE,
     receipt=RECEIPT,
 )
+CUSTOMERS_FOR = shape(
+    "CustomersForProduct",
+    success=s.BooleanField(),
+    source_product_id=text(),
+    customers=many(
+        "InterestedCustomer",
+        customer_id=text(),
+        rank=s.IntegerField(),
+        score=number("0…1, 1 for the first.", null=False),
+        reason=text(),
+        support=s.IntegerField(help_text="Orders of the customer with something like it."),
+        last_bought=s.DateField(help_text="Day of the latest of them."),
+    ),
+    note=NOTE,
+    receipt=RECEIPT,
+)
 BOUGHT_TOGETHER = shape(
     "BoughtTogether",
     success=s.BooleanField(),

@@ -20,6 +20,7 @@ from ml_predictions.services import recommendation_answers as answers
 from ml_predictions.services import recommendation_pages as pages
 from ml_predictions.services.base import Service, TrainingRun
 from ml_predictions.services.recommendation_answers import Asked, Namer, Ranked, Shelf, Steering, Why, serve
+from ml_predictions.services.recommendation_audience import audience
 from ml_predictions.services.recommendation_pages import Question
 from ml_predictions.services.recommendation_rules import RulesInForce, Wishes
 from ml_predictions.services.recommendation_version import page_rows, page_table, short_receipt, strength_of, version_of
@@ -206,6 +207,12 @@ class ProductRecommendationService(Service):
         elif note is None and not len(rows):
             note = message("recommend.unknown_basket", as_of=ask.tables.as_of.isoformat())
         return ask.answer(items, note if items else message("recommend.nothing_else"))
+
+    def customers_for(self, product_id: str, *, top_n: int = 10) -> dict[str, Any]:
+        """Whom to tell of a product: who lately bought what is like it, and buys often; read live."""
+        product_id, top_n = str(product_id), _checked(top_n)
+        model = self.active()
+        return audience(_load_tables(model.artifact, model.artifact_sha256), product_id, self.source, top_n=top_n)
 
     def trending(self, *, top_n: int = 10) -> dict[str, Any]:
         """What sells well, and more than usually."""

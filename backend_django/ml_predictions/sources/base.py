@@ -84,6 +84,15 @@ class Source(Protocol):
     def purchases(self, *, customer_id: str) -> pl.DataFrame:
         """What one customer ever bought, live, in one query: `order_id`, `product_id` (text) and `day`."""
 
+    def buyers(self, product_ids: Sequence[str], *, since: date) -> pl.DataFrame:
+        """Who bought some products from the day `since` on, live, in one query.
+
+        `customer_id`, `order_id`, `product_id` and `day`; no guests, and nobody whose account is closed.
+        """
+
+    def visits_of_buyers(self, product_ids: Sequence[str], *, since: date) -> pl.DataFrame:
+        """All orders since then of those whom `buyers` names, in one query: `customer_id`, `order_id` and `day`."""
+
     def customers(self) -> pl.DataFrame:
         """`frames.CUSTOMERS`."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from django.conf import settings
@@ -278,9 +279,48 @@ class DjangoShop:
             {"order_id": F("order_id"), "product_id": F("variant__product_id"), "seconds": Epoch("order__placed_at")},
             {"order_id": pl.Int64, "product_id": pl.Int64, "seconds": pl.Int64},
         )
-        table = table.unique(["order_id", "product_id"]).sort("order_id", "product_id")
+        return self._dated(table.unique(["order_id", "product_id"]).sort("order_id", "product_id"))
+
+    def _bought(self, product_ids: Sequence[str], since: date) -> QuerySet[OrderItem]:
+        """Lines of some products, of customers whose account is open, from the day `since` until now."""
+        start = datetime.combine(since, time.min, tzinfo=ZoneInfo(self.time_zone))
+        return OrderItem.objects.filter(
+            self._sales("order__"),
+            variant__product_id__in=_keys(product_ids),
+            order__customer__is_active=True,
+            order__placed_at__gte=start,
+            order__placed_at__lte=timezone.now(),
+        )
+
+    def buyers(self, product_ids: Sequence[str], *, since: date) -> pl.DataFrame:
+        """`customer_id`, `order_id`, `product_id` and `day` of each purchase: one row per order and product."""
+        table = _read(
+            self._bought(product_ids, since),
+            {"customer_id": F("order__customer_id"), "order_id": F("order_id"), "product_id": F("variant__product_id"),
+             "seconds": Epoch("order__placed_at")},
+            {"customer_id": pl.Int64, "order_id": pl.Int64, "product_id": pl.Int64, "seconds": pl.Int64},
+        )  # fmt: skip
+        return self._dated(table.unique(["order_id", "product_id"]).sort("order_id", "product_id"))
+
+    def visits_of_buyers(self, product_ids: Sequence[str], *, since: date) -> pl.DataFrame:
+        """`customer_id`, `order_id` and `day` of all orders of these buyers."""
+        start = datetime.combine(since, time.min, tzinfo=ZoneInfo(self.time_zone))
+        buyers = self._bought(product_ids, since).order_by().values("order__customer_id")
+        mine = Order.objects.filter(
+            self._sales(), customer_id__in=buyers, placed_at__gte=start, placed_at__lte=timezone.now()
+        )
+        table = _read(
+            mine,
+            {"customer_id": F("customer_id"), "order_id": F("id"), "seconds": Epoch("placed_at")},
+            {"customer_id": pl.Int64, "order_id": pl.Int64, "seconds": pl.Int64},
+        )
+        return self._dated(table.sort("order_id"))
+
+    def _dated(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Ids as text, and the business day in the place of the second."""
         table = frames.with_day(table.with_columns(at=_at("seconds")), self.time_zone)
-        return table.select(_text("order_id"), _text("product_id"), "day")
+        ids = [name for name in ("customer_id", "order_id", "product_id") if name in table.columns]
+        return table.select(*(_text(name) for name in ids), "day")
 
     def _purchased(self, product_keys: list[int] | None) -> pl.DataFrame:
         """Units per variant that are on order, and that stand in drafts."""

@@ -173,6 +173,7 @@ def reads(api: APIClient) -> Iterator[str]:
         yield from (f"{name}/{extra}" for extra in extras)
     for product in Product.objects.values_list("pk", flat=True):
         yield from (f"{name}/{product}/" for name in BESIDE_PRODUCTS)
+        yield f"product-recommendations/{product}/customers/"
     sold = Order.objects.exclude(customer=None).order_by("customer").values_list("customer", flat=True)
     for customer in sold.distinct()[:3]:
         yield from (f"{name}/{customer}/" for name in OF_CUSTOMERS)

@@ -62,6 +62,18 @@ class BoughtTogether(OfProduct):
         return self.found(request, product_id, "bought_together")
 
 
+class ProductCustomers(Call):
+    """Whom to tell of a product."""
+
+    serializer_class = inputs.TopN
+
+    @extend_schema(summary="Customers for a product", parameters=[inputs.TopN], responses=answers.CUSTOMERS_FOR)
+    def get(self, request: Request, product_id: str) -> Response:
+        """Customers who lately bought what is like it and buy often, without those who have it; for a new product."""
+        service, top_n = service_of("product_recommendation"), self.checked(request)["top_n"]
+        return answer({"source_product_id": product_id, **service.customers_for(checked_id(product_id), top_n=top_n)})
+
+
 class CustomerRecommendations(Call):
     """For a customer."""
 

@@ -16,6 +16,7 @@ ASKING = [
     ("get", "product-recommendations/1/", "train-product-recommendation"),
     ("get", "product-recommendations/?product_ids=1,2", "train-product-recommendation"),
     ("get", "product-recommendations/export/", "train-product-recommendation"),
+    ("get", "product-recommendations/1/customers/", "train-product-recommendation"),
     ("get", "trending-products/", "train-product-recommendation"),
     ("get", "similar-products/1/", "train-product-recommendation"),
     ("get", "bought-together/1/", "train-product-recommendation"),

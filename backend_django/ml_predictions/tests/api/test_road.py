@@ -157,6 +157,16 @@ def test_recommendations_beside_a_product(api: Any, call: str):
         assert item["reason"]
 
 
+def test_customers_for_a_product(api: Any):
+    product = a_product()
+    body = asked(api, f"product-recommendations/{product}/customers/?top_n=4")
+    assert body["source_product_id"] == product
+    assert [item["rank"] for item in body["customers"]] == [1, 2, 3, 4]
+    assert body["customers"][0]["score"] == 1
+    assert all("like" in item["reason"] for item in body["customers"])
+    assert "Not tested on this shop" in body["receipt"]["sentence"]
+
+
 def test_the_hybrid_always_has_something_to_show(api: Any):
     assert len(asked(api, f"product-recommendations/{a_product()}/")["recommendations"]) == 10
 
@@ -337,6 +347,7 @@ def test_dashboard_is_one_screen_of_real_figures(api: Any):
     [
         ("product-recommendations/987654321/", "unknown_product"),
         ("similar-products/no-such/", "unknown_product"),
+        ("product-recommendations/987654321/customers/", "unknown_product"),
         ("bought-together/987654321/", "unknown_product"),
         ("customer-recommendations/987654321/", "unknown_customer"),
         ("customer-segment/987654321/", "unknown_customer"),
