@@ -28,7 +28,9 @@ from django.utils.translation import gettext_lazy as _
 
 from ml_predictions import conf
 
-FORMAT = 1
+FORMATS = {"sales_forecast": 2}
+"""Format of a service's files, 1 where it is not named. To be raised with every array that answers cannot do without:
+a file of an older release is then refused by name, and not found wanting in the middle of an answer."""
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "polars", "skops")
 TRUSTED = [
     "sklearn.tree._tree.Tree",
@@ -83,7 +85,7 @@ def save(service: str, content: Content) -> Saved:
     try:
         files = _write_files(temporary, content)
         manifest = json.dumps(
-            {"format": FORMAT, "service": service, "libraries": libraries(), "files": files},
+            {"format": FORMATS.get(service, 1), "service": service, "libraries": libraries(), "files": files},
             sort_keys=True,
         ).encode()
         _write(temporary / "manifest.json", manifest)
@@ -116,9 +118,7 @@ def load(name: str, sha256: str) -> Content:
     if hashlib.sha256(manifest_bytes).hexdigest() != sha256:
         raise ArtifactRefused(name, _("its checksum is not the one in the database"))
     manifest = json.loads(manifest_bytes)
-    if manifest["format"] != FORMAT:
-        text = _("its format is {found}, this version reads {known}")
-        raise ArtifactRefused(name, format_lazy(text, found=manifest["format"], known=FORMAT))
+    _check_format(name, manifest["format"], FORMATS.get(manifest["service"], 1))
     for file, digest in manifest["files"].items():
         path = folder / file
         if not path.is_file() or _digest(path) != digest:
@@ -144,6 +144,16 @@ def sweep(service: str, *, keep: Iterable[str], before: float) -> list[str]:
             delete(name)
             gone.append(name)
     return gone
+
+
+def _check_format(name: str, found: int, known: int) -> None:
+    if found < known:
+        text = _("it was trained by an older release (its format is {found}, this one reads {known})")
+    elif found > known:
+        text = _("it was trained by a newer release (its format is {found}, this one reads {known})")
+    else:
+        return
+    raise ArtifactRefused(name, format_lazy(text, found=found, known=known))
 
 
 def _write_files(folder: Path, content: Content) -> dict[str, str]:

@@ -37,7 +37,9 @@ TEXTS: dict[str, Any] = {
         "{thumb_fill} %."
     ),
     "inventory.demand_forecast": _("Demand is taken half from the sales forecast, half from each variant's own rates."),
-    "inventory.demand_own": _("Demand is taken from each variant's own rates: no recent sales forecast is in service."),
+    "inventory.demand_own": _(
+        "Demand is taken from each variant's own rates: no recent sales forecast that can be read is in service."
+    ),
     # alerts
     "inventory.out_of_stock": _(
         "Sold out, while about {daily} units a day are asked for: {money} {currency} of margin in {risk_days} days."

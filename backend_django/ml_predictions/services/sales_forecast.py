@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -24,6 +25,8 @@ from retail_ml.forecast.levels import AHEAD, Trial
 from retail_ml.forecast.models import ALIASES, BASELINE, DAILY
 from retail_ml.forecast.public_holidays import country_code, region_code
 from retail_ml.forecast.serving import SINGLE, Ahead, Forecasts
+
+log = logging.getLogger(__name__)
 
 AUTO = "auto"
 WEEKS = 13
@@ -143,8 +146,8 @@ class SalesForecastService(Service):
         `days`: one number, or one for each id (lead times differ; ids that the forecast does not know are left out).
         `after`: the day up to which sales are known; default: the forecast's own. Columns `variant_id, mean_units,
         sd_units`, and a quantile per entry of `probabilities` (.005….995), named q0.5, q0.9, …: of the sum, as sums
-        were calibrated. None while no forecast is in service, and where the one in service is more than STALE_DAYS
-        older than `after`. Raises BadParameter for days beyond 365 ahead and other probabilities.
+        were calibrated. None while no forecast is in service, where its file is refused, and where it is more than
+        STALE_DAYS older than `after`. Raises BadParameter for days beyond 365 ahead and other probabilities.
         """
         return self._demand("variant", days, after, probabilities)
 
@@ -154,7 +157,11 @@ class SalesForecastService(Service):
         model = MLModel.objects.filter(service=self.name, is_active=True).first()
         if model is None:
             return None
-        content = self.content(model)
+        try:
+            content = self.content(model)
+        except artifacts.ArtifactRefused as error:
+            log.warning("Demand is told without the sales forecast: %s", error)
+            return None
         forecasts = Forecasts(content.meta, content.arrays)
         skip = max((after - forecasts.as_of).days, 0) if after else 0
         if skip > STALE_DAYS:

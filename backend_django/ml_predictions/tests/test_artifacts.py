@@ -114,6 +114,21 @@ def test_a_file_that_the_database_does_not_know_is_refused_even_when_signed():
         artifacts.load(saved.name, saved.sha256)
 
 
+@pytest.mark.parametrize(("written", "release"), [(1, "older"), (99, "newer")])
+def test_a_file_of_another_release_is_refused_by_name(monkeypatch, written, release):
+    monkeypatch.setitem(artifacts.FORMATS, "sales_forecast", written)
+    saved = artifacts.save("sales_forecast", CONTENT)
+    monkeypatch.setitem(artifacts.FORMATS, "sales_forecast", 2)
+    with pytest.raises(ArtifactRefused, match=rf"an? {release} release \(its format is {written}, this one reads 2\)"):
+        artifacts.load(saved.name, saved.sha256)
+
+
+def test_a_new_format_of_one_service_refuses_no_file_of_another(monkeypatch):
+    saved = artifacts.save("customer_segmentation", CONTENT)
+    monkeypatch.setitem(artifacts.FORMATS, "sales_forecast", 99)
+    assert artifacts.load(saved.name, saved.sha256).meta == CONTENT.meta
+
+
 def test_a_pickle_is_never_opened(tmp_path):
     saved = artifacts.save("sales_forecast", CONTENT)
     witness = tmp_path / "opened"

@@ -65,7 +65,7 @@ def train(
         shelf = None if stock is None else stock.there(rows[own], days)
         parts.append(bucket_errors.seen(fold, bucket_errors.columns(chunk, fold.cutoff), shelf=shelf))
         simple.append(_simple(chunk, fold, history, shelf=shelf))
-    errors = (Errors.joined(parts) if parts else Errors.none()).alive()
+    errors = Errors.joined(parts) if parts else Errors.none()
     widths = VolumeBins.calibrate(errors, history)
     return VariantsTrained(
         known.ids,

@@ -4,6 +4,9 @@ For the windows 1, 7, 14, 28, 56 and 91 days every product of every fold gives o
 + c) × spread), with c half a unit per 28 days so that a product forecast at nothing has a width too. The spread is a
 log-linear regression of the size of the relative error on the volume and the regularity of a product's sales; products
 are put into bins by it, and each bin keeps the quantiles of its z. Nothing is added up from daily widths.
+
+Products forecast at next to nothing have a bin of their own, below all others, and no part in the regression: they are
+foretold as exactly as best sellers, to sell nothing again, and in one bin with these would halve their widths.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
 from retail_ml.forecast.backtest import Fold
-from retail_ml.forecast.bucket_errors import SLOTS, WINDOWS, Errors, small
+from retail_ml.forecast.bucket_errors import NEXT_TO_NOTHING, SLOTS, WINDOWS, Errors, small
 from retail_ml.forecast.history import History
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE, gamma_quantile
 
@@ -30,6 +33,8 @@ MOST_BINS = 8
 FEWEST = 40  # fewest products × folds in all
 LARGEST = 5.0  # relative errors above count as this in the regression of the spread
 PENALTY = 10.0
+SMALLEST, GONE = np.exp(-3.0), np.exp(-4.0)
+"""The smallest spread that the regression gives, and the spread of what is forecast at next to nothing."""
 WILDEST = 6.0
 """Relative errors of 28 days above count as this: a sale of what was forecast at nothing says nothing of the others
 in its bin. Shorter windows, in which single sales weigh more, by the root of their length more."""
@@ -37,16 +42,27 @@ in its bin. Shorter windows, in which single sales weigh more, by the root of th
 
 @dataclass(frozen=True)
 class Spread:
-    """log spread = regression on the columns of `Errors.columns` and log(forecast of 28 days + ½)."""
+    """log spread = regression on the columns of `Errors.columns` and log(forecast of 28 days + ½).
+
+    `apart`: those forecast below NEXT_TO_NOTHING have the spread GONE instead.
+    """
 
     centre: Array
     scale: Array
     coefficients: Array
+    apart: bool = False
 
     @classmethod
     def fit(cls, errors: Errors) -> Self:
-        """Learn from the window of 28 days, or the longest below it that is known."""
+        """Learn from the window of 28 days, or the longest below it that is known.
+
+        Those forecast at next to nothing are apart where enough of them and enough others are known.
+        """
         days = errors.longest()
+        row = errors.of_days(days)[2]
+        gone = int((errors.rate[row] < NEXT_TO_NOTHING).sum())
+        apart = min(gone, len(row) - gone) >= FEWEST
+        errors = errors.alive() if apart else errors
         forecast, actual, row = errors.of_days(days)
         X = _columns(errors.columns[row], errors.rate[row])
         size = np.log(np.minimum(np.abs(actual - forecast) / (forecast + small(days)), LARGEST) + 0.1)
@@ -54,13 +70,14 @@ class Spread:
         law = cls(X.mean(axis=0), np.where(scale > 1e-9, scale, 1.0), np.empty(0))
         Z = law._design(X)
         found = np.linalg.solve(Z.T @ Z + PENALTY * np.eye(Z.shape[1]), Z.T @ (size - size.mean()))
-        return cls(law.centre, law.scale, found)
+        return cls(law.centre, law.scale, found, apart)
 
     def of(self, columns: Array | None, rate: Array) -> Array:
         """Spread of each product from its `columns` (None: average ones) and its forecast of 28 days, (products,)."""
         if columns is None:
             columns = np.tile(self.centre[:-1], (len(rate), 1))
-        return np.asarray(np.exp(np.clip(self._design(_columns(columns, rate)) @ self.coefficients, -3.0, 3.0)))
+        found = np.exp(np.clip(self._design(_columns(columns, rate)) @ self.coefficients, -3.0, 3.0))
+        return np.where(self.apart & (rate < NEXT_TO_NOTHING), GONE, np.maximum(found, SMALLEST))
 
     def _design(self, X: Array) -> Array:
         Z = np.clip((X - self.centre) / self.scale, -4, 4)
@@ -111,8 +128,7 @@ class VolumeBins:
             return cls.from_spread(history)
         law = Spread.fit(errors)
         spread = law.of(errors.columns, errors.rate)
-        bins = int(np.clip(len(spread) // PER_BIN, 1, MOST_BINS))
-        edges = np.unique(np.quantile(spread, np.arange(1, bins) / bins))
+        edges = _edges(spread)
         z = np.zeros((len(WINDOWS), len(edges) + 1, len(PROBABILITIES)))
         sd = np.zeros(z.shape[:2])
         for w, days in enumerate(WINDOWS):
@@ -200,13 +216,21 @@ class VolumeBins:
         return (1 - share) * table[i] + share * table[i + 1], max(1.0, float(np.sqrt(days / WINDOWS[-1])))
 
 
+def _edges(spread: Array) -> Array:
+    """Between bins of as many products each, and below them all SMALLEST where some are GONE."""
+    living = spread[spread >= SMALLEST]
+    bins = int(np.clip(len(living) // PER_BIN, 1, MOST_BINS))
+    edges = np.unique(np.quantile(living, np.arange(1, bins) / bins))
+    return edges if len(living) == len(spread) else np.unique([SMALLEST, *edges])
+
+
 def nested_coverage(
     errors: Errors, history: History, *, origins: Sequence[int], windows: Sequence[int]
 ) -> dict[str, float | None]:
     """Share of sums inside their interval on origins not used for calibrating: `coverage_80_28`, `coverage_95_28`, …
 
-    The widths of each of `origins` come from what was known there. Products without any sale in the sum and without a
-    forecast do not count.
+    The widths of each of `origins` come from what was known there. Products forecast at next to nothing do not count:
+    that nothing came of nothing is no merit.
     """
     inside: dict[str, list[npt.NDArray[np.bool_]]] = {f"coverage_{c}_{w}": [] for w in windows for c in (80, 95)}
     for origin in origins:
@@ -218,7 +242,7 @@ def nested_coverage(
         for days in windows:
             mean, actual, row = own.of_days(days)
             spread = widths.spread(own.columns[row], own.rate[row])
-            counts = (mean > 0) | (actual > 0)
+            counts = own.rate[row] >= NEXT_TO_NOTHING
             for coverage in (80, 95):
                 lower, upper = widths.total(mean, days, coverage / 100, spread=spread)
                 inside[f"coverage_{coverage}_{days}"].append(((actual >= lower) & (actual <= upper))[counts])

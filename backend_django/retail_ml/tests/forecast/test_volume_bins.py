@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.bucket_errors import COLUMNS, Errors
-from retail_ml.forecast.volume_bins import PROBABILITIES, VolumeBins, _few_origins, nested_coverage
+from retail_ml.forecast.volume_bins import PROBABILITIES, SMALLEST, Spread, VolumeBins, _few_origins, nested_coverage
 from retail_ml.tests.forecast.shops import START, history
 
 WINDOWS = (7, 28)
@@ -120,16 +122,47 @@ def test_big_sales_of_what_was_forecast_at_nothing_do_not_blow_up_the_others():
         assert top.max() < 40 * 80.0 * days  # without a bound: 6,700 for a single day
 
 
-def test_what_has_gone_says_nothing_of_what_sells():
-    """Beside 200 products that sell, 800 that are forecast at nothing and sell nothing: the widths stay the same."""
+def beside_the_gone(back: int = 0) -> VolumeBins:
+    """200 products that sell, and 800 that are forecast at nothing, `back` of which sell three units all the same."""
     rng = np.random.default_rng(0)
-    forecast = np.full((200, 28), 1.0)
     actual = rng.gamma(4, 0.25, (200, 1)) * rng.poisson(1.0, (200, 28))
-    gone = np.full((800, 28), 0.001)
-    counted = np.ones(28, dtype=bool)
-    alone, beside = (
-        VolumeBins.calibrate(Errors.of(Fold(300, START, f, a, counted)).alive(), history(a))
-        for f, a in ((forecast, actual), (np.vstack([forecast, gone]), np.vstack([actual, 0 * gone])))
-    )
-    mean = np.array([28.0])
-    np.testing.assert_allclose(*(w.quantiles(mean, 28, (0.1, 0.5, 0.9, 0.975)) for w in (alone, beside)))
+    silent = np.zeros((800 if back else 0, 28))
+    silent[:back, 5] = 3.0
+    forecast = np.vstack([np.ones((200, 28)), np.full(silent.shape, 0.001)])
+    fold = Fold(300, START, forecast, np.vstack([actual, silent]), np.ones(28, dtype=bool))
+    return VolumeBins.calibrate(Errors.of(fold), history(actual))
+
+
+@pytest.mark.parametrize("days", [1, 7, 28])
+def test_what_has_gone_says_nothing_of_what_sells(days: int):
+    """The forecasts of the gone are nearly exact, like those of best sellers: in one bin they halved its widths."""
+    found = [
+        w.quantiles(np.array([1.0 * days]), days, (0.1, 0.5, 0.9)) for w in (beside_the_gone(), beside_the_gone(40))
+    ]
+    np.testing.assert_allclose(found[1], found[0], rtol=0.05)
+
+
+def test_what_has_gone_has_the_widths_of_its_own_kind():
+    """One in twenty comes back with three units."""
+    gone = np.array([0.028])
+    middle, low, high = beside_the_gone(40).quantiles(gone, 28, (0.5, 0.9, 0.975))[0]
+    assert middle <= low < 0.03
+    assert 3.0 <= high < 6.0
+    assert beside_the_gone(40).sd_total(gone, 28)[0] == pytest.approx(3.0 * np.sqrt(0.05), rel=0.05)
+
+
+def test_few_that_have_gone_are_left_among_the_others():
+    law = beside_the_gone().law
+    assert isinstance(law, Spread)
+    assert not law.apart
+    assert law.of(None, np.array([0.0, 28.0])).min() >= SMALLEST
+
+
+def test_that_nothing_came_of_nothing_is_no_merit():
+    parts = errors(np.random.default_rng(8), 150, 8)
+    idle = [replace(e, rate=0 * e.rate, forecast=0 * e.forecast, actual=0 * e.actual) for e in parts]
+    origins, past = [int(e.origin[0]) for e in parts], history(np.ones((150, 500)))
+    alone = nested_coverage(Errors.joined(parts), past, origins=origins, windows=WINDOWS)
+    beside = nested_coverage(Errors.joined([*parts, *idle]), past, origins=origins, windows=WINDOWS)
+    assert beside == pytest.approx(alone, abs=0.02)
+    assert alone["coverage_80_28"] < 0.9
