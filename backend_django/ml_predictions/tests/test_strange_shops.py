@@ -108,6 +108,7 @@ def holds_together(answer: dict[str, Any], days: int) -> None:
         assert day["quantity_lower"] <= day["predicted_quantity"] <= day["quantity_upper"]
     total = answer["summary"]
     assert total["total_lower"] <= total["total_predicted_sales"] <= total["total_upper"]
+    assert total["quantity_total_lower"] <= total["total_predicted_quantity"] <= total["quantity_total_upper"]
 
 
 def trained(run: RecordingRun, model_type: str = "auto") -> SalesForecastService:
@@ -125,8 +126,9 @@ def test_it_answers(run: RecordingRun, strange: Callable[[], None], size: dict[s
     json.dumps([model.metrics, model.receipt, run.result], allow_nan=False)
     for days in (1, 30, 365):
         holds_together(service.predict(days_ahead=days), days)
-    sold = OrderItem.objects.select_related("variant__product__category").order_by("-amount", "id")[0].variant.product
-    for level, name in (("category", sold.category.name), ("product", str(sold.pk))):
+    sold = OrderItem.objects.select_related("variant__product__category").order_by("-amount", "id")[0].variant
+    parts = {"category": sold.product.category.name, "product": str(sold.product_id), "variant": str(sold.pk)}
+    for level, name in parts.items():
         holds_together(service.predict(level=level, object_id=name, days_ahead=28), 28)
     columns = [f"{what}{end}" for what in ("sales", "quantity") for end in ENDS]
     assert all(map(math.isfinite, (x for row in SalesForecast.objects.values_list(*columns) for x in row)))
