@@ -312,11 +312,9 @@ def named(cast: dict[str, Any], make_model: Any) -> CustomerSegment:
 
 
 def test_customers_have_names_and_reasons(ben: Client, named: CustomerSegment):
-    text = ben.get(page(CustomerSegment)).content.decode()
-    assert "Cleo" in text
-    assert "Buys every 34 days on average; the last order was 71 days ago, 2.1 times as long." in text
+    assert "Cleo" in ben.get(page(CustomerSegment)).content.decode()
     one = ben.get(page(CustomerSegment, "change", named.pk)).content.decode()
-    assert "2.1 times as long" in one
+    assert "Buys every 34 days on average; the last order was 71 days ago, 2.1 times as long." in one
 
 
 @pytest.mark.parametrize(
