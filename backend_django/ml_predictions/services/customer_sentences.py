@@ -130,6 +130,7 @@ def advice() -> pl.Expr:
         _message("segment.advise_stake", money=_round(pl.col("at_stake")))
     )
     day = pl.concat_str(pl.lit('"'), pl.col("expected_next").dt.to_string("%Y-%m-%d"), pl.lit('"'))
-    soon = pl.col("expected_next").is_not_null() & (pl.col("chance_band").fill_null(LIKELY) >= POSSIBLE)
+    likely = pl.col("chance_band").fill_null(LIKELY) >= POSSIBLE
+    soon = pl.col("expected_next").is_not_null() & likely & ~late()  # who is late is to be written to now
     due = pl.when(soon).then(_message("segment.advise_before", date=day))
     return _list([found, stake, due])

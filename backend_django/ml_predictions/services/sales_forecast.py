@@ -123,11 +123,13 @@ class SalesForecastService(Service):
         months = explained.months(forecasts, level, object_id, days=days_ahead, coverage=coverage) if part else []
         receipt = _receipt_of(model, level, days_ahead, coverage, *self._newcomer(forecasts, level, object_id))
         receipt["notes"] += self._withdrawn(forecasts, level, object_id)
+        told = {"days": days_ahead, "calendar": model.receipt.get("calendar", {})}
+        explanation = explained.explanation(forecasts, **told) if level == "total" else None
         return {
             "predictions": _days(forecasts.dates(days_ahead), sales, units),
             "summary": explained.summary(sales, units, days=days_ahead),
             "months": months,
-            "explanation": explained.explanation(forecasts, days=days_ahead) if level == "total" else None,
+            "explanation": explanation,
             "receipt": receipt,
             "model": model,
         }

@@ -9,9 +9,11 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+from django.utils.translation import get_language
 
 from ml_predictions.messages import message
 from retail_ml.forecast.explain import PARTS
+from retail_ml.forecast.public_holidays import in_language
 from retail_ml.forecast.serving import Ahead, Forecasts
 
 SAID = 0.02
@@ -19,11 +21,12 @@ SAID = 0.02
 MOST_NAMED = 6
 
 
-def explanation(forecasts: Forecasts, *, days: int) -> dict[str, Any] | None:
+def explanation(forecasts: Forecasts, *, days: int, calendar: dict[str, Any]) -> dict[str, Any] | None:
     """What drives the shop's revenue over the next `days` days: `sentences` (messages), `factors`, `named_days`.
 
-    `factors`: the mean of each part over the open days, whose product is about the mean open day. None for a version
-    that was trained before explanations were kept.
+    `factors`: the mean of each part over the open days, whose product is about the mean open day. `calendar`: that of
+    the receipt; public holidays are named in the language of the answer. None for a version that was trained before
+    explanations were kept.
     """
     if "explain" not in forecasts.arrays:
         return None
@@ -31,7 +34,12 @@ def explanation(forecasts: Forecasts, *, days: int) -> dict[str, Any] | None:
     opened = parts["closure"] > 0
     factors = {name: _mean(parts[name][opened]) for name in PARTS if name != "closure"}
     last = (forecasts.as_of + timedelta(days=days)).isoformat()
-    named = [one for one in forecasts.meta["named_days"] if one["date"] <= last]
+    own = _holiday_names(calendar, (forecasts.as_of.year, forecasts.as_of.year + 1))
+    named = [
+        {**one, "name": own.get(one["name"], one["name"])} if one["kind"] == "holiday" else one
+        for one in forecasts.meta["named_days"]
+        if one["date"] <= last
+    ]
     closed = [day for day in forecasts.meta["closed"] if day <= last]
     sentences = [*_sentences(factors, parts, forecasts.as_of, days), *_of_days(named, closed, parts, forecasts.as_of)]
     return {
@@ -78,6 +86,13 @@ def summary(sales: Ahead, units: Ahead, *, days: int) -> dict[str, float]:
         "quantity_total_lower": round(units.total_lower, 2),
         "quantity_total_upper": round(units.total_upper, 2),
     }
+
+
+def _holiday_names(calendar: dict[str, Any], years: tuple[int, int]) -> dict[str, str]:
+    """English name → name in the language of the answer; empty where the country's table is not written in it."""
+    language = (get_language() or "en").split("-")[0]
+    known = calendar.get("country") if language != "en" else ""
+    return in_language(known, calendar.get("region", ""), years, language) if known else {}
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -14,7 +14,12 @@ from authentication.models import User
 from ml_predictions import conf
 from ml_predictions.messages import TEXTS, render
 from ml_predictions.models import MLModel, ProductRecommendation
-from ml_predictions.services import recommendation_answers, recommendation_pages, recommendation_version
+from ml_predictions.services import (
+    recommendation_answers,
+    recommendation_audience,
+    recommendation_pages,
+    recommendation_version,
+)
 from ml_predictions.services.product_recommendation import ProductRecommendationService
 from orders.models import Order, OrderItem
 from products.models import Product, ProductVariant
@@ -390,7 +395,7 @@ def test_stored_rows_serve_when_the_file_is_refused(trained):
 def test_texts_fit_their_figures():
     """Every message that this service can store is in the texts, and every text of it is used somewhere."""
     used = ""
-    for module in (recommendation_answers, recommendation_pages, recommendation_version):
+    for module in (recommendation_answers, recommendation_audience, recommendation_pages, recommendation_version):
         used += Path(module.__file__).read_text()
     used += Path(recommendation_answers.__file__).with_name("product_recommendation.py").read_text()
     mine = {code for code in TEXTS if code.startswith("recommend.")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from django.utils import translation
 
 from ml_predictions.messages import render
 from ml_predictions.models import CalendarEvent, MLModel
+from ml_predictions.services import sales_forecast_explained as explained
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.tests.test_sales_forecast import daily_shop
+from retail_ml.forecast.explain import PARTS
 from retail_ml.tests.forecast import shops
 
 DAYS = 420
@@ -76,3 +79,22 @@ def test_categories_have_months_and_products_have_none(service: SalesForecastSer
     assert category["months"]
     assert category["explanation"] is None
     assert service.predict(days_ahead=60, level="product", object_id="p1")["months"] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "country", "name"),
+    [("es", "ES", "Viernes Santo"), ("en", "ES", "Good Friday"), ("es", "", "Good Friday")],
+)
+def test_public_holidays_are_named_in_the_language_of_the_answer(language: str, country: str, name: str) -> None:
+    holiday = {"date": "2026-04-03", "kind": "holiday", "name": "Good Friday", "open": True}
+    mine = {"date": "2026-04-04", "kind": "promotion", "name": "Good Friday", "open": True}  # the owner's own words
+    stored = SimpleNamespace(
+        arrays={"explain": np.full((len(PARTS), 7), 2.0)},
+        meta={"named_days": [holiday, mine], "closed": []},
+        as_of=date(2026, 3, 31),
+    )
+    with translation.override(language):
+        why = explained.explanation(stored, days=7, calendar={"country": country})  # type: ignore[arg-type]
+    assert why is not None
+    assert [one["name"] for one in why["named_days"]] == [name, "Good Friday"]
+    assert any(sentence["params"].get("name_id") == name for sentence in why["sentences"])

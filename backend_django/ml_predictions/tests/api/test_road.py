@@ -87,10 +87,11 @@ def validator(path: str, method: str) -> Draft202012Validator:
     raise AssertionError(f"{path} is not documented")
 
 
-def a_product() -> str:
+def a_product(row: int = 0) -> str:
+    """The first is what every customer has bought."""
     from ml_predictions.sources import get_source
 
-    return str(get_source().products()["product_id"][0])
+    return str(get_source().products()["product_id"][row])
 
 
 def test_predict_sales_is_kept_and_says_how_sure(api: Any, cast: Any):
@@ -158,7 +159,10 @@ def test_recommendations_beside_a_product(api: Any, call: str):
 
 
 def test_customers_for_a_product(api: Any):
-    product = a_product()
+    everybodys, product = a_product(), a_product(4)
+    told = asked(api, f"product-recommendations/{everybodys}/customers/")
+    assert told["customers"] == []
+    assert "not the product itself" in told["note"]
     body = asked(api, f"product-recommendations/{product}/customers/?top_n=4")
     assert body["source_product_id"] == product
     assert [item["rank"] for item in body["customers"]] == [1, 2, 3, 4]
