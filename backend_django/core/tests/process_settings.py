@@ -1,10 +1,14 @@
 """Settings of the processes in test_personal_data_processes: the first attempt of an erasure stops in its middle."""
 
+from copy import deepcopy
+
 from ml_predictions.tests.jobs.process_settings import *  # noqa: F403
 from ml_predictions.tests.jobs.process_settings import DATABASES, ML_PREDICTIONS
 
-# Some builds of SQLite overwrite what is deleted; here none does, so that the erasure has to see to it.
-DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA secure_delete=OFF;"
+DATABASES = deepcopy(DATABASES)  # the doctests read this module too: the suite's own settings stay as they are
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Some builds of SQLite overwrite what is deleted; here none does, so that the erasure has to see to it.
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA secure_delete=OFF;"
 ML_PREDICTIONS = {**ML_PREDICTIONS, "LIVE": "no", "KINDS": {"erase": "core.tests.process_settings.erase_slowly"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING = {"version": 1}
