@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.utils.module_loading import import_string
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import ModelViewSet
 
 from ml_predictions import conf
 from ml_predictions.models import MLTrainingLog
@@ -24,6 +26,28 @@ class Guarded:
     def get_permissions(self) -> list[BasePermission]:
         """The one permission of the setting."""
         return [import_string(conf.get("PERMISSION"))()]
+
+
+class Entered(Guarded, ModelViewSet):
+    """Rows that people enter, change and delete through two actions, which audit it."""
+
+    save: ClassVar[Callable[..., Any]]
+    remove: ClassVar[Callable[..., None]]
+
+    def perform_create(self, serializer: Any) -> None:
+        """Store the new row, audited."""
+        row = serializer.Meta.model(**serializer.validated_data)
+        serializer.instance = type(self).save(row, user=self.request.user)
+
+    def perform_update(self, serializer: Any) -> None:
+        """Store the changed row, audited."""
+        for name, value in serializer.validated_data.items():
+            setattr(serializer.instance, name, value)
+        type(self).save(serializer.instance, user=self.request.user)
+
+    def perform_destroy(self, instance: Any) -> None:
+        """Delete the row, audited."""
+        type(self).remove(instance, user=self.request.user)
 
 
 class Call(Guarded, GenericAPIView):

@@ -19,14 +19,13 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ModelViewSet
 
 from ml_predictions import actions
 from ml_predictions.models import CalendarEvent
 from ml_predictions.serializers import answers, calendar_csv
 from ml_predictions.serializers.calendar_events import CalendarEventRecord, Upload, UploadedFile
 from ml_predictions.services import calendar_events
-from ml_predictions.views.base import Guarded, answer
+from ml_predictions.views.base import Entered, answer
 
 FORM_BYTES = 10_000
 """What a form may hold beside its file."""
@@ -87,7 +86,7 @@ class SmallForm(parsers.MultiPartParser):
     partial_update=extend_schema(summary="Change a calendar event"),
     destroy=extend_schema(summary="Delete a calendar event"),
 )
-class CalendarEvents(Guarded, ModelViewSet):
+class CalendarEvents(Entered):
     """Promotions, closures, holidays and extra openings that the forecast should know of."""
 
     lookup_value_converter = "int"
@@ -98,21 +97,8 @@ class CalendarEvents(Guarded, ModelViewSet):
     ordering_fields: ClassVar[list[str]] = [
         "id", "kind", "name", "first_day", "last_day", "level", "object_id", "uplift", "created_at", "changed_at",
     ]  # fmt: skip
-
-    def perform_create(self, serializer: Any) -> None:
-        """Store the new event, audited."""
-        serializer.instance = actions.save_event(CalendarEvent(**serializer.validated_data), user=self.request.user)
-
-    def perform_update(self, serializer: Any) -> None:
-        """Store the changed event, audited."""
-        event = serializer.instance
-        for name, value in serializer.validated_data.items():
-            setattr(event, name, value)
-        actions.save_event(event, user=self.request.user)
-
-    def perform_destroy(self, instance: CalendarEvent) -> None:
-        """Delete the event, audited."""
-        actions.delete_event(instance, user=self.request.user)
+    save = staticmethod(actions.save_event)
+    remove = staticmethod(actions.delete_event)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """The export is CSV whatever the request accepts; its errors are JSON."""

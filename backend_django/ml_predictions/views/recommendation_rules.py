@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.viewsets import ModelViewSet
 
 from ml_predictions import actions
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.serializers.recommendation_rules import RecommendationRuleRecord
-from ml_predictions.views.base import Guarded
+from ml_predictions.views.base import Entered
 
 
 class RuleFilter(django_filters.FilterSet):
@@ -40,7 +39,7 @@ class RuleFilter(django_filters.FilterSet):
     partial_update=extend_schema(summary="Change a recommendation rule"),
     destroy=extend_schema(summary="Delete a recommendation rule"),
 )
-class RecommendationRules(Guarded, ModelViewSet):
+class RecommendationRules(Entered):
     """Products and categories that come first in recommendations, or are never shown: honoured from the next call on.
 
     An exclusion wins over a pin. A pin shows only what is on sale and in stock; that of a category takes one place.
@@ -55,18 +54,5 @@ class RecommendationRules(Guarded, ModelViewSet):
         "id", "kind", "level", "object_id", "surface", "source_product_id", "first_day", "last_day", "created_at",
         "changed_at",
     ]  # fmt: skip
-
-    def perform_create(self, serializer: Any) -> None:
-        """Store the new rule, audited."""
-        serializer.instance = actions.save_rule(RecommendationRule(**serializer.validated_data), user=self.request.user)
-
-    def perform_update(self, serializer: Any) -> None:
-        """Store the changed rule, audited."""
-        rule = serializer.instance
-        for name, value in serializer.validated_data.items():
-            setattr(rule, name, value)
-        actions.save_rule(rule, user=self.request.user)
-
-    def perform_destroy(self, instance: RecommendationRule) -> None:
-        """Delete the rule, audited."""
-        actions.delete_rule(instance, user=self.request.user)
+    save = staticmethod(actions.save_rule)
+    remove = staticmethod(actions.delete_rule)
