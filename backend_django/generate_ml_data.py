@@ -236,6 +236,7 @@ def _load(tables: dict[str, Any], progress: Progress) -> None:
 
     load.suppliers(tables["suppliers"])
     load.catalogue(tables["catalogue"])
+    load.prices(tables["prices"])
     step("Products", rows["catalogue"] + rows["suppliers"])
     for part in tables["customers"].iter_slices(BATCH):
         load.customers(part, source=SOURCE)

@@ -39,6 +39,13 @@ CATALOGUE: Schema = {  # one row per variant; key: sku
     "status": pl.String,  # active, inactive, discontinued
     "created_at": AT,  # in the range since
     "image_url": pl.String,
+    "season_end": pl.Date,  # the last day on which it is to be sold
+}
+PRICES: Schema = {  # one row per price of a supplier; key: sku, supplier and minimum_quantity
+    "sku": pl.String,
+    "supplier": pl.String,  # by name, made when new
+    "minimum_quantity": pl.Int64,  # units from which the cost holds, for all of them; at least 1
+    "unit_cost": UNIT_PRICE,
 }
 CUSTOMERS: Schema = {  # one row per customer; key: external_id within a source
     "external_id": pl.String,
@@ -98,6 +105,7 @@ PURCHASES: Schema = {  # one row per line of a purchase order; key: number, and 
 TABLES: dict[str, tuple[Schema, tuple[str, ...]]] = {
     "suppliers": (SUPPLIERS, ("name",)),
     "catalogue": (CATALOGUE, ("sku",)),
+    "prices": (PRICES, ("sku", "supplier", "minimum_quantity", "unit_cost")),
     "customers": (CUSTOMERS, ("external_id",)),
     "orders": (ORDERS, ("order_number", "placed_at", "status")),
     "lines": (LINES, ("order_number", "sku", "units", "unit_price")),

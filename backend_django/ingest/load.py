@@ -18,12 +18,22 @@ from authentication import suppression
 from authentication.models import User
 from ingest import bulk, canonical
 from ingest.counts import Counts
-from ingest.load_catalogue import BATCH, CHANGES, catalogue, movements, must_be_distinct, purchases, sku_ids, suppliers
+from ingest.load_catalogue import (
+    BATCH,
+    CHANGES,
+    catalogue,
+    movements,
+    must_be_distinct,
+    prices,
+    purchases,
+    sku_ids,
+    suppliers,
+)
 from orders.models import Order, OrderItem, OrderReturn
 from retail_ml.errors import BadFrame
 
 __all__ = [
-    "Counts", "Written", "catalogue", "customers", "movements", "orders", "purchases", "returns", "suppliers",
+    "Counts", "Written", "catalogue", "customers", "movements", "orders", "prices", "purchases", "returns", "suppliers",
 ]  # fmt: skip
 
 BATCH_ORDERS = 2_000

@@ -14,7 +14,7 @@ from django.db import models, transaction
 from ingest import bulk, canonical
 from ingest.counts import Counts
 from products.models import Category, Product, ProductVariant, StockMovement
-from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem
+from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem, SupplierPrice
 from retail_ml.errors import BadFrame
 
 BATCH = 2_000
@@ -90,7 +90,7 @@ def _named(model: Any, names: Iterable[str | None]) -> dict[str, Any]:
     return stored | {row.name: row for row in fresh}
 
 
-VARIANT_FIELDS = ("cost", "pack_size", "minimum_order", "lead_time_days")
+VARIANT_FIELDS = ("cost", "pack_size", "minimum_order", "lead_time_days", "season_end")
 PRODUCT_FIELDS = ("brand", "description", "status", "created_at", "image_url")
 
 
@@ -207,6 +207,34 @@ def _supplier_items(rows: list[Row]) -> set[str]:
     SupplierItem.objects.bulk_update(changed, ["supplier"], batch_size=CHANGES)
     skus = {pk: sku for sku, pk in ids.items()}
     return {skus[item.variant_id] for item in [*new, *changed]}
+
+
+@transaction.atomic
+def prices(frame: pl.DataFrame) -> Counts:
+    """Write `canonical.PRICES`: what suppliers ask from which quantity on."""
+    frame = canonical.check(frame, "prices")
+    must_be_distinct(frame, ["sku", "supplier", "minimum_quantity"], "prices")
+    variants = dict(sku_ids(frame["sku"], "prices").iter_rows())
+    by_name = _named(Supplier, frame["supplier"].unique())
+    supplier_ids = [supplier.pk for supplier in by_name.values()]
+    stored = {
+        (price.variant_id, price.supplier_id, price.minimum_quantity): price
+        for price in SupplierPrice.objects.filter(supplier__in=supplier_ids)
+    }
+    new, changed, same = [], [], 0
+    for row in frame.sort("sku", "supplier", "minimum_quantity").iter_rows(named=True):
+        key = (variants[row["sku"]], by_name[row["supplier"]].pk, row["minimum_quantity"])
+        price = stored.get(key)
+        if price is None:
+            ids = {"variant_id": key[0], "supplier_id": key[1]}
+            new.append(SupplierPrice(**ids, minimum_quantity=key[2], unit_cost=row["unit_cost"]))
+        elif _apply(price, {"unit_cost": row["unit_cost"]}):
+            changed.append(price)
+        else:
+            same += 1
+    SupplierPrice.objects.bulk_create(new, batch_size=BATCH)
+    SupplierPrice.objects.bulk_update(changed, ["unit_cost"], batch_size=CHANGES)
+    return Counts(len(new), same, len(changed))
 
 
 def movements(frame: pl.DataFrame, *, batch: int = 50_000) -> Counts:

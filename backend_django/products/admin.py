@@ -42,7 +42,8 @@ class VariantInline(RawIdInline):
     """The variants of a product; their stock to look at."""
 
     model = ProductVariant
-    fields = ("sku", "options", "price", "cost", "stock", "pack_size", "minimum_order", "lead_time_days", "is_active")
+    fields = ("sku", "options", "price", "cost", "stock", "pack_size", "minimum_order", "lead_time_days", "season_end",
+              "is_active")  # fmt: skip
     readonly_fields = ("stock",)
     show_change_link = True
     can_delete = False

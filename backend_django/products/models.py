@@ -91,6 +91,10 @@ class ProductVariant(models.Model):
     lead_time_days = models.PositiveIntegerField(
         _("own lead time (days)"), null=True, blank=True, help_text=_("Empty: the supplier's lead time.")
     )
+    season_end = models.DateField(
+        _("end of its season"), null=True, blank=True,
+        help_text=_("The last day on which it is to be sold; nothing is ordered for later. Empty: no end."),
+    )  # fmt: skip
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:

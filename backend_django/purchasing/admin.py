@@ -12,8 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from authentication.admin_tools import KeepsHistory, LargeTableAdmin, RawIdInline, chosen
+from products.admin import ProductVariantAdmin
+from products.models import ProductVariant
 from purchasing import services
-from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem
+from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem, SupplierPrice
 
 
 @admin.register(Supplier)
@@ -36,6 +38,33 @@ class SupplierItemAdmin(LargeTableAdmin):
     autocomplete_fields = ("variant", "supplier")
     ordering = ("-id",)
     sortable_by = ()
+
+
+class ItemInline(admin.TabularInline):
+    """Whom the variant is bought from."""
+
+    model = SupplierItem
+    fields = ("supplier", "supplier_sku")
+    autocomplete_fields = ("supplier",)
+
+
+class PriceInline(admin.TabularInline):
+    """What its suppliers ask, from which quantity on."""
+
+    model = SupplierPrice
+    fields = ("supplier", "minimum_quantity", "unit_cost")
+    autocomplete_fields = ("supplier",)
+    extra = 0
+
+
+admin.site.unregister(ProductVariant)
+
+
+@admin.register(ProductVariant)
+class BoughtVariantAdmin(ProductVariantAdmin):
+    """SKUs, with whom they are bought from: the products know nothing of suppliers."""
+
+    inlines = (ItemInline, PriceInline)
 
 
 class LineInline(RawIdInline):

@@ -65,6 +65,33 @@ class SupplierItem(models.Model):
         return f"{self.supplier_id}: {self.variant_id}"
 
 
+class SupplierPrice(models.Model):
+    """What one unit costs at a supplier when at least so many are bought: from 1 its price, above that a break."""
+
+    variant = models.ForeignKey(
+        ProductVariant, models.CASCADE, related_name="supplier_prices", verbose_name=_("variant")
+    )
+    supplier = models.ForeignKey(Supplier, models.CASCADE, related_name="prices", verbose_name=_("supplier"))
+    minimum_quantity = models.PositiveIntegerField(
+        _("minimum quantity"), default=1, validators=[MinValueValidator(1)],
+        help_text=_("From so many units on; the price then holds for all of them."),
+    )  # fmt: skip
+    unit_cost = models.DecimalField(
+        _("unit cost"), max_digits=12, decimal_places=4, validators=[MinValueValidator(ZERO)]
+    )
+
+    class Meta:
+        verbose_name = _("supplier's price")
+        verbose_name_plural = _("suppliers' prices")
+        ordering = ["variant_id", "supplier_id", "minimum_quantity"]
+        constraints = [
+            models.UniqueConstraint(fields=["variant", "supplier", "minimum_quantity"], name="supplier_price_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.variant_id} ≥ {self.minimum_quantity}: {self.unit_cost}"
+
+
 class PurchaseOrder(models.Model):
     """An order to a supplier: a draft, confirmed, received, or cancelled."""
 

@@ -14,6 +14,8 @@ from products.services import Move, move_many
 from purchasing.models import PurchaseOrder, PurchaseOrderLine
 
 Status = PurchaseOrder.Status
+RECEIPT_REFERENCE = "purchase-line:"
+"""What the references of receipts begin with; the line's id and the delivery follow."""
 
 
 class PurchaseError(ValueError):
@@ -120,7 +122,7 @@ def _receipt(line: PurchaseOrderLine, units: int, number: str, *, delivery: str 
 
 def _reference(line: PurchaseOrderLine, delivery: str | None) -> str:
     """A delivery without a note is known by what had come before it."""
-    return f"purchase-line:{line.pk}:{delivery or f'#{line.received_units}'}"
+    return f"{RECEIPT_REFERENCE}{line.pk}:{delivery or f'#{line.received_units}'}"
 
 
 def _booked(lines: Mapping[int, PurchaseOrderLine], delivery: str) -> bool:

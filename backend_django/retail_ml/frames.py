@@ -60,6 +60,8 @@ STOCK: Schema = {  # one row per variant (SKU)
     "lead_time_sd": pl.Float64,  # days, null: unknown
     "supplier_id": pl.String,  # null: none known
     "supplier": pl.String,
+    "season_end": pl.Date,  # last day on which it is to be sold; null: no end
+    "minimum_order_value": pl.Float64,  # the supplier's, money of one order; null: no supplier known
 }
 CUSTOMERS: Schema = {  # one row per customer known by name or number
     "customer_id": pl.String,
@@ -72,10 +74,33 @@ STOCK_HISTORY: Schema = {  # one row per change of stock
     "units": pl.Float64,  # signed
     "kind": pl.String,
 }
+PRICE_BREAKS: Schema = {  # one row per variant and quantity from which its own supplier's price changes
+    "variant_id": pl.String,
+    "minimum_quantity": pl.Float64,  # units; the cost holds for all units of an order of at least so many
+    "cost": pl.Float64,  # money of one unit
+}
+DELIVERIES: Schema = {  # one row per received part of a purchase line
+    "variant_id": pl.String,
+    "supplier_id": pl.String,
+    "ordered": pl.Date,
+    "received": pl.Date,  # never before `ordered`
+    "units": pl.Float64,
+}
+OPEN_ORDERS: Schema = {  # one row per purchase line that still misses units
+    "variant_id": pl.String,
+    "order_id": pl.String,
+    "number": pl.String,
+    "supplier_id": pl.String,
+    "ordered": pl.Date,  # null: not sent yet
+    "expected": pl.Date,  # null: unknown
+    "units": pl.Float64,  # still missing
+    "draft": pl.Boolean,  # not sent to the supplier yet
+}
 
 NOT_NULL = {
     "order_id", "product_id", "variant_id", "at", "day", "units", "amount", "is_return", "name", "active",
     "on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order", "sku", "kind",
+    "minimum_quantity", "number", "received", "draft",
 }  # fmt: skip
 """Columns that may not hold a null, in whichever table they stand (`customer_id`: only in CUSTOMERS)."""
 

@@ -17,7 +17,7 @@ from ingest import canonical, load
 from ingest.counts import Counts
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Category, Product, ProductVariant, StockMovement
-from purchasing.models import PurchaseOrder, Supplier, SupplierItem
+from purchasing.models import PurchaseOrder, Supplier, SupplierItem, SupplierPrice
 from retail_ml.errors import BadFrame
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +175,24 @@ def test_suppliers_and_purchases():
     assert load.purchases(rows) == Counts(0, 1)
     assert load.purchases(rows.with_columns(received_units=pl.lit(12, pl.Int64))) == Counts(updated=1)
     assert PurchaseOrder.objects.get().lines.count() == 2
+
+
+@pytest.mark.postgres
+def test_prices_of_suppliers():
+    small_shop()
+    rows = table(
+        "prices",
+        {"sku": "A", "supplier": "Norte", "minimum_quantity": 1, "unit_cost": Decimal("4.1")},
+        {"sku": "A", "supplier": "Norte", "minimum_quantity": 24, "unit_cost": Decimal("3.75")},
+    )
+    assert load.prices(rows) == Counts(2)
+    assert load.prices(rows) == Counts(0, 2)
+    dearer = rows.with_columns(unit_cost=pl.col("unit_cost") + pl.lit(Decimal(1)))
+    assert load.prices(dearer.tail(1)) == Counts(updated=1)
+    stored = SupplierPrice.objects.values_list("minimum_quantity", "unit_cost")
+    assert dict(stored) == {1: Decimal("4.1"), 24: Decimal("4.75")}
+    with pytest.raises(BadFrame, match="more than one row"):
+        load.prices(pl.concat([rows, rows]))
 
 
 @pytest.mark.postgres

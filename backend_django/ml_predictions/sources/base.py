@@ -114,6 +114,21 @@ class Source(Protocol):
         """A few figures that change when the data does (counts, last order), to tell two trainings' data apart."""
 
 
+OPTIONAL_READS: dict[str, frames.Schema] = {
+    "price_breaks": frames.PRICE_BREAKS,  # the prices that each variant's own supplier asks from a quantity on
+    "deliveries": frames.DELIVERIES,  # received purchase lines, oldest first: what lead times really were
+    "open_orders": frames.OPEN_ORDERS,  # purchase lines that still miss units, drafts among them
+}
+"""Reads without arguments that a shop may have, with the frame that each returns: see `read_optional`."""
+
+
+def read_optional(source: Source, read: str) -> pl.DataFrame:
+    """One of `OPTIONAL_READS` of a shop; a shop that lacks it is read as one that has none."""
+    schema = OPTIONAL_READS[read]
+    method = getattr(source, read, None)
+    return frames.empty(schema) if method is None else frames.check(method(), schema, name=read)
+
+
 @runtime_checkable
 class Erasing(Protocol):
     """The optional writes of a shop that can forget a person; one without answers 409 `not_supported_by_source`."""

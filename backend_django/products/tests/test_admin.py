@@ -56,6 +56,8 @@ def test_stock_is_read_only_on_the_page_of_the_variant(client, variant):
     assert 'name="stock"' not in client.get(url).content.decode()
     data = {"product": variant.product_id, "sku": "S1", "options": "{}", "reserved": 0, "pack_size": 6, "stock": 99}
     data |= {"minimum_order": 1, "created_at_0": "2026-01-01", "created_at_1": "10:00"}
+    for inline in ("supplier_item", "supplier_prices"):
+        data |= {f"{inline}-TOTAL_FORMS": 0, f"{inline}-INITIAL_FORMS": 0}
     answer = client.post(url, data)
     assert answer.status_code == 302, answer.context["errors"]
     variant.refresh_from_db()

@@ -66,6 +66,7 @@ class Shop:
     end: date
     suppliers: pl.DataFrame
     catalogue: pl.DataFrame
+    prices: pl.DataFrame
     customers: pl.DataFrame
     orders: pl.DataFrame
     lines: pl.DataFrame
@@ -75,7 +76,7 @@ class Shop:
     truth: Truth
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        """The eight tables by name."""
+        """The nine tables by name."""
         return {name: getattr(self, name) for name in SCHEMAS}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,10 @@ SCHEMAS: dict[str, Schema] = {
         "brand": pl.String, "description": pl.String, "price": MONEY, "cost": UNIT_PRICE, "options": pl.String,
         "pack_size": pl.Int64, "minimum_order": pl.Int64, "lead_time_days": pl.Int64, "supplier": pl.String,
         "status": pl.String, "created_at": AT, "image_url": pl.String,
+        "season_end": pl.Date,
+    },
+    "prices": {
+        "sku": pl.String, "supplier": pl.String, "minimum_quantity": pl.Int64, "unit_cost": UNIT_PRICE,
     },
     "customers": {
         "external_id": pl.String, "email": pl.String, "first_name": pl.String, "last_name": pl.String,
@@ -64,6 +68,11 @@ SCHEMAS: dict[str, Schema] = {
     },
 }  # fmt: skip
 """Columns and dtypes of each table, as the loader wants them."""
+
+GRANTING = (0, 3)
+"""Rows of the suppliers who grant price breaks."""
+BREAKS = ((6, 4), (18, 9))
+"""Packs (of two units at least) from which so many per cent are taken off the cost."""
 
 STATES = ("completed", "delivered", "cancelled", "cancelled", "pending")
 
@@ -98,6 +107,7 @@ class Writer:
         tables = {
             "suppliers": self._suppliers(),
             "catalogue": self._catalogue(),
+            "prices": self._prices(),
             "customers": self._customers(orders["customer"]),
             "orders": self._orders(orders),
             "lines": self._lines(lines),
@@ -149,7 +159,29 @@ class Writer:
             "lead_time_days": pl.repeat(None, len(options), dtype=pl.Int64, eager=True),
             "created_at": pl.Series(created[r.style_of]).dt.replace_time_zone(zone).dt.convert_time_zone("UTC"),
             "image_url": pl.repeat(None, len(options), dtype=pl.String, eager=True),
+            "season_end": pl.Series(self._season_ends(), dtype=pl.Date).gather(r.style_of),
         })  # fmt: skip
+
+    def _season_ends(self) -> list[date | None]:
+        """The last day of each style that is sold off at the end of its season; of the others the owner plans none."""
+        return [
+            self.calendar.at(s.launch) + timedelta(days=s.end - s.launch - 1) if s.in_sales and s.end < NEVER else None
+            for s in self.range.styles
+        ]
+
+    def _prices(self) -> pl.DataFrame:
+        """Price breaks of the suppliers who grant them, variant by variant."""
+        r = self.range
+        rows = [(row, s, number) for row, s in enumerate(r.style_of) for number in range(len(BREAKS))]
+        row, style, number = (np.array(column) for column in zip(*rows, strict=True))
+        packs, off = (np.array(column)[number] for column in zip(*BREAKS, strict=True))
+        grants = np.isin(r.supplier[style], GRANTING)
+        return pl.DataFrame({
+            "sku": self.skus.gather(row),
+            "supplier": pl.Series([s.name for s in words.SUPPLIERS], dtype=pl.String).gather(r.supplier[style]),
+            "minimum_quantity": packs * np.maximum(r.pack[row], 2),
+            "unit_cost": unit_price(np.round(r.cost[style] * (100 - off) / 100).astype(np.int64)),
+        }).filter(pl.Series(grants))  # fmt: skip
 
     def _customers(self, customer: Ints) -> pl.DataFrame:
         """Customers with an order, in the order of their first one."""

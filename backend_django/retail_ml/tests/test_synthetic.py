@@ -162,6 +162,18 @@ def test_orders_are_within_the_period_and_money_is_right(shop):
     assert margin["cost"].is_between(0.39, 0.56).all()
 
 
+def test_some_suppliers_grant_price_breaks_and_some_styles_have_an_end_of_their_season(shop):
+    prices = shop.prices.join(shop.catalogue, on=["sku", "supplier"])
+    assert prices.height == shop.prices.height > 100
+    assert prices.filter(pl.col("unit_cost") >= pl.col("cost")).is_empty()
+    assert prices.filter(pl.col("minimum_quantity") <= pl.col("minimum_order")).is_empty()
+    assert not shop.prices.select("sku", "supplier", "minimum_quantity").is_duplicated().any()
+    planned = shop.catalogue.unique("product_code").join(shop.truth.styles, on="product_code")
+    planned = planned.filter(pl.col("season_end").is_not_null())
+    assert planned.filter(pl.col("season_end") > END).height > 10
+    assert (planned["season_end"] + timedelta(days=1)).equals(planned["end"])
+
+
 # --- believable -----------------------------------------------------------------------------------
 
 

@@ -93,4 +93,6 @@ def _stock(shop: Shop, history: pl.DataFrame) -> pl.DataFrame:
         lead_time_sd=nothing,
         supplier_id=pl.lit(None, dtype=pl.String),
         supplier=pl.lit(""),
+        season_end="season_end",
+        minimum_order_value=nothing,
     )

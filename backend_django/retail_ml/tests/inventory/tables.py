@@ -55,6 +55,8 @@ def stock(variants: list[str], **columns: Any) -> pl.DataFrame:
         "lead_time_sd": 2.0,
         "supplier_id": "1",
         "supplier": "Norte",
+        "season_end": None,
+        "minimum_order_value": 0.0,
     } | columns
     filled = {name: v if isinstance(v, list) else [v] * len(variants) for name, v in usual.items()}
     return frames.check(
