@@ -16,7 +16,7 @@ from pathlib import Path
 import polib
 
 BACKEND = Path(__file__).resolve().parent.parent / "backend_django"
-APPS = ("core", "authentication", "products", "purchasing", "orders", "ingest", "ml_predictions")
+APPS = ("core", "api_base", "authentication", "products", "purchasing", "orders", "ingest", "ml_predictions")
 HEADER = {
     "Project-Id-Version": "Trastienda",
     "Language": "es",

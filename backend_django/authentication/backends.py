@@ -1,4 +1,4 @@
-"""Signing in with an e-mail, whatever its case; what the role admin may do in Django's admin."""
+"""Signing in with an e-mail, whatever its case; what a role may do."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 
-from authentication.models import Role
-
-SHOP_APPS = frozenset({"authentication", "products", "purchasing", "orders", "ingest", "core"})
-"""Apps whose pages the role admin may use without Django's permissions being given one by one."""
+from authentication import roles
 
 
 class EmailBackend(ModelBackend):
     """Django's own backend over `User.objects.get_by_natural_key`, which ignores case.
 
     An unknown e-mail costs one password hash as well, so that the time of the answer tells nothing; inactive users
-    are refused. The role admin has every permission on the shop's own apps (what it may not do with other users is
-    the business of `authentication.admin`).
+    are refused. A role gives permissions of its own (`authentication.roles`); what the role admin may not do with other
+    users is the business of `authentication.admin`.
     """
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """True when the permission was given, or when the role admin implies it."""
-        return super().has_perm(user_obj, perm, obj=obj) or _is_shop_admin(user_obj, perm.split(".", maxsplit=1)[0])
+        """True when the role gives the permission, or when it was given to the user by hand."""
+        by_role = user_obj.is_active and roles.grants(getattr(user_obj, "role", None), perm)
+        return by_role or super().has_perm(user_obj, perm, obj=obj)
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """True when the user may do anything in this app."""
-        return super().has_module_perms(user_obj, app_label) or _is_shop_admin(user_obj, app_label)
-
-
-def _is_shop_admin(user: Any, app_label: str) -> bool:
-    return bool(user.is_active and getattr(user, "role", None) == Role.ADMIN and app_label in SHOP_APPS)
+        by_role = user_obj.is_active and roles.grants_any(getattr(user_obj, "role", None), app_label)
+        return by_role or super().has_module_perms(user_obj, app_label)

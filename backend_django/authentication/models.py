@@ -90,6 +90,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["-id"]
+        # For the API, which shows customers and never the staff: seeing users in the admin is more than that.
+        permissions = [
+            ("view_customer", _("May look at customers over the API")),
+            ("add_customer", _("May enter customers over the API")),
+            ("change_customer", _("May change customers over the API")),
+        ]
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_case_insensitive"),
             models.UniqueConstraint(fields=["source", "external_id"], name="user_external_id_in_source"),

@@ -1,4 +1,4 @@
-"""What all of the API shares: one error shape, one page shape, strict ordering.
+"""One error shape for the whole API, inside views and outside them.
 
 Every error of every address under `/api/` is
 `{"success": false, "error": {"code": …, "message": …, "details": {…}}}`, the message in the language of the request.
@@ -7,9 +7,8 @@ Every error of every address under `/api/` is
 from __future__ import annotations
 
 import logging
-import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -19,14 +18,12 @@ from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
-from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import exceptions
-from rest_framework.filters import OrderingFilter
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import JSONParser as DRFJSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api_base.errors import texts
 from ml_predictions.messages import spoken
 from retail_ml.errors import BadFrame, BadParameter, NotEnoughHistory, RetailMLError, UnknownId
 
@@ -69,77 +66,6 @@ LONGEST = 200
 """Characters of a received value that are repeated in an error."""
 
 
-class Page(PageNumberPagination):
-    """Lists as `{count, next, previous, results}`; `page_size` up to 200, anything else is refused."""
-
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
-
-    def get_page_size(self, request: Request) -> int:
-        """The `page_size` asked for, else the default."""
-        text = request.query_params.get("page_size")
-        return self.page_size if text is None else whole_number("page_size", text, most=self.max_page_size)
-
-    def get_page_number(self, request: Request, paginator: Any) -> int:
-        """The `page` asked for, else the first; beyond the last one is 404."""
-        text = request.query_params.get("page")
-        return 1 if text is None else whole_number("page", text, most=1_000_000_000)
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The shape of a page, in the words of OpenAPI 3.1."""
-        address = {"type": ["string", "null"], "format": "uri"}
-        return {
-            "type": "object",
-            "required": ["count", "next", "previous", "results"],
-            "properties": {
-                "count": {"type": "integer", "minimum": 0},
-                "next": address,
-                "previous": dict(address),
-                "results": schema,
-            },
-        }
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """`page` and `page_size` with their ranges."""
-        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
-        for parameter in found:
-            parameter["schema"]["minimum"] = 1
-            if parameter["name"] == self.page_size_query_param:
-                parameter["schema"] |= {"maximum": self.max_page_size, "default": self.page_size}
-        return found
-
-
-class Ordering(OrderingFilter):
-    """`?ordering=` by the fields of the list; a field that it does not know is refused, not ignored."""
-
-    def remove_invalid_fields(self, queryset: Any, fields: Iterable[str], view: Any, request: Request) -> list[str]:
-        """All of `fields`, or a 400 that names those one can order by."""
-        fields = list(fields)
-        known = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
-        for name in fields:
-            if name.lstrip("-") not in known:
-                raise BadInput("ordering", gettext("The list cannot be ordered by this field."), name, choices=known)
-        return fields
-
-
-class Filters(DjangoFilterBackend):
-    """The filters of a list; a choice that a filter does not know is refused with those that it does."""
-
-    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
-        """The rows that pass, or a 400 that names what is allowed."""
-        try:
-            return super().filter_queryset(request, queryset, view)
-        except exceptions.ValidationError as error:
-            fields = self.get_filterset(request, queryset, view).form.fields
-            raise ChoiceRefused(cast("dict[str, Any]", error.detail), fields) from error
-
-
-def _choices(field: Any) -> list[str]:
-    """The values that a field of a form may have, as one writes them in an address; none for free ones."""
-    return [str(value) for value, _label in getattr(field, "choices", ()) if value not in ("", None)]
-
-
 class JSONParser(DRFJSONParser):
     """JSON; a body nested deeper than Python reads is a bad body, not a fault of ours."""
 
@@ -149,35 +75,6 @@ class JSONParser(DRFJSONParser):
             return super().parse(stream, media_type=media_type, parser_context=parser_context)
         except RecursionError as error:
             raise exceptions.ParseError(gettext("The body is nested too deeply.")) from error
-
-
-class BadInput(exceptions.ValidationError):
-    """One field of a query is outside its range: names the field, the range and the value received."""
-
-    def __init__(self, field: str, problem: str, received: Any, **allowed: Any) -> None:
-        super().__init__({field: [problem]})
-        self.explained = {field: {"message": problem, "allowed": allowed, "received": received}}
-
-
-class ChoiceRefused(exceptions.ValidationError):
-    """Filters of a list were refused, those with `choices` with what they take."""
-
-    def __init__(self, problems: dict[str, Any], fields: Mapping[str, Any]) -> None:
-        super().__init__(problems)
-        self.explained = {
-            field: {"message": " ".join(_texts(problem)), "allowed": {"choices": _choices(fields[field])}}
-            for field, problem in problems.items()
-            if _choices(fields[field])
-        }
-
-
-def whole_number(field: str, text: str, *, most: int, least: int = 1) -> int:
-    """`text` as a whole number from `least` to `most`, else a 400 that says so."""
-    value = int(text) if re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) else None
-    if value is None or not least <= value <= most:
-        problem = gettext("A whole number from {least} to {most} is needed.").format(least=least, most=most)
-        raise BadInput(field, problem, text, minimum=least, maximum=most)
-    return value
 
 
 # --- errors of views ------------------------------------------------------------------------------
@@ -232,7 +129,7 @@ def _invalid(error: exceptions.ValidationError, request: Request | None) -> Resp
     explained = getattr(error, "explained", {})
     problems = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
     for field, problem in problems.items():
-        found = explained.get(field) or {"message": " ".join(_texts(problem))}
+        found = explained.get(field) or {"message": " ".join(texts(problem))}
         if "received" not in found and request is not None and field in request.query_params:
             found["received"] = ", ".join(request.query_params.getlist(field))
         details[str(field)] = {key: _short(item) if key == "received" else item for key, item in found.items()}
@@ -263,15 +160,6 @@ def _short(value: Any) -> Any:
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
-def _texts(problem: Any) -> list[str]:
-    """The sentences in DRF's nested lists of errors."""
-    if isinstance(problem, Mapping):
-        return [f"{key}: {text}" for key, item in problem.items() for text in _texts(item)]
-    if isinstance(problem, list | tuple):
-        return [text for item in problem for text in _texts(item)]
-    return [str(problem)]
-
-
 def _from_drf(error: exceptions.APIException) -> Response:
     headers: dict[str, str] = {}
     if auth_header := getattr(error, "auth_header", None):
@@ -282,9 +170,9 @@ def _from_drf(error: exceptions.APIException) -> Response:
     code, details = DRF_CODES.get(status, "error"), getattr(error, "details", None)
     if isinstance(error.detail, Mapping):  # simplejwt: {"detail": …, "code": …, "messages": …}
         code = str(error.detail.get("code", code))
-        message = str(error.detail.get("detail", "")) or " ".join(_texts(error.detail))
+        message = str(error.detail.get("detail", "")) or " ".join(texts(error.detail))
     else:
-        message = " ".join(_texts(error.detail))
+        message = " ".join(texts(error.detail))
         own = getattr(error.detail, "code", None)
         if own and own != error.default_code:
             code = own

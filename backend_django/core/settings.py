@@ -40,6 +40,7 @@ if PRODUCTION:
 
 INSTALLED_APPS = [
     "core",
+    "api_base",
     "authentication",
     "products",
     "purchasing",
@@ -160,11 +161,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": [
-        "core.api.Filters",
+        "api_base.lists.Filters",
         "rest_framework.filters.SearchFilter",
-        "core.api.Ordering",
+        "api_base.lists.Ordering",
     ],
-    "DEFAULT_PAGINATION_CLASS": "core.api.Page",
+    "DEFAULT_PAGINATION_CLASS": "api_base.lists.Page",
     "EXCEPTION_HANDLER": "core.api.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import IntegrityError, transaction
-from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
+from api_base.audit import record as _record
 from ml_predictions.models import CalendarEvent, InventoryAlert, MLModel, Prediction
 from ml_predictions.models_erasure import PersonalDataErasure
 from ml_predictions.models_rules import RecommendationRule
@@ -303,16 +303,3 @@ def record_export(user: Any, *, filters: Sequence[str], contact: bool) -> None:
     """Who took customers out as a file, filtered by what, and whether with names and e-mails: in the log."""
     people = "with contacts" if contact else "without contacts"
     audit.info("%s: customers exported %s, filtered by %s", user, people, ", ".join(filters) or "nothing")
-
-
-def _record(user: Any, thing: Model, flag: int, what: str, note: str = "") -> None:
-    """Who did what to which row: in the log, and, in the language of who did it, in the admin's history of the row."""
-    audit.info("%s: %s %s: %s %s", user, thing._meta.label, thing.pk, what, note)
-    if getattr(user, "pk", None) is not None:
-        LogEntry.objects.log_actions(
-            user_id=user.pk,
-            queryset=[thing],
-            action_flag=flag,
-            change_message=f"{gettext(what)} {note}".strip(),
-            single_object=True,
-        )

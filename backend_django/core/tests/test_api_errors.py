@@ -188,3 +188,28 @@ def test_the_language_of_the_request(client: Client):
     answer = client.get("/api/ml/models/1/", HTTP_ACCEPT_LANGUAGE="es")
     assert answer.headers["Content-Language"] == "es"
     assert client.get("/api/ml/models/1/", HTTP_ACCEPT_LANGUAGE="en").headers["Content-Language"] == "en"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api/ml/models/?servise=sales_forecast", "servise"),
+        ("/api/ml/training-logs/?status=completed&limit=3", "limit"),
+        ("/api/ml/inventory-analysis/?urgency=3", "urgency"),
+        ("/api/ml/customer-segments/export/?contcat=true", "contcat"),
+    ],
+)
+def test_an_unknown_filter_is_refused_by_name(client: Client, path: str, name: str, monkeypatch: pytest.MonkeyPatch):
+    from ml_predictions import selectors_customers
+    from ml_predictions.models import CustomerSegment
+
+    monkeypatch.setattr(selectors_customers, "rows", CustomerSegment.objects.all)
+    answer = client.get(path)
+    assert answer.status_code == 400, answer.content
+    assert name in answer.json()["error"]["details"]
+
+
+def test_an_unknown_field_of_a_body_is_refused_by_name(client: Client):
+    answer = client.post("/api/ml/predict-sales/", {"day_ahead": 7}, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"]["day_ahead"]["received"] == 7

@@ -9,8 +9,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from api_base.serializers import Explained
 from ml_predictions.models import CalendarEvent
-from ml_predictions.serializers.inputs import Explained
 from ml_predictions.services import calendar_events
 
 WRITTEN = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
+from api_base.serializers import Explained
 from ml_predictions.models_accuracy import Horizon, ScoredLevel
 from ml_predictions.serializers import answers
-from ml_predictions.serializers.inputs import Explained
 
 
 class Which(Explained):

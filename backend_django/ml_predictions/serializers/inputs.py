@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from api_base.serializers import Explained
 from ml_predictions.models import InventoryAlert
 
 FORECAST_MODELS = [
@@ -18,41 +18,6 @@ FORECAST_MODELS = [
 """The names that the forecast service trains by; kept here because the service's imports are heavy."""
 LEVELS = ["total", "category", "product", "variant"]
 LONGEST_ID = 120
-
-
-class Explained(serializers.Serializer[Any]):
-    """A serializer whose refusal says, per field, what is allowed and what was received."""
-
-    def is_valid(self, *, raise_exception: bool = False) -> bool:
-        """Validate; the ValidationError carries `explained`: per field message, allowed, received."""
-        try:
-            return super().is_valid(raise_exception=raise_exception)
-        except serializers.ValidationError as error:
-            error.explained = self._explained(error)  # type: ignore[attr-defined]
-            raise
-
-    def _explained(self, error: serializers.ValidationError) -> dict[str, dict[str, Any]]:
-        if not isinstance(error.detail, dict):
-            return {}
-        data = self.initial_data if isinstance(self.initial_data, Mapping) else {}
-        explained = {}
-        for name, problem in error.detail.items():
-            found: dict[str, Any] = {"message": " ".join(str(text) for text in problem)}
-            if name in self.fields:
-                found["allowed"] = allowed(self.fields[name])
-            if name in data:
-                found["received"] = data[name]
-            explained[name] = found
-        return explained
-
-
-def allowed(field: Any) -> dict[str, Any]:
-    """What a field takes: its choices, or its least and greatest value or length."""
-    if isinstance(field, serializers.ChoiceField):
-        return {"choices": list(field.choices)}
-    names = {"min_value": "minimum", "max_value": "maximum", "max_length": "longest"}
-    found = {name: getattr(field, key, None) for key, name in names.items()}
-    return {name: value for name, value in found.items() if value is not None}
 
 
 # --- training -------------------------------------------------------------------------------------

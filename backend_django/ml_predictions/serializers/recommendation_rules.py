@@ -8,9 +8,9 @@ from typing import Any
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
+from api_base.serializers import Explained
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.serializers.calendar_events import not_in_shop
-from ml_predictions.serializers.inputs import Explained
 from ml_predictions.services import calendar_events
 
 WRITTEN = ("kind", "level", "object_id", "surface", "source_product_id", "first_day", "last_day", "note")

@@ -10,11 +10,11 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
+from api_base.serializers import Explained
 from ml_predictions.messages.readable import NAMES
 from ml_predictions.models import CustomerSegment
 from ml_predictions.models_segments import ChanceBand, Driver, Segment
 from ml_predictions.serializers.answers import anything, day, many, number, part, shape, text, texts
-from ml_predictions.serializers.inputs import Explained
 from ml_predictions.serializers.records import rendered
 from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 
@@ -107,6 +107,10 @@ class Export(Explained):
         default="comma",
         help_text=_("Spreadsheets set to Spanish open files with semicolons by themselves."),
     )
+
+
+EXPORT_PARAMETERS = ("contact", "separator")
+"""The parameters of the file, beside the filters of the list."""
 
 
 # --- CSV ------------------------------------------------------------------------------------------

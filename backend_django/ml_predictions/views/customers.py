@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -89,6 +90,7 @@ class CustomerSegments(Guarded, mixins.ListModelMixin, GenericViewSet[CustomerSe
     """The customers of the version in service, who spent most first."""
 
     people: Any = MappingProxyType({})
+    own_parameters: Collection[str] = ()
     queryset = CustomerSegment.objects.none()  # for the documentation; the rows come from `get_queryset`
     serializer_class = segments.SegmentRecord
     filterset_class = SegmentFilter
@@ -137,10 +139,10 @@ class CustomerSegments(Guarded, mixins.ListModelMixin, GenericViewSet[CustomerSe
         summary="Customers as CSV, for a campaign", parameters=[segments.Export],
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )  # fmt: skip
-    @action(detail=False, pagination_class=None)
+    @action(detail=False, pagination_class=None, own_parameters=segments.EXPORT_PARAMETERS)
     def export(self, request: Request) -> StreamingHttpResponse:
         """The customers of the list, with its filters and its order; names and e-mails only when asked for."""
-        wanted = self._checked(segments.Export)
+        wanted = self._checked(segments.Export, only=segments.EXPORT_PARAMETERS)
         rows = self.filter_queryset(self.get_queryset())
         contacts = selectors_customers.contacts if wanted["contact"] else None
         actions.record_export(request.user, filters=sorted(request.query_params), contact=wanted["contact"])
@@ -151,8 +153,10 @@ class CustomerSegments(Guarded, mixins.ListModelMixin, GenericViewSet[CustomerSe
         headers = {"Content-Disposition": 'attachment; filename="customers.csv"', "Cache-Control": "no-store"}
         return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
-    def _checked(self, serializer: Any) -> dict[str, Any]:
-        query = serializer(data=self.request.query_params.dict())
+    def _checked(self, serializer: Any, only: Collection[str] | None = None) -> dict[str, Any]:
+        """The query as `serializer` reads it; with `only`, the rest of it belongs to the list's filters."""
+        given = self.request.query_params.dict()
+        query = serializer(data={name: x for name, x in given.items() if only is None or name in only})
         query.is_valid(raise_exception=True)
         found: dict[str, Any] = query.validated_data
         return found

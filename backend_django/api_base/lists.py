@@ -1,0 +1,95 @@
+"""Lists: one page shape, strict ordering, strict filters. The settings of DRF name these classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from django.utils.translation import gettext
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import exceptions
+from rest_framework.filters import OrderingFilter
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+
+from api_base.errors import BadInput, ChoiceRefused, whole_number
+
+
+class Page(PageNumberPagination):
+    """Lists as `{count, next, previous, results}`; `page_size` up to 200, anything else is refused."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+
+    def get_page_size(self, request: Request) -> int:
+        """The `page_size` asked for, else the default."""
+        text = request.query_params.get("page_size")
+        return self.page_size if text is None else whole_number("page_size", text, most=self.max_page_size)
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """The `page` asked for, else the first; beyond the last one is 404."""
+        text = request.query_params.get("page")
+        return 1 if text is None else whole_number("page", text, most=1_000_000_000)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The shape of a page, in the words of OpenAPI 3.1."""
+        address = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {"type": "integer", "minimum": 0},
+                "next": address,
+                "previous": dict(address),
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """`page` and `page_size` with their ranges."""
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for parameter in found:
+            parameter["schema"]["minimum"] = 1
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"] |= {"maximum": self.max_page_size, "default": self.page_size}
+        return found
+
+
+class Ordering(OrderingFilter):
+    """`?ordering=` by the fields of the list; a field that it does not know is refused, not ignored."""
+
+    def remove_invalid_fields(self, queryset: Any, fields: Iterable[str], view: Any, request: Request) -> list[str]:
+        """All of `fields`, or a 400 that names those one can order by."""
+        fields = list(fields)
+        known = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
+        for name in fields:
+            if name.lstrip("-") not in known:
+                raise BadInput("ordering", gettext("The list cannot be ordered by this field."), name, choices=known)
+        return fields
+
+
+class Filters(DjangoFilterBackend):
+    """The filters of a list; a filter, or a choice of one, that is not known is refused with those that are."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        """The rows that pass, or a 400 that names what is allowed."""
+        known = self.known(request, queryset, view)
+        for name, value in request.query_params.items():
+            if name not in known:
+                raise BadInput(name[:120], gettext("The list has no such filter."), value, choices=sorted(known))
+        try:
+            return super().filter_queryset(request, queryset, view)
+        except exceptions.ValidationError as error:
+            fields = self.get_filterset(request, queryset, view).form.fields
+            raise ChoiceRefused(cast("dict[str, Any]", error.detail), fields) from error
+
+    def known(self, request: Request, queryset: Any, view: Any) -> set[str]:
+        """What may stand behind the `?` of this view's lists; `own_parameters` of the view are read by itself."""
+        filterset = self.get_filterset(request, queryset, view)
+        found = set(filterset.form.fields) if filterset else set()
+        if getattr(view, "paginator", None):
+            found |= {"page", "page_size"}
+        if getattr(view, "search_fields", None):
+            found.add("search")
+        return found | {"ordering"} | set(getattr(view, "own_parameters", ()))

@@ -1,0 +1,73 @@
+"""Bodies and queries that are taken as they are meant: what is not known is refused, what is refused is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
+from rest_framework import serializers
+
+from api_base.errors import texts
+
+
+class Strict(serializers.Serializer[Any]):
+    """A serializer that refuses fields which it does not know; those that are only ever answered are let pass.
+
+    So a row that was read can be sent back, and a misspelt name is no silent loss.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The checked fields; a ValidationError names every unknown one beside the others' faults."""
+        unknown = self._unknown(data)
+        try:
+            found = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if unknown and isinstance(error.detail, dict):
+                raise serializers.ValidationError({**error.detail, **unknown}) from error
+            raise
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return found
+
+    def _unknown(self, data: Any) -> dict[str, list[str]]:
+        if not isinstance(data, Mapping):
+            return {}
+        known = ", ".join(name for name, field in self.fields.items() if not field.read_only) or "–"
+        told = gettext("This field is not known. Known: {known}.").format(known=known)
+        return {str(name)[:120]: [told] for name in data if name not in self.fields}
+
+
+class Explained(Strict):
+    """A serializer whose refusal says, per field, what is allowed and what was received."""
+
+    def is_valid(self, *, raise_exception: bool = False) -> bool:
+        """Validate; the ValidationError carries `explained`: per field message, allowed, received."""
+        try:
+            return super().is_valid(raise_exception=raise_exception)
+        except serializers.ValidationError as error:
+            error.explained = self._explained(error)  # type: ignore[attr-defined]
+            raise
+
+    def _explained(self, error: serializers.ValidationError) -> dict[str, dict[str, Any]]:
+        if not isinstance(error.detail, dict):
+            return {}
+        data = self.initial_data if isinstance(self.initial_data, Mapping) else {}
+        explained = {}
+        for name, problem in error.detail.items():
+            found: dict[str, Any] = {"message": " ".join(texts(problem))}
+            if name in self.fields:
+                found["allowed"] = allowed(self.fields[name])
+            if name in data:
+                found["received"] = data[name]
+            explained[name] = found
+        return explained
+
+
+def allowed(field: Any) -> dict[str, Any]:
+    """What a field takes: its choices, or its least and greatest value or length."""
+    if isinstance(field, serializers.ChoiceField):
+        return {"choices": list(field.choices)}
+    names = {"min_value": "minimum", "max_value": "maximum", "max_length": "longest"}
+    found = {name: getattr(field, key, None) for key, name in names.items()}
+    return {name: value for name, value in found.items() if value is not None}
