@@ -5,6 +5,8 @@ Ada is a superuser, Ben has the role admin, Cleo is a customer, Eve an employee,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.conf import settings as project
+from django.db import transaction
+from django.test import override_settings
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +26,18 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.LANGUAGE_CODE = "en"
+
+
+@contextmanager
+def undone_at_the_end(blocker: Any, folder: Path) -> Iterator[None]:
+    """Around what a class or a file of tests shares: rows that are taken back at the end, model files in `folder`.
+
+    Every test inside sees those rows, and its own writes are taken back as ever.
+    """
+    mine = {**project.ML_PREDICTIONS, "ARTIFACT_ROOT": folder, "LIVE": "no"}
+    with blocker.unblock(), override_settings(ML_PREDICTIONS=mine), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 class RecordingRun:

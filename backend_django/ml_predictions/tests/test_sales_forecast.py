@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ml_predictions import artifacts, selectors
 from ml_predictions.messages import render
-from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.models import MLModel, MLTrainingLog, SalesForecast
 from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import NotTrained
 from ml_predictions.services.sales_forecast import SalesForecastService
@@ -90,6 +92,24 @@ def finite(value: Any) -> bool:
 @pytest.fixture
 def trained(shop: None, run: Any) -> MLModel:
     return SalesForecastService().train(run, model_type="linear")
+
+
+@pytest.fixture(scope="class")
+def once(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[tuple[Path, int]]:
+    """The small shop, trained once for a class whose every test begins with it."""
+    from conftest import RecordingRun, fill_shop, undone_at_the_end
+
+    folder: Path = tmp_path_factory.mktemp("models")
+    with undone_at_the_end(django_db_blocker, folder):
+        fill_shop()
+        run = RecordingRun(MLTrainingLog.objects.create(kind="test", status="running").pk)
+        yield folder, SalesForecastService().train(run, model_type="linear").pk
+
+
+@pytest.fixture
+def in_service(once: tuple[Path, int], db: None, settings: Any) -> MLModel:
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": once[0]}
+    return MLModel.objects.get(pk=once[1])
 
 
 class TestTraining:
@@ -241,9 +261,9 @@ def test_a_forest_is_stored_with_its_version(run: Any) -> None:
 
 
 class TestAnswers:
-    def test_shape_of_the_answer(self, trained: MLModel) -> None:
+    def test_shape_of_the_answer(self, in_service: MLModel) -> None:
         answer = SalesForecastService().predict()
-        assert answer["model"] == trained
+        assert answer["model"] == in_service
         assert len(answer["predictions"]) == 30
         first = answer["predictions"][0]
         assert first["date"] == "2026-06-30"
@@ -259,12 +279,12 @@ class TestAnswers:
         added = sum(p["confidence_upper"] - p["confidence_lower"] for p in answer["predictions"])
         assert summary["total_upper"] - summary["total_lower"] < 0.9 * added
         receipt = answer["receipt"]
-        assert receipt["wape"] == trained.metrics["wape"]
-        assert receipt["baseline_wape"] == trained.metrics["baseline"]["wape"]
+        assert receipt["wape"] == in_service.metrics["wape"]
+        assert receipt["baseline_wape"] == in_service.metrics["baseline"]["wape"]
         answer.pop("model")
         json.dumps(answer, allow_nan=False)
 
-    def test_wider_with_more_coverage(self, trained: MLModel) -> None:
+    def test_wider_with_more_coverage(self, in_service: MLModel) -> None:
         service = SalesForecastService()
         spans = []
         for coverage in (0.5, 0.8, 0.99):
@@ -272,7 +292,7 @@ class TestAnswers:
             spans.append(summary["total_upper"] - summary["total_lower"])
         assert spans == sorted(spans)
 
-    def test_levels(self, trained: MLModel) -> None:
+    def test_levels(self, in_service: MLModel) -> None:
         service = SalesForecastService()
         total = service.predict(days_ahead=7)["summary"]["total_predicted_sales"]
         parts = [
@@ -285,7 +305,7 @@ class TestAnswers:
         product = demand.sort("mean_units")["product_id"][-1]
         answer = service.predict(days_ahead=7, level="product", object_id=product)
         assert answer["summary"]["total_predicted_quantity"] == pytest.approx(demand["mean_units"].max(), abs=0.05)
-        assert answer["receipt"]["method"] == trained.receipt["product"]["method"]
+        assert answer["receipt"]["method"] == in_service.receipt["product"]["method"]
         with pytest.raises(UnknownId, match="Bags, Dresses, Shirts, Shoes"):
             service.predict(level="category", object_id="Hats")
         with pytest.raises(UnknownId):
@@ -294,16 +314,11 @@ class TestAnswers:
     @pytest.mark.parametrize(
         "bad", [{"days_ahead": 0}, {"days_ahead": 366}, {"coverage": 0.3}, {"coverage": 1.0}, {"level": "shelf"}]
     )
-    def test_out_of_range(self, trained: MLModel, bad: dict[str, Any]) -> None:
+    def test_out_of_range(self, in_service: MLModel, bad: dict[str, Any]) -> None:
         with pytest.raises(BadParameter):
             SalesForecastService().predict(**bad)
 
-    def test_not_trained(self, shop: None) -> None:
-        with pytest.raises(NotTrained):
-            SalesForecastService().predict()
-        assert SalesForecastService().product_demand(days=7) is None
-
-    def test_demand_for_the_inventory(self, trained: MLModel) -> None:
+    def test_demand_for_the_inventory(self, in_service: MLModel) -> None:
         service = SalesForecastService()
         week, month = (service.product_demand(days=n) for n in (7, 30))
         assert week is not None
@@ -311,7 +326,7 @@ class TestAnswers:
         assert [str(t) for t in week.dtypes] == ["String", "Float64", "Float64"]
         assert len(week) == 24
         assert (month["mean_units"] > week["mean_units"]).all()
-        assert trained.as_of == date(2026, 6, 29)
+        assert in_service.as_of == date(2026, 6, 29)
         later = service.product_demand(days=7, after=date(2026, 7, 6))  # a week on: the second week of the forecast
         fortnight = service.product_demand(days=14)
         assert later is not None
@@ -322,6 +337,13 @@ class TestAnswers:
             assert frame["sd_units"].is_finite().all()
             assert (frame["sd_units"] > 0).all()
 
+
+class TestWithoutTheSmallShop:
+    def test_not_trained(self, shop: None) -> None:
+        with pytest.raises(NotTrained):
+            SalesForecastService().predict()
+        assert SalesForecastService().product_demand(days=7) is None
+
     def test_an_old_import_forecasts_the_days_after_it(self, run: Any) -> None:
         service = SalesForecastService(daily_shop(shops.days(100, np.random.default_rng(0))))  # type: ignore[arg-type]
         service.train(run, model_type="window_average")
@@ -330,8 +352,8 @@ class TestAnswers:
 
 
 class TestRows:
-    def test_stored_rows_are_the_forecast(self, trained: MLModel) -> None:
-        rows = SalesForecast.objects.filter(model=trained)
+    def test_stored_rows_are_the_forecast(self, in_service: MLModel) -> None:
+        rows = SalesForecast.objects.filter(model=in_service)
         assert rows.filter(level="total").count() == 365
         assert rows.filter(level="category").count() == 4 * 365
         assert rows.filter(level="product").count() == 24 * 13
@@ -347,15 +369,15 @@ class TestRows:
         assert (week.days, week.start) == (7, date(2026, 6, 30))
         assert week.quantity_lower_95 <= week.quantity <= week.quantity_upper_80 <= week.quantity_upper_95
 
-    def test_writing_takes_a_few_statements_and_follows_from_the_file_alone(self, trained: MLModel) -> None:
+    def test_writing_takes_a_few_statements_and_follows_from_the_file_alone(self, in_service: MLModel) -> None:
         service = SalesForecastService()
         columns = [f.attname for f in SalesForecast._meta.fields if f.attname != "id"]
         before = list(SalesForecast.objects.order_by("level", "object_id", "start").values_list(*columns))
         SalesForecast.objects.all().delete()
-        content = service.content(trained)
+        content = service.content(in_service)
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            service.write_rows(trained, content)
+            service.write_rows(in_service, content)
         assert len(queries) <= 3
         assert list(SalesForecast.objects.order_by("level", "object_id", "start").values_list(*columns)) == before

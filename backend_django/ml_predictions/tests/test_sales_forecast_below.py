@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from django.db.models import Sum
 
 from ml_predictions.messages import render
-from ml_predictions.models import MLModel, SalesForecast
+from ml_predictions.models import MLModel, MLTrainingLog, SalesForecast
 from ml_predictions.services.sales_forecast import SalesForecastService
 from orders.models import OrderItem
 from products.models import Category, Product, ProductVariant, StockMovement
@@ -33,10 +35,23 @@ def predicted(level: str, object_id: Any, **more: Any) -> dict[str, Any]:
     return SalesForecastService().predict(days_ahead=28, level=level, object_id=str(object_id), **more)
 
 
+@pytest.fixture(scope="class")
+def once(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[tuple[Path, int]]:
+    """The small shop, trained once for a class whose every test begins with it."""
+    from conftest import RecordingRun, fill_shop, undone_at_the_end
+
+    folder: Path = tmp_path_factory.mktemp("models")
+    with undone_at_the_end(django_db_blocker, folder):
+        fill_shop()
+        log = MLTrainingLog.objects.create(kind="test", status="running")
+        yield folder, trained(RecordingRun(log.pk)).pk
+
+
 class TestVariants:
     @pytest.fixture
-    def model(self, shop: None, run: Any) -> MLModel:
-        return trained(run)
+    def model(self, once: tuple[Path, int], db: None, settings: Any) -> MLModel:
+        settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": once[0]}
+        return MLModel.objects.get(pk=once[1])
 
     def test_the_variants_of_a_product_add_up_to_it(self, model: MLModel) -> None:
         product = best_seller()

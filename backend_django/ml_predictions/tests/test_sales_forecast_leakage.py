@@ -25,7 +25,7 @@ from ml_predictions.sources.django_shop import DjangoShop
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Category, Product, ProductVariant, StockMovement
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
+pytestmark = pytest.mark.django_db
 
 CUTOFF = datetime(2026, 3, 1, 15, tzinfo=UTC)
 LAST_DAY = date(2026, 2, 28)

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as project
-from django.db import transaction
-from django.test import override_settings
 
 from ml_predictions import selectors_customers
 from ml_predictions.messages import render
@@ -65,14 +62,12 @@ def put_back(model: MLModel) -> None:
 @pytest.fixture(scope="module")
 def trained(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[tuple[Path, list[Any]]]:
     """Four trainings, twenty days apart, and who was where after each; undone at the end of this file."""
-    from conftest import RecordingRun
+    from conftest import RecordingRun, undone_at_the_end
 
     folder: Path = tmp_path_factory.mktemp("models")
-    mine = {**project.ML_PREDICTIONS, "ARTIFACT_ROOT": folder}
-    with django_db_blocker.unblock(), override_settings(ML_PREDICTIONS=mine), transaction.atomic():
+    with undone_at_the_end(django_db_blocker, folder):
         run = RecordingRun(MLTrainingLog.objects.create(kind="test", status="completed").pk)
         yield folder, [(train(run, day), segments()) for day in DAYS]
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

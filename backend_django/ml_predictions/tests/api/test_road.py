@@ -15,9 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from django.conf import settings as project
-from django.db import connection, transaction
-from django.test import override_settings
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
@@ -32,18 +30,16 @@ QUICK = {"sales_forecast": {"model_type": "weekday_mean"}}
 @pytest.fixture(scope="module")
 def trained_shop(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[Path]:
     """The small shop with its four services trained once for this file; undone at its end."""
-    from conftest import RecordingRun, fill_shop
+    from conftest import RecordingRun, fill_shop, undone_at_the_end
     from ml_predictions.services import get_service
 
     folder: Path = tmp_path_factory.mktemp("models")
-    mine = {**project.ML_PREDICTIONS, "ARTIFACT_ROOT": folder, "LIVE": "no"}
-    with django_db_blocker.unblock(), override_settings(ML_PREDICTIONS=mine), transaction.atomic():
+    with undone_at_the_end(django_db_blocker, folder):
         fill_shop(orders=150, products=12, customers=30, days=200)
         for name in SERVICES:
             log = MLTrainingLog.objects.create(kind=name, status="completed")
             get_service(name).train(RecordingRun(log.pk), **QUICK.get(name, {}))
         yield folder
-        transaction.set_rollback(True)
 
 
 @pytest.fixture(autouse=True)
