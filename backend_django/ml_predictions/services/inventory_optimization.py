@@ -20,9 +20,10 @@ from ml_predictions.models import MLModel
 from ml_predictions.services import get_service, inventory_alerts
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.inventory_answers import Analysis, finite, health_answer, reorder_reason, short
+from ml_predictions.sources.base import read_optional
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import budget as budgets
-from retail_ml.inventory import live, policy
+from retail_ml.inventory import lead_times, live, policy
 from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, make, replayed
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
@@ -66,9 +67,15 @@ class InventoryOptimizationService(Service):
                 code="inventory.no_variants",
             )
         lines, products = self.source.order_lines(), self.source.products()
-        demand = self._variant_demand(stock, rules, as_of)
+        lead = lead_times.learn(
+            stock,
+            *(read_optional(self.source, name) for name in ("deliveries", "open_orders")),
+            as_of=as_of,
+            rules=rules,
+        )
+        demand = self._variant_demand(stock, lead, rules=rules, as_of=as_of)
         run.progress(35, message("inventory.step_levels"))
-        plan = make(lines, stock, products, as_of=as_of, rules=rules, variant_demand=demand)
+        plan = make(lines, stock, products, as_of=as_of, rules=rules, variant_demand=demand, lead=lead)
         del lines
         run.progress(50, message("inventory.step_replay"))
         replay = replayed(plan, rules, seed=conf.get("SEED"))
@@ -83,15 +90,14 @@ class InventoryOptimizationService(Service):
         until = self.source.data_until()
         return until.as_of if until else timezone.localdate() - timedelta(days=1)
 
-    def _variant_demand(self, stock: pl.DataFrame, rules: Rules, as_of: date) -> pl.DataFrame | None:
+    def _variant_demand(
+        self, stock: pl.DataFrame, lead: lead_times.LeadTimes, *, rules: Rules, as_of: date
+    ) -> pl.DataFrame | None:
         """Units per variant over the 7 and 30 days after `as_of`, and per day over its own protection period.
 
         None while no forecast is in service, or only one that is too old.
         """
-        lead, _ = policy.lead_times(
-            stock["lead_time_days"].fill_null(float("nan")).to_numpy(), np.zeros(len(stock)), rules
-        )
-        days = np.clip(policy.protection_days(lead, rules), 7, LONGEST_FORECAST)
+        days = np.clip(policy.protection_days(lead.days, rules), 7, LONGEST_FORECAST)
         usual = dict(zip(stock["variant_id"].to_list(), days.tolist(), strict=True))
         service: Any = get_service("sales_forecast")
         found = [service.variant_demand(days=n, after=as_of) for n in (7, 30, usual)]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from retail_ml.inventory import alerts, health, policy
+from retail_ml.inventory import alerts, health, lead_times, policy
 from retail_ml.inventory.plan import Arrays, assume_costs, positive
 from retail_ml.inventory.policy import Rules
 
@@ -21,7 +21,7 @@ UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
     "daily": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False, "reorder_point": 0.0,
     "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf, "confidence": 0,
     "spike": False, "idle_days": -1, "interval": np.nan, "sold_365": 0.0,
-    "sold_7": 0.0, "range_days": 0,
+    "sold_7": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
 }  # fmt: skip
 
 
@@ -86,9 +86,11 @@ class _Table:
         for name in ("on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order"):
             setattr(self, name, stock[name].fill_null(0.0).to_numpy().astype(float))
         self.active = stock["active"].to_numpy().astype(bool)
-        self.lead_days, _ = policy.lead_times(
-            stock["lead_time_days"].fill_null(float("nan")).to_numpy().astype(float), np.zeros(len(stock)), rules
-        )
+        stated = lead_times.stated(stock, rules)
+        learned = self["lead_source"] >= lead_times.LEARNED  # else what the shop's records say now
+        self.lead_days = np.where(learned, self["lead_days"], stated.days)
+        self.lead_sd = np.where(learned, self["lead_sd"], stated.sd)
+        self.stated_lead_days = stated.days
         group = stock["category"].fill_null("").rank("dense").cast(pl.Int64).fill_null(1)
         self.group = group.to_numpy() - 1
         self.checks = np.mean(
@@ -111,7 +113,7 @@ class _Table:
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """An array of the plan at the rows of the live stock; `UNKNOWN` where the plan has not seen a variant."""
-        if not len(self.arrays[name]):
+        if name not in self.arrays or not len(self.arrays[name]):  # a file of an older release lacks the newest
             return np.full(len(self.row), UNKNOWN[name])
         values = self.arrays[name][np.maximum(self.row, 0)]
         return np.where(self.known, values, np.asarray(UNKNOWN[name], dtype=values.dtype))

@@ -12,7 +12,8 @@ import polars as pl
 
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import history as hs
-from retail_ml.inventory import policy
+from retail_ml.inventory import lead_times, policy
+from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
 
 Floats = npt.NDArray[np.float64]
@@ -51,20 +52,23 @@ def make(
     as_of: date,
     rules: Rules,
     variant_demand: pl.DataFrame | None = None,
+    lead: LeadTimes | None = None,
 ) -> Plan:
     """Levels of every variant in `stock` from the sales in `lines` up to `as_of` (tables of `retail_ml.frames`).
 
     With `variant_demand` (`VARIANT_DEMAND`) half of an active variant's mean is that forecast; the errors behind the
-    variance stay those of the own rates. Any number of sales will do, none included: a shop that
+    variance stay those of the own rates. `lead`: lead times of the rows of `stock` (`lead_times.learn`; default: as
+    stated there). Any number of sales will do, none included: a shop that
     never sold anything has zero levels, a new item its category's.
     """
     about = products.select("product_id", "category", "created")
-    variants = stock.unique("variant_id").sort("variant_id").join(about, on="product_id", how="left")
-    variants = variants.sort("variant_id")
+    told = lead or lead_times.stated(stock, rules)
+    variants = stock.with_columns(**{name: pl.Series(values) for name, values in vars(told).items()})
+    variants = variants.unique("variant_id").join(about, on="product_id", how="left").sort("variant_id")
     h = hs.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
     known = hs.facts(h)
     lines = lines.filter(pl.col("day") <= as_of)
-    terms = _terms(lines, variants, known, rules)
+    terms = _terms(lines, variants, known)
     protection = policy.protection_days(terms.lead_days, rules)
     shared = _forecast(variants, variant_demand)
     expected = dm.estimate(h, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"])
@@ -83,6 +87,9 @@ def make(
         "tau": found.tau,
         "economic": found.economic,
         "lead_days": terms.lead_days,
+        "lead_sd": terms.lead_sd,
+        "lead_source": variants["source"].to_numpy(),
+        "lead_seen": variants["seen"].to_numpy(),
         "protection": protection,
         "abc": terms.abc,
         "excess_bound": policy.demand_quantile(
@@ -112,17 +119,16 @@ def positive(column: pl.Series) -> Floats:
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)
 
 
-def _terms(lines: pl.DataFrame, variants: pl.DataFrame, known: dict[str, Any], rules: Rules) -> Terms:
+def _terms(lines: pl.DataFrame, variants: pl.DataFrame, known: dict[str, Any]) -> Terms:
     sold = lines.filter((pl.col("units") > 0) & (pl.col("amount") > 0)).group_by("variant_id")
     paid = sold.agg(paid=pl.col("amount").sum() / pl.col("units").sum())
     paid = variants.select("variant_id").join(paid, on="variant_id", how="left", maintain_order="left")
     price = positive(variants["price"])
     price = np.where(np.isfinite(price), price, positive(paid["paid"]))  # no list price: what was paid on average
     cost = positive(variants["cost"])
-    lead, spread = policy.lead_times(_floats(variants["lead_time_days"]), _floats(variants["lead_time_sd"]), rules)
     _, assumed = assume_costs(cost, price)
     value = known["sold_365"] * np.maximum(np.nan_to_num(price - assumed), 0.0)
-    return Terms(cost, price, lead, spread, policy.abc_class(value))
+    return Terms(cost, price, _floats(variants["days"]), _floats(variants["sd"]), policy.abc_class(value))
 
 
 def _floats(column: pl.Series) -> Floats:

@@ -39,6 +39,9 @@ class Rules:
     default_lead_days: float = 14.0
     default_lead_cv: float = 0.25
     fill_floors: tuple[float, float, float] = FILL_FLOORS
+    overstock_weight: float = 1.0
+    """λ: what a unit too many weighs beside its cost of holding; above 1 less is kept, below 1 more."""
+    tau_bounds: tuple[float, float] = TAU_BOUNDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +117,7 @@ def lots(demand: Demand, terms: Terms, rules: Rules) -> Floats:
 
 
 def economic_target(demand: Demand, terms: Terms, rules: Rules, *, lot: Floats) -> tuple[Floats, Bools]:
-    """tau and where it is economic: 1 - tau = c·h·(T_c + L)/365 / (p - c), held within 0.80…0.995.
+    """tau and where it is economic: 1 - tau = λ·c·h·(T_c + L)/365 / (p - c), held within 0.80…0.995.
 
     T_c = max(R, (Q0 + μ_R)/μ_d) days is the cycle. A margin of zero or less gives 0.80; an unknown cost or price
     the service level of the rules.
@@ -123,10 +126,10 @@ def economic_target(demand: Demand, terms: Terms, rules: Rules, *, lot: Floats) 
     cost, price = np.where(known, terms.cost, 0.0), np.where(known, terms.price, 1.0)
     daily = np.where(demand.daily > 0, demand.daily, 1.0)
     cycle = np.maximum(rules.review_days, (lot + demand.daily * rules.review_days) / daily)
-    margin = price - cost
-    over = cost * rules.holding_rate * (cycle + terms.lead_days) / 365
+    margin, bounds = price - cost, rules.tau_bounds
+    over = rules.overstock_weight * cost * rules.holding_rate * (cycle + terms.lead_days) / 365
     risk = np.divide(over, margin, out=np.ones_like(over), where=margin > 0)
-    return np.where(known, np.clip(1 - risk, *TAU_BOUNDS), np.clip(rules.service_level, *TAU_BOUNDS)), known
+    return np.where(known, np.clip(1 - risk, *bounds), np.clip(rules.service_level, *bounds)), known
 
 
 def levels(demand: Demand, terms: Terms, rules: Rules) -> Levels:

@@ -92,7 +92,7 @@ def replay(
     world, left = _world(h, terms, rules, days=days, goods=(pack, minimum), seed=seed)
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
-    ours = _simulate(world, lambda known: _levels(world, known))
+    ours = _figures(simulate(world, lambda known: _levels(world, known)), world)
     first = h.first_day + timedelta(days=days.scored)
     return {
         **ours,
@@ -108,7 +108,10 @@ def replay(
 
 def _rules_of_thumb(world: World, *, served: float) -> dict[str, Any]:
     """The cheapest rule of thumb in hindsight, and the cheapest of those whose fill rate is at least `served`."""
-    rules = {k: _simulate(world, lambda known, k=k: _thumb(known, k)) for k in THUMB_DAYS}  # type: ignore[misc]
+    rules = {
+        k: _figures(simulate(world, lambda known, k=k: thumb(known, k)), world)  # type: ignore[misc]
+        for k in THUMB_DAYS
+    }
     found = [{"name": "rule_of_thumb", "cover_days": k, "chosen": "best_in_hindsight", **rules[k]} for k in THUMB_DAYS]
     serving = [rule for rule in found if (rule["fill_rate"] or 0) >= served]
     return {
@@ -153,14 +156,14 @@ def _world(
         goods[1][chosen],
         rules,
         days,
-        _draw_leads(lead_days, lead_sd, reviews, rng),
+        draw_leads(lead_days, lead_sd, reviews, rng),
         stock,
     )
     left = {"without_price": int((seen & ~priced).sum()), "not_sold_before": int((~seen).sum())}
     return world, {**left, "assumed_cost": int((~known).sum())}
 
 
-def _draw_leads(mean: Floats, sd: Floats, reviews: int, rng: np.random.Generator) -> Ints:
+def draw_leads(mean: Floats, sd: Floats, reviews: int, rng: np.random.Generator) -> Ints:
     """Whole lead times of at least a day: gamma with each variant's mean and spread, the same for every policy."""
     varies = (sd > 0) & (mean > 0)
     shape = np.where(varies, (mean / np.where(varies, sd, 1)) ** 2, 1.0)[:, None]
@@ -168,22 +171,47 @@ def _draw_leads(mean: Floats, sd: Floats, reviews: int, rng: np.random.Generator
     return np.maximum(np.rint(np.where(varies[:, None], drawn, mean[:, None])), 1).astype(np.int64)
 
 
-def _simulate(world: World, decide: Decide) -> dict[str, Any]:
-    """Walk through the days: receive, review, sell what is there, count."""
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of each variant in the scored days; arrays of one entry per variant, money unless said otherwise."""
+
+    asked: Floats
+    sold: Floats
+    lost_margin: Floats
+    held: Floats
+    """Stock at cost, summed over the evenings of the scored days."""
+    lines: Floats
+    """Order lines, a count."""
+    asked_units: Floats
+    sold_units: Floats
+    periods: Floats
+    """Review periods in which something was asked for, a count; and those of them in which nothing was missed."""
+    whole_periods: Floats
+
+
+def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outcome:
+    """Walk through the days: receive, review, sell what is there, count.
+
+    `decide` is given the history as the policy has seen it (its own sales, and its days in stock) up to before the
+    day of the review, and returns reorder points and order-up-to levels. With `sees_demand` it is given what was asked
+    for instead.
+    """
     days, h = world.window, world.h
     units, shelf_days = h.units.copy(), h.open_days.copy()
     stock, on_order = world.stock.copy(), np.zeros(len(world.stock))
     arrivals = np.zeros((len(stock), days.end + int(world.lead.max()) + 1))
-    sums = {"asked": 0.0, "sold": 0.0, "held": 0.0, "lost": 0.0, "lines": 0.0}
+    sums = np.zeros((9, len(stock)))
+    period = np.zeros((2, len(stock)))  # asked and missed since the last review
     levels: tuple[Floats, Floats] | None = None
-    margin, open_today = world.terms.price - world.terms.cost, np.diff(h.shop_open)
+    price, margin, open_today = world.terms.price, world.terms.price - world.terms.cost, np.diff(h.shop_open)
     for t in range(days.start, days.end):
         stock += arrivals[:, t]
         on_order -= arrivals[:, t]
         since = t - days.start
         if since % world.rules.review_days == 0:
             if levels is None or since % 7 == 0 or world.rules.review_days > 7:
-                levels = decide(replace(h, units=units, open_days=shelf_days).until(t))
+                seen = h if sees_demand else replace(h, units=units, open_days=shelf_days)
+                levels = decide(seen.until(t))
             quantity = policy.order_quantity(
                 stock + on_order,
                 reorder_point=levels[0],
@@ -194,33 +222,36 @@ def _simulate(world: World, decide: Decide) -> dict[str, Any]:
             due = t + world.lead[:, since // world.rules.review_days]
             arrivals[np.arange(len(stock)), due] += quantity
             on_order += quantity
-            sums["lines"] += float((quantity > 0).sum()) * (t >= days.scored)
-        sold = np.minimum(stock, world.daily[:, t])
+            sums[[4, 7, 8]] += [(quantity > 0) * (t >= days.scored), period[0] > 0, (period[0] > 0) & (period[1] == 0)]
+            period[:] = 0
+        asked = world.daily[:, t]
+        sold = np.minimum(stock, asked)
         shelf_days[:, t + 1] = shelf_days[:, t] + open_today[t] * (stock > 0)
         stock -= sold
         units[:, t + 1] = units[:, t] + sold
         if t >= days.scored:
-            missed = world.daily[:, t] - sold
-            sums["asked"] += float((world.daily[:, t] * world.terms.price).sum())
-            sums["sold"] += float((sold * world.terms.price).sum())
-            sums["lost"] += float((missed * margin).sum())
-            sums["held"] += float((stock * world.terms.cost).sum())
-    return _figures(sums, world)
+            sums[:4] += [asked * price, sold * price, (asked - sold) * margin, stock * world.terms.cost]
+            sums[5:7] += [asked, sold]
+            period += [asked, asked - sold]
+    return Outcome(*sums)
 
 
-def _figures(sums: dict[str, float], world: World) -> dict[str, Any]:
+def _figures(outcome: Outcome, world: World) -> dict[str, Any]:
     days = world.window.end - world.window.scored
-    average = sums["held"] / days
+    asked, sold, lost, held, lines = (
+        float(getattr(outcome, name).sum()) for name in ("asked", "sold", "lost_margin", "held", "lines")
+    )
+    average = held / days
     holding = average * world.rules.holding_rate * days / 365
-    ordering = sums["lines"] * world.rules.order_cost
+    ordering = lines * world.rules.order_cost
     return {
-        "fill_rate": round(sums["sold"] / sums["asked"], 4) if sums["asked"] else None,
+        "fill_rate": round(sold / asked, 4) if asked else None,
         "average_inventory": round(average, 2),
-        "total_cost": round(holding + sums["lost"] + ordering, 2),
+        "total_cost": round(holding + lost + ordering, 2),
         "holding_cost": round(holding, 2),
-        "lost_margin": round(sums["lost"], 2),
+        "lost_margin": round(lost, 2),
         "ordering_cost": round(ordering, 2),
-        "order_lines": int(sums["lines"]),
+        "order_lines": int(lines),
     }
 
 
@@ -231,7 +262,7 @@ def _levels(world: World, known: History) -> tuple[Floats, Floats]:
     return found.reorder_point, found.order_up_to
 
 
-def _thumb(known: History, cover_days: int) -> tuple[Floats, Floats]:
+def thumb(known: History, cover_days: int) -> tuple[Floats, Floats]:
     """The rule of thumb: below k days of the last 90 days' average, order up to 30 days more."""
     now = known.days
     average = (known.units[:, now] - known.units[:, max(now - 90, 0)]) / min(90, now)

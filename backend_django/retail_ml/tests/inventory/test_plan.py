@@ -244,7 +244,7 @@ def test_a_decision_is_given_the_days_before_it_and_no_more():
             found.append((known.days, round(float(known.units.sum()), 6)))
             return replay._levels(world, known)
 
-        replay._simulate(world, decide)
+        replay.simulate(world, decide)
         return found
 
     base, other = seen(1.0), seen(5.0)
@@ -259,8 +259,8 @@ def test_a_shop_that_could_foresee_would_lose_nothing():
     days = replay.window(p.history.days)
     world, _ = replay._world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
     n = len(world.stock)
-    plenty = replay._simulate(world, lambda known: (np.full(n, 5e3), np.full(n, 6e3)))
-    nothing = replay._simulate(world, lambda known: (np.zeros(n), np.zeros(n)))
+    plenty = replay._figures(replay.simulate(world, lambda known: (np.full(n, 5e3), np.full(n, 6e3))), world)
+    nothing = replay._figures(replay.simulate(world, lambda known: (np.zeros(n), np.zeros(n))), world)
     assert plenty["fill_rate"] == 1.0
     assert plenty["lost_margin"] == 0
     assert nothing["order_lines"] == 0
