@@ -1,0 +1,50 @@
+"""The benchmark of the inventory service; writes results.json and the tables of README.md.
+
+PYTHONPATH=backend_django python -m benchmarks.inventory.run --retail $DATA
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.inventory import data, report, trade_off
+
+HERE = Path(__file__).parent
+
+
+def replay(given: argparse.Namespace) -> dict[str, Any]:
+    """INV-2: trade-off curves of all policies."""
+    return trade_off.main(data.shop(given.retail))
+
+
+PARTS: dict[str, tuple[bool, Callable[[argparse.Namespace], dict[str, Any]]]] = {
+    "replay": (True, replay),
+}
+"""Name → does it need the data, and what runs it."""
+
+
+def main() -> None:
+    """Run the parts asked for, in order; the figures of the others stay as they are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--retail", type=Path, help="folder with the Parquet files of Online Retail II")
+    given = parser.parse_args()
+    for part in given.parts:
+        if part not in PARTS:
+            parser.error(f"there is no part {part}; there are {', '.join(PARTS)}")
+        if PARTS[part][0] and given.retail is None:
+            parser.error(f"{part} needs --retail, the folder of Online Retail II")
+    kept = HERE / "results.json"
+    results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    for part in given.parts:
+        results[part] = PARTS[part][1](given)
+        kept.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    report.write(HERE / "README.md", results)
+
+
+if __name__ == "__main__":
+    main()
