@@ -51,7 +51,7 @@ def scenario(worlds: list[World], chosen: tuple[Policy, ...], *, sees_demand: bo
             "at": {name: _mean(values[:, 0]) for name, values in readings[one.name].items()},
             "cpu_seconds": round(time.process_time() - began, 1),
         }
-        if one.default in one.targets:
+        if one.default is not None and one.default in one.targets:
             rows[one.name]["default"] = rows[one.name]["points"][list(one.targets).index(one.default)]
         elif one.default is not None:
             single = [curves.curve(w, one, sees_demand=sees_demand, targets=(one.default,)) for w in worlds]
