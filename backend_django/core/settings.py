@@ -29,6 +29,7 @@ PORT = env.int("PORT", default=8000)
 
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^health/"]  # asked from inside the machine, without TLS
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
@@ -223,9 +224,13 @@ ML_PREDICTIONS = {
     "BACKUP_RETENTION_DAYS": env.int("BACKUP_RETENTION_DAYS", default=None),
 }
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # --- what the logs say ----------------------------------------------------------------------------
 
 LOG_FORMAT = env.str("LOG_FORMAT", default="json" if PRODUCTION else "line")
+if LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT must be line or json; it is {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView
 
-from core import api, health
+from core import api, health, metrics
 from core.docs import RedocPage, SwaggerPage
 
 admin.site.site_header = admin.site.site_title = "Trastienda"
@@ -21,6 +21,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("health/live/", health.live, name="health-live"),
     path("health/ready/", health.ready, name="health-ready"),
+    path("metrics/", metrics.metrics, name="metrics"),
     path("api/auth/", include("authentication.urls")),
     path("api/ml/", include("ml_predictions.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -50,8 +50,8 @@ def restore(archive: Path, *, replace: bool = False) -> Restored:
         people = _already_here()
         if people and not replace:
             raise CommandError(
-                f"The database already holds a shop ({people} users). To replace it, stop the server and the worker and "
-                "give --replace; an SQLite database is put aside, not deleted."
+                f"The database already holds a shop ({people} users). To replace it, stop the server and the worker "
+                "and give --replace; an SQLite database is put aside, not deleted."
             )
         if people and worker_alive():
             raise CommandError(f"A worker is running. {database.STOP_FIRST}")

@@ -78,12 +78,12 @@ TEXTS: dict[str, Any] = {
         "{hashes} keyed hash(es) of e-mail and customer number stay, so that an import does not bring the person back."
     ),
     "erasure.backups_unknown": _(
-        "Trastienda makes no backups of its own. Whatever copies you keep still hold the person until you delete them, "
+        "Trastienda changes no backup. Whatever copies you keep still hold the person until you delete them, "
         "and BACKUP_RETENTION_DAYS is not set, so nobody can say until when. After bringing back a copy from before "
         "this day, erase the person again."
     ),
     "erasure.backups": _(
-        "Trastienda makes no backups of its own. By your setting BACKUP_RETENTION_DAYS the copies that you keep are "
+        "Trastienda changes no backup. By your setting BACKUP_RETENTION_DAYS the copies that you keep are "
         "gone after {days} days, on {date}: see to it that they are. After bringing back a copy from before this day, "
         "erase the person again."
     ),

@@ -119,9 +119,9 @@ class Processes:
 
     def __init__(self) -> None:
         manage = str(settings.BASE_DIR / "manage.py")
-        web = [sys.executable, "-m", "gunicorn", "core.wsgi", "--chdir", str(settings.BASE_DIR)]
-        web += ["--bind", f"{settings.HOST}:{settings.PORT}", "--worker-class", "gthread", "--workers", "2"]
-        web += ["--threads", "8", "--timeout", "90", "--no-control-socket", "--log-level", "warning"]
+        web = [sys.executable, "-m", "gunicorn", "--chdir", str(settings.BASE_DIR)]
+        web += ["--config", str(settings.BASE_DIR / "core" / "web_server.py"), "core.wsgi"]
+        os.environ.update(HOST=settings.HOST, PORT=str(settings.PORT))
         self.commands = {"web server": web, "worker": [sys.executable, manage, "ml_worker"]}
 
     def serve(self) -> None:
