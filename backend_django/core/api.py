@@ -38,6 +38,7 @@ CONFLICTS = {
     "event_exists",
     "model_in_service",
     "not_a_customer",
+    "not_retryable",
     "not_running",
     "not_supported_by_source",
     "not_trained",

@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "ENUM_NAME_OVERRIDES": {
         "TrainingStatus": "ml_predictions.models.MLTrainingLog.Status",
+        "TrainingCause": "ml_predictions.models.MLTrainingLog.Cause",
         "SegmentName": "ml_predictions.models_segments.Segment",
         "SegmentChangeDriver": "ml_predictions.models_segments.Driver",
         "PurchaseChance": "ml_predictions.models_segments.ChanceBand",

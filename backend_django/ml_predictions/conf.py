@@ -44,8 +44,13 @@ DEFAULTS: dict[str, Any] = {
     "HEARTBEAT_SECONDS": 5,
     # Times a training is tried when its process or its worker dies, before it is failed.
     "MAX_ATTEMPTS": 3,
-    # Seconds after which a training is ended and failed.
-    "TRAINING_TIMEOUT": 3_600,
+    # Seconds before such a run is tried again; each further time twice as long, a quarter of an hour at most.
+    "RETRY_SECONDS": 15,
+    # Seconds after which a run is ended and failed, by kind; "default" for every kind that is not named.
+    "TIMEOUTS": {"default": 3_600, "all": 4 * 3_600, "erase": 4 * 3_600},
+    # Megabytes of memory a run may use before it is ended and failed. None: nine tenths of the machine's, or of what
+    # its container may use; so that the run goes and not the database.
+    "MEMORY_MB": None,
     # Seconds the worker sleeps when nothing waits.
     "POLL_SECONDS": 1.0,
     # Seconds a training call waits for the result, unless the request says `Prefer: wait=N`; and the most it may ask.

@@ -6,18 +6,20 @@ Stored sentences are messages (`ml_predictions.messages`): a code and its figure
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.db.models.lookups import LessThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from ml_predictions import (  # noqa: F401 (their tables are found from here)
+    conf,
     models_accuracy,
     models_erasure,
     models_rules,
@@ -51,6 +53,13 @@ class MLTrainingLog(models.Model):
         FAILED = "failed", _("Failed")
         CANCELLED = "cancelled", _("Cancelled")
 
+    class Cause(models.TextChoices):
+        PERSON = "person", _("Asked for")
+        SCHEDULE = "schedule", _("By the schedule")
+        NIGHTLY = "nightly", _("By the nightly refresh")
+        FILE = "file", _("Its model file was refused")
+        DRIFT = "drift", _("The shop has changed")
+
     OPEN = (Status.QUEUED, Status.RUNNING)
 
     kind = models.CharField(_("what"), max_length=40)
@@ -69,6 +78,13 @@ class MLTrainingLog(models.Model):
     error = models.JSONField(_("error"), null=True, blank=True, help_text=_("A message: why it failed."))
     cancel_requested_by = models.CharField(_("cancel requested by"), max_length=160, blank=True)
     attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    not_before = models.DateTimeField(
+        _("not before"), null=True, blank=True, help_text=_("A run that is tried again waits until then.")
+    )
+    cause = models.CharField(_("cause"), max_length=12, choices=Cause.choices, default=Cause.PERSON)
+    retry_of = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="retries", verbose_name=_("again after")
+    )
     owner = models.CharField(_("owner"), max_length=80, blank=True, help_text=_("The worker and its attempt."))
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
 
@@ -91,7 +107,7 @@ class MLTrainingLog(models.Model):
         """Seconds from start to end, or None while it runs."""
         if self.started_at is None or self.finished_at is None:
             return None
-        return (self.finished_at - self.started_at).total_seconds()
+        return max((self.finished_at - self.started_at).total_seconds(), 0.0)  # the clock may have been set back
 
 
 class MLModel(models.Model):
@@ -347,8 +363,18 @@ class InventoryAlert(models.Model):
         return f"{self.sku}: {self.get_alert_type_display()}"
 
 
+class Workers(models.Manager["MLWorker"]):
+    """Reads of the workers' signs of life, by the database's clock: machines may disagree about the time."""
+
+    def alive(self) -> bool:
+        """Has any worker given a sign of life within a lease?"""
+        return self.filter(seen_at__gt=Now() - timedelta(seconds=conf.get("LEASE_SECONDS"))).exists()
+
+
 class MLWorker(models.Model):
     """A worker's sign of life."""
+
+    objects = Workers()
 
     name = models.CharField(_("name"), max_length=40, unique=True)
     host = models.CharField(_("machine"), max_length=120)

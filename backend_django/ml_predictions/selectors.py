@@ -11,7 +11,6 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from ml_predictions import conf
 from ml_predictions.messages import message
 from ml_predictions.models import (
     SERVICES,
@@ -48,8 +47,13 @@ def active_models() -> dict[str, MLModel]:
 
 def worker_alive() -> bool:
     """Has any worker given a sign of life within a lease?"""
-    since = timezone.now() - timedelta(seconds=conf.get("LEASE_SECONDS"))
-    return MLWorker.objects.filter(seen_at__gt=since).exists()
+    return MLWorker.objects.alive()
+
+
+def queue_positions() -> dict[int, int]:
+    """Run → its place among those that wait, 1 for the next: one query."""
+    waiting = MLTrainingLog.objects.filter(status=MLTrainingLog.Status.QUEUED).order_by("id")
+    return {log: place for place, log in enumerate(waiting.values_list("pk", flat=True), start=1)}
 
 
 def alert_summary() -> dict[str, Any]:

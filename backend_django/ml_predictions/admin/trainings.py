@@ -46,9 +46,9 @@ class MLTrainingLogAdmin(ReadOnly):
 
     change_list_template = "admin/ml_predictions/mltraininglog/change_list.html"
     change_form_template = "admin/ml_predictions/mltraininglog/change_form.html"
-    list_display = ("id", "kind_name", "status", "bar", "doing", "requested_by", "created_at", "seconds")
-    list_filter = ("status", KindFilter)
-    actions = ("cancel",)
+    list_display = ("id", "kind_name", "status", "bar", "doing", "cause", "requested_by", "created_at", "seconds")
+    list_filter = ("status", KindFilter, "cause")
+    actions = ("cancel", "retry")
     json_fields = ("parameters", "result")
     message_fields = ("step", "error")
     pretty_parameters = pretty("parameters", _("parameters"))
@@ -120,6 +120,17 @@ class MLTrainingLogAdmin(ReadOnly):
             try:
                 jobs.cancel(log, requested_by=str(request.user))
             except jobs.NotRunning as error:
+                self.message_user(request, spoken(error), messages.WARNING)
+
+    @admin.action(description=_("Try again"))
+    def retry(self, request: HttpRequest, queryset: QuerySet[MLTrainingLog]) -> None:
+        """Queue the selected trainings that failed or were cancelled once more."""
+        from ml_predictions import jobs
+
+        for log in queryset:
+            try:
+                jobs.retry(log, requested_by=str(request.user))
+            except (jobs.NotRetryable, jobs.AlreadyRunning) as error:
                 self.message_user(request, spoken(error), messages.WARNING)
 
     # --- live status --------------------------------------------------------------------------

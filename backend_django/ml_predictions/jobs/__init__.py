@@ -9,14 +9,16 @@ from __future__ import annotations
 from ml_predictions.jobs.processes import OnProgress, Worker, end_with_parent, follow, run_here
 from ml_predictions.jobs.rows import (
     AlreadyRunning,
+    NotRetryable,
     NotRunning,
+    Reaper,
     cancel,
     claim,
     heartbeat,
     release,
+    retry,
     submit,
     wait,
-    worker_alive,
 )
 from ml_predictions.jobs.run import Cancelled, LostRun, Run, execute
 
@@ -24,8 +26,10 @@ __all__ = [
     "AlreadyRunning",
     "Cancelled",
     "LostRun",
+    "NotRetryable",
     "NotRunning",
     "OnProgress",
+    "Reaper",
     "Run",
     "Worker",
     "cancel",
@@ -35,8 +39,8 @@ __all__ = [
     "follow",
     "heartbeat",
     "release",
+    "retry",
     "run_here",
     "submit",
     "wait",
-    "worker_alive",
 ]

@@ -55,9 +55,10 @@ def erase(run: TrainingRun, *, erasure: int) -> None:
 
 def wait_for_trainings(run: TrainingRun, row: PersonalDataErasure) -> None:
     """Let the trainings end that read the shop while the person was in it: what they publish is cleaned afterwards."""
+    reaper = rows.Reaper()
     while (log := before(row).first()) is not None:
         run.progress(15, message("erasure.step_waiting", training_log_id=log.pk))
-        rows.reap()  # one whose worker is gone begins anew, without the person
+        reaper.reap()  # one whose worker is gone begins anew, without the person
         time.sleep(rows.POLL)
 
 

@@ -19,20 +19,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 
 from ml_predictions import conf
-from ml_predictions.jobs import rows
+from ml_predictions.jobs import memory, rows
+from ml_predictions.jobs.run import NO_DATABASE
 from ml_predictions.messages import message
-from ml_predictions.models import MLTrainingLog
+from ml_predictions.models import MLTrainingLog, MLWorker
 
 logger = logging.getLogger(__name__)
 OnProgress = Callable[[MLTrainingLog], Any]
 LOOK_SECONDS = 0.25
 CANCEL_GRACE_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
-NO_DATABASE = (OperationalError, InterfaceError)
-"""Locked by another writer, restarting, out of disk: it may be over in a moment, and says nothing of the training."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """More threads than one per library make small fits slower, and a training must leave a core to the web server."""
 
@@ -85,7 +84,10 @@ def _watch(log: MLTrainingLog, child: subprocess.Popen[bytes], on_progress: OnPr
             logger.warning("Training %s: the database cannot be used (%s)", log.pk, error)
             close_old_connections()
     if _ours(log):  # it ended without a word
-        rows.give_up(MLTrainingLog.objects.get(pk=log.pk), "training_killed", signal=abs(child.returncode or 0))
+        code, figures = "training_ended", {"exit_code": child.returncode}
+        if child.returncode < 0:
+            code, figures = "training_killed", {"signal": -child.returncode, "megabytes": watch.megabytes}
+        rows.give_up(MLTrainingLog.objects.get(pk=log.pk), code, only_if=None, **figures)
 
 
 class Watch:
@@ -97,9 +99,13 @@ class Watch:
         self.on_progress = on_progress
         self.started = self.renewed = time.monotonic()
         self.cancelled_at: float | None = None
+        self.megabytes: int | None = None
+        self.most = memory.limit()
+        timeouts = conf.get("TIMEOUTS")
+        self.longest = timeouts.get(log.kind, timeouts["default"])
 
     def look(self) -> None:
-        """Renew the lease, tell the progress, end a child that is lost, cancelled or too slow."""
+        """Renew the lease, tell the progress, end a child that is lost, cancelled, too slow or too big."""
         now = time.monotonic()
         if now - self.renewed >= conf.get("HEARTBEAT_SECONDS"):
             self.renewed = now
@@ -113,10 +119,16 @@ class Watch:
             self.cancelled_at = self.cancelled_at or now
             if now - self.cancelled_at > CANCEL_GRACE_SECONDS:
                 _end(self.child)
-        if now - self.started > conf.get("TRAINING_TIMEOUT"):
-            _end(self.child)
-            error = message("training_timeout", seconds=conf.get("TRAINING_TIMEOUT"))
-            rows.finish(self.log.pk, self.log.owner, MLTrainingLog.Status.FAILED, error)
+        if now - self.started > self.longest:
+            self._fail(message("training_timeout", seconds=self.longest))
+        self.megabytes = memory.used(self.child.pid) or self.megabytes
+        if self.megabytes and self.most and self.megabytes > self.most:
+            self._fail(message("training_memory", megabytes=self.megabytes, most=self.most))
+
+    def _fail(self, error: dict[str, Any]) -> None:
+        """End the child for good: trying again would end the same way."""
+        _end(self.child)
+        rows.finish(self.log.pk, self.log.owner, MLTrainingLog.Status.FAILED, error)
 
 
 def _ours(log: MLTrainingLog) -> bool:
@@ -155,11 +167,11 @@ def follow(log: MLTrainingLog, *, on_progress: OnProgress | None = None) -> MLTr
 
     When its process is gone and no worker lives that would take it up, it is run here, in a child of this process.
     """
-    worker = rows.new_worker_id()
+    worker, reaper = rows.new_worker_id(), rows.Reaper()
     while log.status in MLTrainingLog.OPEN:
-        rows.reap()
+        reaper.reap()
         log.refresh_from_db()
-        if log.status == MLTrainingLog.Status.QUEUED and not rows.worker_alive() and rows.take(log, worker):
+        if log.status == MLTrainingLog.Status.QUEUED and not MLWorker.objects.alive() and rows.take(log, worker):
             return _to_its_end(log, worker, on_progress=on_progress, on_stop=rows.release)
         log = rows.wait(log, 1)
         if on_progress is not None:
@@ -185,11 +197,13 @@ class Worker:
     def __init__(self) -> None:
         self.name = rows.new_worker_id()
         self.stopping = False
+        self.reaper = rows.Reaper()
         self._reported = 0.0
 
     def step(self) -> bool:
-        """Take and run one training; False when none waits."""
+        """Take and run one training; False when there is none to take."""
         self._report()
+        self.reaper.reap()
         log = rows.claim(self.name)
         if log is None:
             return False
@@ -197,23 +211,19 @@ class Worker:
         return True
 
     def run(self, *, once: bool = False) -> None:
-        """Work until stopped; with `once` until nothing waits."""
+        """Work until stopped; with `once` until nothing waits and nobody's run is left behind."""
         with self._stoppable():
             while not self.stopping:
                 close_old_connections()
-                if not self._try():
-                    if once:
+                try:
+                    busy = self.step()
+                    if once and not busy and not rows.some_wait() and not self.reaper.undecided:
                         return
+                except NO_DATABASE as error:  # for a while, which does not end the worker
+                    logger.warning("The database cannot be used (%s); the worker tries again.", error)
+                    self._reported, busy = 0.0, False
+                if not busy:
                     time.sleep(conf.get("POLL_SECONDS"))
-
-    def _try(self) -> bool:
-        """A step; a database that cannot be used for a while does not end the worker."""
-        try:
-            return self.step()
-        except NO_DATABASE as error:
-            logger.warning("The database cannot be used (%s); the worker tries again.", error)
-            self._reported = 0.0
-            return False
 
     def _report(self) -> None:
         now = time.monotonic()

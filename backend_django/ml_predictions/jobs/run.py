@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils.module_loading import import_string
 
 from ml_predictions import conf
-from ml_predictions.jobs import rows
+from ml_predictions.jobs import memory, rows
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES, Kind, MLTrainingLog
 from ml_predictions.services import get_service
@@ -18,6 +20,8 @@ from retail_ml.errors import RetailMLError
 
 logger = logging.getLogger(__name__)
 Status = MLTrainingLog.Status
+NO_DATABASE = (OperationalError, InterfaceError)
+"""Locked by another writer, restarting, out of disk: it may be over in a moment, and says nothing of the training."""
 
 
 class LostRun(Exception):
@@ -105,7 +109,10 @@ def handler(kind: str) -> Any:
 
 
 def execute(log_id: int, owner: str) -> str | None:
-    """Run a row to its end and write how it ended; returns the status, or None when the row was lost."""
+    """Run a row to its end and write how it ended; returns the status, or None when the row was lost or put back.
+
+    A fault of the data ends it; a database that was lost on the way may be back soon, and the run is put back.
+    """
     log = MLTrainingLog.objects.get(pk=log_id)
     run = Run(log_id, owner)
     error: dict[str, Any] | None = None
@@ -119,6 +126,15 @@ def execute(log_id: int, owner: str) -> str | None:
         status, error = Status.CANCELLED, message("training_cancelled", who=stopped.who)
     except RetailMLError as expected:
         status, error = Status.FAILED, as_message(expected)
+    except NO_DATABASE as lost:
+        logger.exception("Training %s (%s) lost the database", log_id, log.kind)
+        close_old_connections()  # if it is still lost, this process ends with an error and its parent puts the run back
+        rows.give_up(MLTrainingLog.objects.get(pk=log_id), "training_database", error=str(lost))
+        return None
+    except MemoryError:
+        logger.exception("Training %s (%s) ran out of memory", log_id, log.kind)
+        used = {"megabytes": memory.used(os.getpid()), "most": memory.limit()}
+        status, error = Status.FAILED, message("training_memory", **used)
     except Exception as unexpected:
         logger.exception("Training %s (%s) failed", log_id, log.kind)
         status, error = Status.FAILED, message("training_error", error=f"{type(unexpected).__name__}: {unexpected}")

@@ -13,8 +13,20 @@ TEXTS: dict[str, Any] = {
     "training_cancelled": _("Cancelled by {who}."),
     "training_killed": _(
         "The training process was ended by signal {signal} in attempt {attempt} of {attempts}, perhaps for want of "
-        "memory. The model in service was not touched."
+        "memory: it held {megabytes} MB shortly before. The model in service was not touched."
     ),
+    "training_ended": _(
+        "The training process ended with code {exit_code} in attempt {attempt} of {attempts}; the worker's log has the "
+        "details. The model in service was not touched."
+    ),
+    "training_database": _(
+        "The database was lost in attempt {attempt} of {attempts} ({error}). The model in service was not touched."
+    ),
+    "training_memory": _(
+        "The training needs more than {megabytes} MB of memory; {most} MB are allowed. Give the machine more memory, "
+        "or raise MEMORY_MB if it has more. The model in service was not touched."
+    ),
+    "not_retryable": _("Training {training_log_id} is {status}; only a failed or cancelled one can be tried again."),
     "training_lost": _(
         "The worker of attempt {attempt} of {attempts} stopped answering. The model in service was not touched."
     ),

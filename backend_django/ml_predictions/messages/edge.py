@@ -22,6 +22,7 @@ TEXTS: dict[str, Any] = {
     "edge.trained_not_promoted": _("Trained and kept; another version goes on serving."),
     "edge.trained_all": _("Trained: {trained}. Not trained: {failed}."),
     "edge.under_way": _("The training is {status}. Ask {url} how far it is."),
+    "edge.waits": _("The training is queued, at place {place}. Ask {url} how far it is."),
     "edge.no_worker": _(
         "The training is queued, but no worker is running to take it: start one with `make worker`, or everything with "
         "`make run`. Ask {url} how far it is."

@@ -88,6 +88,7 @@ UNDER_WAY = shape(
     message=text(),
     training_log_id=s.IntegerField(),
     status=s.ChoiceField(choices=MLTrainingLog.Status.choices),
+    queue_position=s.IntegerField(allow_null=True, help_text="1 for the next of those that wait; else null."),
     status_url=text(),
 )
 

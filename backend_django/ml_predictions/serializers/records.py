@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from ml_predictions import selectors
 from ml_predictions.messages import render
 from ml_predictions.models import (
     InventoryAlert,
@@ -128,14 +129,26 @@ class TrainingRecord(serializers.ModelSerializer[MLTrainingLog]):
     result = Stored(read_only=True, allow_null=True)
     parameters = Stored(read_only=True)
     duration_seconds = serializers.FloatField(read_only=True, allow_null=True)
+    queue_position = serializers.SerializerMethodField(help_text="1 for the next of those that wait; else null.")
 
     class Meta:
         model = MLTrainingLog
         fields = [
-            "id", "kind", "status", "progress", "step", "parameters", "result", "error", "requested_by", "created_at",
-            "started_at", "finished_at", "duration_seconds", "attempt", "cancel_requested_by",
+            "id", "kind", "status", "queue_position", "progress", "step", "parameters", "result", "error", "cause",
+            "requested_by", "created_at", "not_before", "started_at", "finished_at", "duration_seconds", "attempt",
+            "retry_of", "cancel_requested_by",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def get_queue_position(self, log: MLTrainingLog) -> int | None:
+        """Its place in the queue; read once for all rows of an answer."""
+        if log.status != MLTrainingLog.Status.QUEUED:
+            return None
+        context: Any = self.context
+        if "queue" not in context:
+            context["queue"] = selectors.queue_positions()
+        place: int | None = context["queue"].get(log.pk)
+        return place
 
 
 def model_summary(model: MLModel) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from ml_predictions import actions, selectors
 from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
-from ml_predictions.views.base import Guarded, answer
+from ml_predictions.views.base import Guarded, answer, asked_to_wait, waited
+from ml_predictions.views.training import PREFER, result_of
 
 
 class Records(Guarded, ReadOnlyModelViewSet):
@@ -176,7 +177,7 @@ class TrainingFilter(django_filters.FilterSet):
 
     class Meta:
         model = MLTrainingLog
-        fields = ["status"]
+        fields = ["status", "cause"]
 
 
 @extend_schema_view(list=extend_schema(summary="Trainings"), retrieve=extend_schema(summary="One training"))
@@ -203,3 +204,22 @@ class TrainingLogs(Records):
 
         log = jobs.cancel(self.get_object(), requested_by=str(request.user))
         return answer(records.TrainingRecord(log).data)
+
+    @extend_schema(
+        summary="Try again",
+        request=inputs.TrainNothing,
+        responses={201: answers.TRAINED, 202: answers.UNDER_WAY},
+        parameters=[PREFER],
+    )
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: int) -> Response:
+        """What failed or was cancelled, as a run of its own; with `Prefer: wait=N` until it is over."""
+        from ml_predictions import jobs
+
+        self.checked(inputs.TrainNothing, request)
+        log = jobs.retry(self.get_object(), requested_by=str(request.user))
+        applied: dict[str, str] = {}
+        if asked_to_wait(request):
+            log, applied = waited(request, log)
+        found, status, headers = result_of(log)
+        return answer(found, status, **headers, **applied)

@@ -16,7 +16,10 @@ from ml_predictions.models import Kind, MLTrainingLog
 from ml_predictions.serializers import answers, inputs
 from ml_predictions.views.base import Call, answer, waited
 
-FAULTS = {"training_error", "training_killed", "training_lost", "training_timeout"}
+FAULTS = {
+    "training_database", "training_ended", "training_error", "training_killed", "training_lost", "training_memory",
+    "training_timeout",
+}  # fmt: skip
 """Codes of failures that are ours and not the data's."""
 PREFER = OpenApiParameter(
     "Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: seconds to wait for the end (default 25, most 50)."
@@ -52,10 +55,14 @@ def result_of(log: MLTrainingLog) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Body, status and headers for a training as it stands. Raises TrainingFailed."""
     if log.status in MLTrainingLog.OPEN:
         url = reverse("ml:training-logs-detail", args=[log.pk])
-        waits = log.status == MLTrainingLog.Status.QUEUED and not selectors.worker_alive()
-        text = message("edge.no_worker", url=url) if waits else message("edge.under_way", status=log.status, url=url)
-        body = {"message": text, "training_log_id": log.pk, "status": log.status, "status_url": url}
-        return body, 202, {"Location": url}
+        place = selectors.queue_positions().get(log.pk)
+        text = message("edge.under_way", status=log.status, url=url)
+        if place and not selectors.worker_alive():
+            text = message("edge.no_worker", url=url)
+        elif place:
+            text = message("edge.waits", place=place, url=url)
+        told = {"status": log.status, "queue_position": place, "status_url": url}
+        return {"message": text, "training_log_id": log.pk, **told}, 202, {"Location": url}
     if log.status != MLTrainingLog.Status.COMPLETED or not log.result:
         raise TrainingFailed(log)
     over = {"duration_seconds": log.duration_seconds, "training_log_id": log.pk}

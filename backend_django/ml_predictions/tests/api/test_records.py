@@ -268,6 +268,21 @@ def test_cancel_queued_running_and_over(api: Any):
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_running")
 
 
+def test_place_in_the_queue_and_retry(api: Any):
+    MLTrainingLog.objects.create(kind="all", status="running")
+    failed = MLTrainingLog.objects.create(kind="sales_forecast", status="failed", parameters={"model_type": "linear"})
+    first = MLTrainingLog.objects.create(kind="customer_segmentation")
+    answer = api.post(f"/api/ml/training-logs/{failed.pk}/retry/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_running")  # all four are under way
+    MLTrainingLog.objects.filter(kind="all").update(status="completed")
+    answer = api.post(f"/api/ml/training-logs/{failed.pk}/retry/")
+    assert (answer.status_code, answer.json()["queue_position"]) == (202, 2)
+    listed = {row["id"]: row["queue_position"] for row in api.get("/api/ml/training-logs/").json()["results"]}
+    assert (listed[first.pk], listed[failed.pk], listed[answer.json()["training_log_id"]]) == (1, None, 2)
+    refused = api.post(f"/api/ml/training-logs/{first.pk}/retry/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "not_retryable")
+
+
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_records_cannot_be_written_directly(api: Any, name: str, method: str):

@@ -14,7 +14,9 @@ ML_PREDICTIONS = {
     "HEARTBEAT_SECONDS": 0.5,
     "MAX_ATTEMPTS": 2,
     "POLL_SECONDS": 0.2,
-    "KINDS": {name: f"ml_predictions.tests.jobs.process_settings.{name}" for name in ("endless", "brief")},
+    "RETRY_SECONDS": 0.3,
+    "MEMORY_MB": 700,
+    "KINDS": {name: f"ml_predictions.tests.jobs.process_settings.{name}" for name in ("endless", "brief", "hungry")},
 }
 
 
@@ -34,3 +36,13 @@ def brief(run) -> None:
     run.progress(1, {"code": "served_newest", "params": {"pid": os.getpid()}})
     time.sleep(3)
     run.published({"pid": os.getpid()})
+
+
+def hungry(run) -> None:
+    """Take ever more memory."""
+    import time
+
+    eaten = []
+    while True:
+        eaten.append(b"x" * 2**26)
+        time.sleep(0.1)

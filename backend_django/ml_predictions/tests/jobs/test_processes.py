@@ -164,3 +164,12 @@ def test_a_database_that_another_writer_holds_for_long_ends_neither_worker_nor_t
     row = machine.until(lambda row: row["status"] == "completed")
     assert row["result"]
     assert worker.poll() is None
+
+
+def test_a_training_that_eats_all_memory_is_ended_before_the_machine_is_and_not_tried_again(machine):
+    machine.submit("hungry")
+    assert machine.worker("--once").wait(40) == 0
+    row = machine.row()
+    assert (row["status"], row["attempt"]) == ("failed", 1)
+    assert '"training_memory"' in row["error"]
+    assert '"most": 700' in row["error"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from ml_predictions.jobs import Cancelled, LostRun, Run, cancel, claim, execute, submit
 from ml_predictions.messages import message, render
@@ -26,8 +26,19 @@ def broken(run):
     raise ZeroDivisionError("division by zero")
 
 
+def without_database(run):
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+def without_memory(run):
+    raise MemoryError
+
+
 def not_finite(run):
     run.published({"metrics": {"wape": float("nan")}})
+
+
+NAMES = ("well", "without_data", "broken", "not_finite", "without_database", "without_memory")
 
 
 @pytest.fixture
@@ -35,7 +46,7 @@ def kinds(settings):
     here = "ml_predictions.tests.jobs.test_run"
     settings.ML_PREDICTIONS = {
         **settings.ML_PREDICTIONS,
-        "KINDS": {name: f"{here}.{name}" for name in ("well", "without_data", "broken", "not_finite")},
+        "KINDS": {name: f"{here}.{name}" for name in NAMES},
     }
 
 
@@ -68,6 +79,24 @@ def test_an_unexpected_error_fails_the_run_and_is_logged(kinds, kind, name, capl
     assert log.error["code"] == "training_error"
     assert name in render(log.error)
     assert "Traceback" in caplog.text
+
+
+def test_a_lost_database_may_be_back_soon_and_the_run_is_put_back_until_its_last_attempt(kinds, settings):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "MAX_ATTEMPTS": 2, "RETRY_SECONDS": 0}
+    submit("without_database", {})
+    for attempt, status in ((1, "queued"), (2, "failed")):
+        log = claim("w")
+        assert execute(log.pk, log.owner) is None
+        log.refresh_from_db()
+        assert (log.attempt, log.status) == (attempt, status)
+    assert log.error["code"] == "training_database"
+    assert "server closed the connection" in render(log.error)
+
+
+def test_want_of_memory_is_said_and_not_tried_again(kinds):
+    log = run_one("without_memory")
+    assert (log.status, log.error["code"]) == ("failed", "training_memory")
+    assert log.error["params"]["megabytes"] > 0
 
 
 def test_progress_of_a_cancelled_run_stops_it():

@@ -1,0 +1,34 @@
+"""How much memory a run uses, and how much it may."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ml_predictions import conf
+
+SHARE = 0.9
+CGROUP = Path("/sys/fs/cgroup/memory.max")
+"""What the container may use: bytes, or `max`."""
+
+
+def used(pid: int) -> int | None:
+    """Megabytes that a process holds alone (files that it maps are not counted); None where nobody says."""
+    try:
+        resident, shared = (int(pages) for pages in Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+    except (OSError, ValueError):  # not Linux, or the process has just ended
+        return None
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+def limit() -> int | None:
+    """Megabytes that a run may hold: MEMORY_MB, else SHARE of the machine's or its container's; None: not known."""
+    chosen: int | None = conf.get("MEMORY_MB")
+    if chosen is not None:
+        return chosen
+    try:
+        most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):  # a system that does not say
+        return None
+    told = CGROUP.read_text().strip() if CGROUP.is_file() else ""
+    return int(SHARE * min(most, int(told) if told.isdigit() else most)) // 2**20
