@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -27,3 +28,12 @@ def record(user: Any, row: Model, flag: int, what: str, note: str = "") -> None:
             change_message=f"{gettext(what)} {note}".strip(),
             single_object=True,
         )
+
+
+def record_many(user: Any, rows: Sequence[Model], flag: int, what: str) -> None:
+    """`record` for many rows of one model: one line in the log, one entry each in the history."""
+    if not rows:
+        return
+    log.info("%s: %d × %s: %s", user, len(rows), rows[0]._meta.label, what)
+    if getattr(user, "pk", None) is not None:
+        LogEntry.objects.log_actions(user_id=user.pk, queryset=rows, action_flag=flag, change_message=gettext(what))

@@ -41,6 +41,20 @@ class Conflict(exceptions.APIException):
         self.details = details
 
 
+class NotThere(exceptions.NotFound):
+    """404: a row that the body refers to is not there."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message, code="unknown_id")
+        self.details = details
+
+
+def changed_meanwhile() -> Conflict:
+    """What is said when a row that was checked is another one by the time of storing."""
+    told = gettext("Another call has changed these rows at the same moment. Read them and try again.")
+    return Conflict(told, code="changed_meanwhile")
+
+
 def whole_number(field: str, text: str, *, most: int, least: int = 1) -> int:
     """`text` as a whole number from `least` to `most`, else a 400 that says so."""
     value = int(text) if re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) else None

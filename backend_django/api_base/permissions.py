@@ -17,17 +17,18 @@ VERBS = {
 
 
 class ByPermission(BasePermission):
-    """The user has the permission that the view's action needs: `view.needs[action]`, else by what the action does."""
+    """The user has the permissions that the view's action needs: `view.needs[action]`, else by what the action does."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """True for a signed-in, active user with the permission."""
         user = request.user
-        return bool(user and user.is_authenticated and user.is_active and user.has_perm(needed(view)))
+        return bool(user and user.is_authenticated and user.is_active and user.has_perms(needed(view)))
 
 
-def needed(view: Any) -> str:
-    """The permission, such as `products.change_product`, that the present action of `view` needs."""
-    if view.action in view.needs:
-        return str(view.needs[view.action])
+def needed(view: Any) -> tuple[str, ...]:
+    """The permissions, such as `products.change_product`, that the present action of `view` needs."""
+    action = view.action or "list"  # a method that the address does not know: who may look is told so
+    if action in view.needs:
+        return tuple(view.needs[action])
     meta = view.queryset.model._meta
-    return f"{meta.app_label}.{VERBS.get(view.action, 'view')}_{meta.model_name}"
+    return (f"{meta.app_label}.{VERBS.get(action, 'view')}_{meta.model_name}",)

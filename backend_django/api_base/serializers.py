@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import models
 from django.utils.translation import gettext
 from rest_framework import serializers
 
+from api_base import fields
 from api_base.errors import texts
 
 
@@ -62,6 +64,28 @@ class Explained(Strict):
                 found["received"] = data[name]
             explained[name] = found
         return explained
+
+
+class Record(Explained, serializers.ModelSerializer[Any]):
+    """A row of a model, through the strict fields."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: fields.Text,
+        models.TextField: fields.Text,
+        models.EmailField: fields.Email,
+        models.URLField: fields.WebAddress,
+        models.DecimalField: fields.Amount,
+        models.BooleanField: fields.Flag,
+        models.IntegerField: fields.Whole,
+        models.PositiveIntegerField: fields.Whole,
+    }
+    serializer_related_field = fields.Reference
+
+
+def rows(kind: Any, **limits: Any) -> Any:
+    """A list of bodies of this kind as a field; `limits` such as `min_length` and `max_length`."""
+    return kind(many=True, **limits)
 
 
 def allowed(field: Any) -> dict[str, Any]:

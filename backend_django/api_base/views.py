@@ -6,26 +6,28 @@ from typing import Any, ClassVar
 
 from django.contrib.admin.models import ADDITION, CHANGE
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_noop
 from rest_framework import mixins
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from api_base import audit
-from api_base.errors import Conflict
+from api_base import schema as schema  # noqa: PLC0414  # imported for its effect
+from api_base.errors import Conflict, changed_meanwhile
 from api_base.permissions import ByPermission
 
 
 class Records(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
     """A list and its rows, by Django's permissions on their model.
 
-    `needs` names the permission of an action that is not one of DRF's own. `refusals` are exceptions of the app's
+    `needs` names the permissions of an action that is not one of DRF's own. `refusals` are exceptions of the app's
     services, with the code under which they are answered as 409.
     """
 
     permission_classes = (ByPermission,)
     lookup_value_converter = "int"
-    needs: ClassVar[dict[str, str]] = {}
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {}
     refusals: ClassVar[dict[type[Exception], str]] = {}
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -44,6 +46,18 @@ class Records(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet):
 class Entered(mixins.CreateModelMixin, Records):
     """Rows that are entered and never changed; each entry is audited, in one transaction with the row."""
 
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Store what the body describes; the answer is the row as it is read from now on."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        self.perform_create(serializer)
+        return self.as_stored(serializer, 201)
+
+    def as_stored(self, serializer: Any, status: int = 200) -> Response:
+        """The row that was just stored, read again with all that the list shows of it."""
+        row = self.get_queryset().get(pk=serializer.instance.pk)
+        return Response(self.get_serializer(row).data, status=status)
+
     def perform_create(self, serializer: Any) -> None:
         """Store the new row."""
         self.stored(serializer, ADDITION, gettext_noop("Added by the API."))
@@ -55,12 +69,19 @@ class Entered(mixins.CreateModelMixin, Records):
                 serializer.save()
                 audit.record(self.request.user, serializer.instance, flag, what)
         except IntegrityError as error:
-            told = gettext("Another call has changed these rows at the same moment. Read them and try again.")
-            raise Conflict(told, code="changed_meanwhile") from error
+            raise changed_meanwhile() from error
 
 
 class Editable(mixins.UpdateModelMixin, Entered):
     """Rows that are entered and changed."""
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Store the changes; the answer is the row as it is read from now on."""
+        row, partial = self.get_object(), kwargs.get("partial", False)
+        serializer = self.get_serializer(row, data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        self.perform_update(serializer)
+        return self.as_stored(serializer)
 
     def perform_update(self, serializer: Any) -> None:
         """Store the changed row."""

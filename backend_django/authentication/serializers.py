@@ -7,8 +7,12 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from api_base.fields import Email, Text
+from api_base.serializers import Record, Strict
+from authentication import customers
 from authentication.models import User
 
 
@@ -30,7 +34,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
-class LoginSerializer(serializers.Serializer[Any]):
+class LoginSerializer(Strict):
     """E-mail and password."""
 
     email = serializers.EmailField(max_length=254)
@@ -50,13 +54,13 @@ class LoginAnswerSerializer(TokenPairSerializer):
     user = UserSerializer(read_only=True)
 
 
-class RefreshSerializer(serializers.Serializer[Any]):
+class RefreshSerializer(Strict):
     """A refresh token."""
 
     refresh = serializers.CharField(max_length=4_000)
 
 
-class ChangePasswordSerializer(serializers.Serializer[Any]):
+class ChangePasswordSerializer(Strict):
     """The present password and the new one; the context holds the request."""
 
     current_password = PasswordField()
@@ -75,3 +79,32 @@ class ChangePasswordSerializer(serializers.Serializer[Any]):
         except ValidationError as error:
             raise serializers.ValidationError(error.messages) from error
         return value
+
+
+class CustomerRecord(Record):
+    """A customer."""
+
+    email = Email(max_length=254, required=False, allow_null=True)
+    external_id = Text(
+        max_length=120, required=False, allow_null=True, help_text=gettext_lazy("The number in that source.")
+    )
+    source = Text(max_length=40, required=False)  # type: ignore[assignment]  # a name that DRF's fields have as well
+
+    class Meta:
+        model = User
+        fields = [
+            "id", "email", "first_name", "last_name", "full_name", "phone", "country", "source", "external_id",
+            "is_active", "date_joined",
+        ]  # fmt: skip
+        read_only_fields = ["full_name", "date_joined"]
+        validators: list[Any] = []  # what is taken is asked when it is stored, e-mails whatever their case
+
+    def create(self, validated_data: dict[str, Any]) -> User:
+        """A customer nobody can sign in as. Raises customers.CustomerError."""
+        return customers.store(User(**validated_data))
+
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        """The changed customer. Raises customers.CustomerError."""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        return customers.store(instance)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+import django_filters
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api_base.views import Editable
 from authentication import lockout, tokens
 from authentication import schema as schema  # noqa: PLC0414  # imported for its effect: it registers the scheme
-from authentication.models import User
+from authentication.customers import CustomerError
+from authentication.models import Role, User
 from authentication.serializers import (
     ChangePasswordSerializer,
+    CustomerRecord,
     LoginAnswerSerializer,
     LoginSerializer,
     RefreshSerializer,
@@ -108,6 +112,40 @@ class ChangePasswordView(SignedInView):
             user.save(update_fields=["password"])
             tokens.revoke_all(user)
         return Response(status=204)
+
+
+class CustomerFilter(django_filters.FilterSet):
+    """Filters of `customers/`."""
+
+    joined_from = django_filters.IsoDateTimeFilter(field_name="date_joined", lookup_expr="gte")
+    joined_to = django_filters.IsoDateTimeFilter(field_name="date_joined", lookup_expr="lte")
+
+    class Meta:
+        model = User
+        fields = ["email", "external_id", "source", "country", "is_active"]
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Customers"),
+    retrieve=extend_schema(summary="One customer"),
+    create=extend_schema(summary="Enter a customer"),
+    update=extend_schema(summary="Replace a customer"),
+    partial_update=extend_schema(summary="Change a customer"),
+)
+class Customers(Editable):
+    """The shop's customers. Staff never appear here; erasing a person is `ml/customers/{id}/personal-data/`."""
+
+    queryset = User.objects.filter(role=Role.CUSTOMER).order_by("-id")
+    serializer_class = CustomerRecord
+    filterset_class = CustomerFilter
+    search_fields: ClassVar[list[str]] = ["email", "first_name", "last_name", "external_id"]
+    ordering_fields: ClassVar[list[str]] = ["id", "email", "last_name", "external_id", "date_joined"]
+    refusals: ClassVar[dict[type[Exception], str]] = {CustomerError: "customer_refused"}
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {
+        **dict.fromkeys(("list", "retrieve", "metadata"), ("authentication.view_customer",)),
+        "create": ("authentication.add_customer",),
+        **dict.fromkeys(("update", "partial_update"), ("authentication.change_customer",)),
+    }
 
 
 def _checked(serializer_class: type, request: Request) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, cast
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import Resolver404, resolve
@@ -63,15 +64,36 @@ DRF_CODES = {
     415: "unsupported_media_type",
     429: "too_many_requests",
 }
+MOST_BYTES = 1_000_000
+"""Of a body, where a view does not say otherwise."""
 LONGEST = 200
 """Characters of a received value that are repeated in an error."""
 
 
+class BodyTooLarge(exceptions.APIException):
+    """413: refused before it is read."""
+
+    status_code = 413
+    default_code = "body_too_large"
+
+    def __init__(self, most: int, received: int) -> None:
+        told = gettext("The body may have {most} bytes. Received: {received}. Send it in parts.")
+        super().__init__(told.format(most=most, received=received))
+        self.details = {"most": most, "received": received}
+
+
 class JSONParser(DRFJSONParser):
-    """JSON; a body nested deeper than Python reads is a bad body, not a fault of ours."""
+    """JSON; a body nested deeper than Python reads is a bad body, not a fault of ours, and one too large is not read.
+
+    `most_bytes` of a view is more, or less, than the usual MOST_BYTES.
+    """
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        """The body as Python values."""
+        """The body as Python values. Raises BodyTooLarge, ParseError."""
+        context = parser_context or {}
+        most = getattr(context.get("view"), "most_bytes", None) or MOST_BYTES
+        if (length := _length(context.get("request"))) > most:
+            raise BodyTooLarge(most, length)
         try:
             return super().parse(stream, media_type=media_type, parser_context=parser_context)
         except RecursionError as error:
@@ -91,6 +113,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, RequestDataTooBig):  # the body was read as a whole before it came to the parser
+        error = BodyTooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE, _length(request))
     if isinstance(error, exceptions.ValidationError):
         return _invalid(error, request)
     if isinstance(error, exceptions.APIException):
@@ -103,6 +127,12 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     if isinstance(error, SuspiciousOperation):
         return Response(body("bad_request", gettext("The request was refused.")), status=400)
     return Response(_unforeseen(error, request), status=500)
+
+
+def _length(request: Any) -> int:
+    """Bytes of the body as the request tells them; 0 where it does not."""
+    told = str(request.META.get("CONTENT_LENGTH") or "0") if request is not None else "0"
+    return int(told) if told.isdecimal() else 0
 
 
 def body(code: str, message: str, details: Any = None) -> dict[str, Any]:

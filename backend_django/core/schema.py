@@ -27,11 +27,12 @@ ERROR = {
 MEANING = {
     "400": "The input is outside its range: per field what is allowed and what was received.",
     "401": "No token, or one that is not valid any more.",
-    "403": "Signed in, but not as a superuser or with the role admin.",
+    "403": "Signed in, but the role and the user's permissions do not allow it.",
     "404": "There is no such address or id.",
     "405": "The address does not know this method.",
     "406": "The answer is JSON; the request takes none.",
     "409": "Not in this state: nothing trained yet, too little data, a training under way; the message says what next.",
+    "413": "The body is larger than this call takes.",
     "415": "The body is of a kind that this call does not take; most take JSON.",
     "429": "Too many requests: `Retry-After` says in how many seconds to try again.",
     "500": "A fault of the server; its log has the details under the id in `details`.",
@@ -47,7 +48,7 @@ def document_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method, operation in path.items():
             if method not in METHODS:
                 continue
-            codes = set(MEANING) if "requestBody" in operation else set(MEANING) - {"415"}
+            codes = set(MEANING) if "requestBody" in operation else set(MEANING) - {"413", "415"}
             for code in sorted(codes):
                 added = {"description": MEANING[code], "content": content}
                 if code == "429":

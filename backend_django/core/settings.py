@@ -154,6 +154,9 @@ MEDIA_ROOT = VAR / "media"
 DATA_FOLDER = VAR
 """Everything that is written on this machine; erasing a person looks through all of it."""
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
+"""Bytes of a body that is no file: a thousand orders. Most calls take less (`core.api.MOST_BYTES`)."""
+
 # --- the API --------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -202,6 +205,12 @@ SPECTACULAR_SETTINGS = {
         "PurchaseChance": "ml_predictions.models_segments.ChanceBand",
         "AlertStatus": "ml_predictions.models.InventoryAlert.Status",
         "HealthStatus": ["healthy", "warning", "critical"],
+        "OrderStatus": "orders.models.Order.Status",
+        "NewOrderStatus": "orders.serializers.MADE_AS",
+        "ProductStatus": "products.models.Product.Status",
+        "MovementKind": "products.models.StockMovement.Kind",
+        "NewMovementKind": "products.serializers.BY_HAND",
+        "Role": "authentication.models.Role",
         "EventKind": "ml_predictions.models.CalendarEvent.Kind",
         "EventLevel": "ml_predictions.models.CalendarEvent.Level",
     },

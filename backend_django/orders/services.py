@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from orders.models import ZERO, Order, OrderItem, OrderReturn
 from products.models import StockMovement
-from products.services import Move, move_many
+from products.services import Move, in_parts, move_many
 
 Status = Order.Status
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -72,9 +72,9 @@ def change_status(order: Order | int, status: str) -> Order:
             )
         )
     if row.status == Status.PENDING and status == Status.CONFIRMED:
-        _take_stock(row)
+        take_stock_of([row])
     elif status == Status.CANCELLED:
-        _give_back(row)
+        give_back_of([row])
     row.status = status
     row.save(update_fields=["status", "updated_at"])
     return row
@@ -141,23 +141,33 @@ def _back_on_shelf(row: OrderReturn, item: OrderItem) -> Move:
     return Move(item.variant_id, StockMovement.Kind.RETURN, row.units, f"return:{row.pk}", at=row.returned_at)
 
 
-def _take_stock(order: Order) -> None:
-    lines = list(order.items.values_list("pk", "variant_id", "units"))
-    if not lines:
-        raise OrderError(_("The order {number} has no lines.").format(number=order.order_number))
-    if not order.is_test:
-        _move([Move(variant, StockMovement.Kind.SALE, -units, _reference(pk)) for pk, variant, units in lines])
+def take_stock_of(orders: Sequence[Order]) -> None:
+    """Take the lines of these orders from the stock, each once; test orders take none. Raises OrderError: no lines."""
+    fields = ("order", "pk", "variant", "units")
+    lines = [
+        line
+        for part in in_parts([order.pk for order in orders])
+        for line in OrderItem.objects.filter(order__in=part).order_by("pk").values_list(*fields)
+    ]
+    filled = {line[0] for line in lines}
+    if empty := next((order for order in orders if order.pk not in filled), None):
+        raise OrderError(_("The order {number} has no lines.").format(number=empty.order_number))
+    real = {order.pk for order in orders if not order.is_test}
+    sale = StockMovement.Kind.SALE
+    _move([Move(variant, sale, -units, _reference(pk)) for order, pk, variant, units in lines if order in real])
 
 
-def _give_back(order: Order) -> None:
-    """Undo the order's own movements; an imported order has none, and then nothing moves."""
-    references = [_reference(pk) for pk in order.items.values_list("pk", flat=True)]
+def give_back_of(orders: Sequence[Order]) -> None:
+    """Undo the orders' own movements; an imported order has none, and then nothing moves."""
+    references = [
+        _reference(pk)
+        for part in in_parts([order.pk for order in orders])
+        for pk in OrderItem.objects.filter(order__in=part).order_by("pk").values_list("pk", flat=True)
+    ]
     taken = [
         movement
-        for start in range(0, len(references), 900)
-        for movement in StockMovement.objects.filter(
-            kind=StockMovement.Kind.SALE, reference__in=references[start : start + 900]
-        )
+        for part in in_parts(references)
+        for movement in StockMovement.objects.filter(kind=StockMovement.Kind.SALE, reference__in=part)
     ]
     _move([Move(m.variant_id, StockMovement.Kind.CANCELLATION, -m.units, m.reference) for m in taken])
 

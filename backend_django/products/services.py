@@ -57,6 +57,28 @@ def move_stock(
 
 
 @transaction.atomic
+def count_stock(
+    variant: ProductVariant | int, counted: int, *, reference: str | None = None, note: str = ""
+) -> StockMovement:
+    """Set the stock of one variant to what was counted: the movement that makes up the difference, even if it is 0.
+
+    A count under a stored reference changes nothing: the stored movement is given back. Raises StockError for a
+    count below zero or under a reference of another variant, and when the variant does not exist.
+    """
+    if counted < 0:
+        raise StockError(_("A count is not below zero. Received: {units}.").format(units=counted))
+    variant_id = variant if isinstance(variant, int) else variant.pk
+    _lock({variant_id})
+    stored = StockMovement.objects.filter(kind=Kind.ADJUSTMENT, reference=reference).first() if reference else None
+    if stored is not None:
+        if stored.variant_id != variant_id:
+            raise _taken(stored, Move(variant_id, Kind.ADJUSTMENT, counted, reference))
+        return stored
+    stock = ProductVariant.objects.values_list("stock", flat=True).get(pk=variant_id)
+    return move_stock(variant_id, Kind.ADJUSTMENT, counted - stock, reference=reference, note=note)
+
+
+@transaction.atomic
 def move_many(moves: Sequence[Move]) -> list[StockMovement]:
     """Change the stock of many variants at once, or of none: one movement per wanted change, in their order.
 
@@ -128,7 +150,7 @@ def check_move(move: Move) -> Move:
 def _lock(variant_ids: set[int]) -> None:
     """Hold the variants' rows, in one order, so that two writers neither overtake nor block each other."""
     found: set[int] = set()
-    for part in _parts(sorted(variant_ids)):
+    for part in in_parts(sorted(variant_ids)):
         rows = ProductVariant.objects.select_for_update().filter(pk__in=part).order_by("pk")
         found.update(rows.values_list("pk", flat=True))
     if missing := variant_ids - found:
@@ -144,7 +166,7 @@ def _stored(moves: Iterable[Move]) -> dict[tuple[str, str | None], StockMovement
     return {
         (row.kind, row.reference): row
         for kind, references in by_kind.items()
-        for part in _parts(sorted(references))
+        for part in in_parts(sorted(references))
         for row in StockMovement.objects.filter(kind=kind, reference__in=part)
     }
 
@@ -163,6 +185,7 @@ def _add(rows: Iterable[StockMovement]) -> None:
         cursor.executemany(f"UPDATE {table} SET {stock} = {stock} + %s WHERE {key} = %s", changes)
 
 
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def in_parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The items in parts that every database takes in one statement."""
     for start in range(0, len(items), BATCH):
         yield items[start : start + BATCH]

@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from api_base.tests.clients import client_of
 from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog
-
-
-def client_of(user: Any) -> APIClient:
-    """A client signed in as this user of the cast, or as nobody."""
-    client = APIClient(raise_request_exception=False)
-    if user is not None:
-        answer = client.post("/api/auth/login/", {"email": user.email, "password": "pass-word-1"})
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access']}")
-    return client
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from api_base.tests.clients import client_of
 from authentication.models import User
 from ml_predictions.models import CustomerSegment, MLModel
 from ml_predictions.models_segments import Segment, SegmentSnapshot
 from ml_predictions.serializers.segments import COLUMNS, CONTACT
-from ml_predictions.tests.api.conftest import client_of
 
 LIST = "/api/ml/customer-segments/"
 AS_OF = date(2026, 6, 29)

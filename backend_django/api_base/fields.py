@@ -1,0 +1,100 @@
+"""Fields that take exactly what the OpenAPI document says: a text is no number, a flag no text, money no float."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from api_base.errors import NotThere
+
+LARGEST_ID = 2**63 - 1
+ADDRESS = r"^https?://[A-Za-z0-9][!-~]{0,480}$"
+
+
+class Text(serializers.CharField):
+    """A text; a number is refused, and is not turned into one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text without blanks at its ends."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Email(serializers.EmailField, Text):
+    """An e-mail address, in lower case."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The address as it is stored."""
+        return super().to_internal_value(data).lower()
+
+
+class WebAddress(serializers.RegexField):
+    """An address that begins with http:// or https://."""
+
+    default_error_messages = {"invalid": _("An address that begins with http:// or https:// is needed.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(ADDRESS, **{**kwargs, "max_length": 500})
+
+
+class Flag(serializers.BooleanField):
+    """True or false; `"yes"` and 1 are refused."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """The value itself."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=str(data)[:40])
+        return data
+
+
+class Whole(serializers.IntegerField):
+    """A whole number, not a text of digits."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """The value itself; 3.0 is 3, as in JSON."""
+        if isinstance(data, bool) or not isinstance(data, int | float) or data != data // 1:
+            self.fail("invalid")
+        return int(data)
+
+
+class Amount(serializers.DecimalField):
+    """Money, or another decimal number, as text: `"19.90"`. A JSON number is refused: it has lost its cents before."""
+
+    default_error_messages = {
+        "invalid": _("A decimal number as text is needed, not below zero, with {places} decimals at most: “19.90”.")
+    }
+
+    @property
+    def pattern(self) -> str:
+        """What is taken, as a regular expression."""
+        whole = (self.max_digits or 12) - (self.decimal_places or 0)
+        return rf"^(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{self.decimal_places}}})?$"
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The decimal."""
+        if not isinstance(data, str) or not re.fullmatch(self.pattern[1:-1], data, re.ASCII):
+            self.fail("invalid", places=self.decimal_places)
+        return super().to_internal_value(data)
+
+
+class Reference(serializers.PrimaryKeyRelatedField):
+    """The id of another row; one that is not there is answered with 404."""
+
+    default_error_messages = {"incorrect_type": _("The id of a row is needed, a whole number.")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The row. Raises NotThere."""
+        if isinstance(data, bool) or not isinstance(data, int) or not 0 < data <= LARGEST_ID:
+            self.fail("incorrect_type")
+        try:
+            return cast("QuerySet[Any]", self.get_queryset()).get(pk=data)
+        except ObjectDoesNotExist as error:
+            told = gettext("{field}: there is no row with the id {id}.").format(field=self.field_name, id=data)
+            raise NotThere(told, field=self.field_name, id=data) from error
