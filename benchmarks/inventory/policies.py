@@ -98,8 +98,11 @@ def recent(known: History, at: npt.NDArray[np.int64]) -> Floats:
     return found
 
 
-def errors(world: World, known: History) -> Normal:
-    """Recency-weighted mean; variance: mean squared error of it over 39 weekly origins, shrunk by half to a law."""
+def errors(world: World, known: History, *, pooled: bool = False) -> Normal:
+    """Recency-weighted mean; variance: its mean squared error over 39 weekly origins, moved to today's mean.
+
+    With `pooled` the variance is the product's own way of it: shrunk by half, in logarithms, to a law over all SKUs.
+    """
     days = protection(world)
     at = np.arange(known.days - int(days.min()), 27, -7)
     at = at[: dm.ORIGINS + -(-int(days.max()) // 7)]
@@ -113,11 +116,20 @@ def errors(world: World, known: History) -> Normal:
         np.where(closed, forecast, 0).sum(axis=1) / many,
         np.where(closed, (actual - forecast) ** 2, 0).sum(axis=1) / many,
         closed.sum(axis=1),
-        1.0,
     )
     daily = recent(known, np.array([known.days]))[:, 0]
-    variance = dm.error_variance(past, daily * days, days) + (daily * world.terms.lead_sd) ** 2
-    return Normal(daily, daily * days, np.sqrt(variance))
+    mean = daily * days
+    if pooled:
+        variance = dm.error_variance(past, mean, days)
+    else:
+        moved = np.divide(mean, past.forecast, out=np.ones_like(mean), where=past.forecast > 0)
+        variance = np.where(mean > 0, past.squared * np.minimum(moved, 10.0), 0.0)
+    return Normal(daily, mean, np.sqrt(variance + (daily * world.terms.lead_sd) ** 2))
+
+
+def pooled_errors(world: World, known: History) -> Normal:
+    """`errors`, pooled."""
+    return errors(world, known, pooled=True)
 
 
 def base_stock(_: World, law: Normal, z: float) -> Levels:
@@ -214,10 +226,11 @@ PLAIN = Policy("textbook: normal, 365-day moments", Z, year, base_stock, 1.645)
 PLAIN_LOT = Policy("textbook + EOQ", Z, year, with_lot, 1.645)
 STRONG = Policy("error variance, recent mean, normal", Z, errors, base_stock, 1.645)
 STRONG_LOT = Policy("error variance, recent mean, normal + EOQ", Z, errors, with_lot, 1.645)
+POOLED_LOT = Policy("… with our pooled variance", Z, pooled_errors, with_lot, 1.645)
 MIN_STOCK = Policy("rule of thumb: up to k days", DAYS, seen, min_stock)
 THUMB = Policy("rule of thumb: below k days, 30 more", DAYS, seen, thumb)
 ANCESTOR_RULE = Policy("7 days × 1.5, EOQ of K = 50", ANCESTOR, seen, ancestor, 1.5)
-BASE = (OURS, DEFAULT, PLAIN, PLAIN_LOT, STRONG, STRONG_LOT, MIN_STOCK, THUMB, ANCESTOR_RULE)
+BASE = (OURS, DEFAULT, PLAIN, PLAIN_LOT, STRONG, STRONG_LOT, POOLED_LOT, MIN_STOCK, THUMB, ANCESTOR_RULE)
 STOCKPYL = (
     Policy("stockpyl newsvendor_normal", SHORTAGE, year, stockpyl_normal, 1.0),
     Policy("stockpyl newsvendor_poisson", SHORTAGE, year, stockpyl_poisson, 1.0),

@@ -19,7 +19,15 @@ SCENARIOS: dict[str, dict[str, float]] = {
     "cost 70 %": {"cost_share": 0.7},
     "pack of 6": {"pack": 6.0},
 }
-FEW = (policies.OURS, policies.DEFAULT, policies.PLAIN_LOT, policies.STRONG_LOT, policies.MIN_STOCK, policies.THUMB)
+FEW = (
+    policies.OURS,
+    policies.DEFAULT,
+    policies.PLAIN_LOT,
+    policies.STRONG_LOT,
+    policies.POOLED_LOT,
+    policies.MIN_STOCK,
+    policies.THUMB,
+)
 
 
 def main(found: data.Shop) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from ml_predictions.services import get_service, inventory_alerts
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.inventory_answers import Analysis, finite, health_answer, reorder_reason, short
 from ml_predictions.sources.base import read_optional
+from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import budget as budgets
 from retail_ml.inventory import lead_times, live, policy
-from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, make, replayed
+from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, Records, make, replayed
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
 
@@ -75,8 +76,10 @@ class InventoryOptimizationService(Service):
         )
         demand = self._variant_demand(stock, lead, rules=rules, as_of=as_of)
         run.progress(35, message("inventory.step_levels"))
-        plan = make(lines, stock, products, as_of=as_of, rules=rules, variant_demand=demand, lead=lead)
-        del lines
+        history = self.source.stock_history()
+        records = Records(demand, lead, history if history is not None else frames.empty(frames.STOCK_HISTORY))
+        plan = make(lines, stock, products, as_of=as_of, rules=rules, records=records)
+        del lines, history, records
         run.progress(50, message("inventory.step_replay"))
         replay = replayed(plan, rules, seed=conf.get("SEED"))
         run.progress(90, message("inventory.step_saving"))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from retail_ml import frames
+from retail_ml import frames, shelf
 from retail_ml.errors import FEWEST_SALES, NotEnoughHistory
 from retail_ml.forecast import (
     backtest,
@@ -82,7 +82,7 @@ class ShopForecast:
     newcomer: NewcomersTrained
     variant: VariantsTrained
     stock: dict[str, Any]
-    """What is known of the days without stock: `used`, `refused`, and the counts of `stockouts.StockDays`."""
+    """What is known of the days without stock: `used`, `refused`, and the counts of `shelf.StockDays`."""
 
 
 def read(
@@ -163,7 +163,7 @@ def assemble(
     product.mean[newcomer.rows] = newcomer.ahead(shop)
     product = replace(product, mean=_promoted(data, "product", ids, product.mean))
     if shelves is not None:
-        shelves = replace(shelves, out=stockouts.not_long_gone(shelves.out))
+        shelves = replace(shelves, out=shelf.not_long_gone(shelves.out))
     horizon = trials["units"].plan.horizon
     variant = variant_level.train(known, product, units, horizon=horizon, stock=shelves)
     price = _prices(data, products, ids)
@@ -172,11 +172,11 @@ def assemble(
 
 def _shelves(
     tables: Tables, lines: pl.DataFrame, known: variant_sales.VariantSales, *, start: date
-) -> tuple[stockouts.StockDays | None, dict[str, Any]]:
+) -> tuple[shelf.StockDays | None, dict[str, Any]]:
     """The days without stock of the variants, None where none can be told; and what is known of them."""
     if tables.stock_history is None or tables.stock_history.is_empty() or not len(known.ids):
         return None, {"used": False, "refused": False}
-    found = stockouts.walk_back(tables.stock_history, tables.stock, lines, ids=known.ids, start=start, days=known.days)
+    found = shelf.walk_back(tables.stock_history, tables.stock, lines, ids=known.ids, start=start, days=known.days)
     counts = {**found.counts, "refused": found.refused, "used": not found.refused}
     days = {"days_out": int(found.out.sum()), "days_ran_out": int(found.ran_out.sum())}
     empty = found.refused or not (found.out.any() or found.ran_out.any())

@@ -17,9 +17,9 @@ from retail_ml.forecast.history import History
 from retail_ml.forecast.models import BASELINE
 from retail_ml.forecast.models.panel import BaseRate
 from retail_ml.forecast.products import ProductsTrained
-from retail_ml.forecast.stockouts import StockDays
 from retail_ml.forecast.variant_sales import VariantSales
 from retail_ml.forecast.volume_bins import VolumeBins, nested_coverage
+from retail_ml.shelf import StockDays
 
 METHOD = "style_share"
 BATCH = 4_000

@@ -79,7 +79,7 @@ class VariantShares:
 def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
     """Shares of all variants from what is known. Only active variants share, unless a product has none.
 
-    `out` (variants, days): days without stock (`stockouts.StockDays.out`); None: always there.
+    `out` (variants, days): days without stock (`retail_ml.shelf.StockDays.out`); None: always there.
 
     >>> one = VariantSales(np.array(["a", "b"]), np.array([0, 0]), 1, np.array([0, 0]), np.array([[0], [1]]),
     ...     np.array([True, True]), np.array([0, 1]), np.array([9, 9]), np.array([3.0, 1.0]), np.array([3.0, 1.0]), 10)

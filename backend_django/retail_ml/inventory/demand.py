@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml.inventory import history as hs
 from retail_ml.inventory.history import History
 
 Floats = npt.NDArray[np.float64]
@@ -33,6 +34,8 @@ MOSTLY_THERE = 0.8
 """Share of a past period's open days that an item must have been in stock for its error to count."""
 OWN_WEIGHT = 0.5
 """Weight of an item's own (log) variance beside the pooled law's."""
+SPIKE_TIMES = 20.0
+"""A day counts in the rates with at most so many times a variant's mean selling day; in the errors with all it had."""
 MIN_RATIO = 1.02
 """The variance is never below this multiple of the mean."""
 DEFAULT_LAW = (0.7, 1.5)
@@ -45,7 +48,7 @@ DEFAULT_LAW = (0.7, 1.5)
 def _window(h: History, at: Ints, days: int) -> tuple[Floats, Floats]:
     """Units and open days of the last `days` days before each origin: (N, K) each."""
     low = np.maximum(at - days, 0)
-    sold = h.units[:, at] - h.units[:, low]
+    sold = h.usual(at) - h.usual(low)
     wide = np.broadcast_to(at, sold.shape)
     return sold, h.open_between(np.minimum(np.maximum(low, h.start[:, None]), wide), wide)
 
@@ -127,7 +130,7 @@ def year_ago_ratio(h: History, at: Ints, *, protection: Ints, gamma: tuple[Float
     rate = base_rate(h, then, gamma)
     low = np.broadcast_to(then, rate.shape)
     high = low + np.minimum(protection, 365)[:, None]
-    sold = np.take_along_axis(h.units, high, 1) - np.take_along_axis(h.units, low, 1)
+    sold = h.usual_at(high) - h.usual_at(low)
     open_ = h.shop_open[high] - h.shop_open[low]
     seen = h.start[:, None] <= low - 28
     expected = np.where(seen, rate * open_, 0.0)
@@ -164,8 +167,6 @@ class Errors:
     forecast: Floats
     squared: Floats
     origins: Ints
-    bias: float
-    """Demand over forecast in the last 10 closed weeks, whole shop, within 0.7…1.4."""
 
 
 def _there(h: History, at: Ints, end: Ints) -> Floats:
@@ -184,7 +185,7 @@ def past_errors(h: History, protection: Ints, gamma: tuple[Floats, Floats]) -> E
     first, last = 28, h.days - int(protection.min(initial=1))
     at = np.arange(last, first - 1, -7)[: ORIGINS + -(-longest // 7)]
     if not len(at) or not count:
-        return Errors(np.zeros(count), np.zeros(count), np.zeros(count, np.int64), 1.0)
+        return Errors(np.zeros(count), np.zeros(count), np.zeros(count, np.int64))
     end = at[None, :] + protection[:, None]
     closed = (end <= h.days) & (h.start[:, None] < at)
     end = np.minimum(end, h.days)
@@ -195,14 +196,10 @@ def past_errors(h: History, protection: Ints, gamma: tuple[Floats, Floats]) -> E
     actual = np.take_along_axis(h.units, end, 1) - h.units[:, at]
     origins = closed.sum(axis=1)
     many = np.maximum(origins, 1)
-    recent = closed & (np.cumsum(closed, axis=1) <= 10)
-    foreseen = float(forecast[recent].sum())
-    bias = float(np.clip(actual[recent].sum() / foreseen, 0.7, 1.4)) if foreseen > 0 and len(at) >= 10 else 1.0
     return Errors(
         np.where(closed, forecast, 0).sum(axis=1) / many,
         np.where(closed, (actual - forecast) ** 2, 0).sum(axis=1) / many,
         origins,
-        bias,
     )
 
 
@@ -268,7 +265,6 @@ class Demand:
     variance: Floats
     """Over the protection period, the lead time's own spread included."""
     origins: Ints
-    bias: float
 
     @property
     def ratio(self) -> Floats:
@@ -282,7 +278,6 @@ def estimate(
     protection: Ints,
     lead_sd: Floats,
     daily: Floats | None = None,
-    debias: bool = True,
 ) -> Demand:
     """Mean and variance of each variant's demand in the days after the history ends.
 
@@ -291,9 +286,10 @@ def estimate(
     is seldom worse than the better one. The variance stays that of the own one's errors. What has no demand of its
     own gets none.
     """
+    h = hs.without_spikes(h, times=SPIKE_TIMES)
     gamma = prior(h)
     errors = past_errors(h, protection, gamma)
-    own = daily_mean(h, np.array([h.days]), protection=protection, gamma=gamma)[:, 0] * (errors.bias if debias else 1.0)
+    own = daily_mean(h, np.array([h.days]), protection=protection, gamma=gamma)[:, 0]
     if daily is not None:
         own = np.where(np.isfinite(daily) & (own > 0), (own + np.maximum(daily, 0.0)) / 2, own)
     mean = own * protection
@@ -304,4 +300,4 @@ def estimate(
     new = (open_ < NEW_DAYS) & (shape > 0)
     spread = mean + np.divide(mean**2, shape, out=np.zeros_like(mean), where=new)
     variance = np.where(new, np.maximum(variance, spread), variance) + (own * lead_sd) ** 2
-    return Demand(own, protection, mean, np.maximum(variance, MIN_RATIO * mean), errors.origins, errors.bias)
+    return Demand(own, protection, mean, np.maximum(variance, MIN_RATIO * mean), errors.origins)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from retail_ml import frames
+from retail_ml.shelf import BATCH, StockDays, not_long_gone
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -34,9 +35,11 @@ class History:
     first_day: date
     units: Floats
     shop_open: Floats
-    open_days: Floats
+    open_days: npt.NDArray[np.floating]
     start: Ints
     group: Ints
+    excess: tuple[Ints, Floats] | None = None
+    """Rows with days far beyond the usual, and running totals of what those days had too much; None: not looked at."""
 
     @property
     def days(self) -> int:
@@ -49,6 +52,21 @@ class History:
             return self.open_days[0][high] - self.open_days[0][low]
         return np.take_along_axis(self.open_days, high, 1) - np.take_along_axis(self.open_days, low, 1)
 
+    def usual(self, at: Ints) -> Floats:
+        """`units` before each day of `at` (K,), days far beyond the usual cut: (N, K)."""
+        found = self.units[:, at]
+        if self.excess is not None:
+            found[self.excess[0]] -= self.excess[1][:, at]
+        return found
+
+    def usual_at(self, at: Ints) -> Floats:
+        """The same for days of each variant's own, (N, K)."""
+        found = np.take_along_axis(self.units, at, 1)
+        if self.excess is not None:
+            rows, excess = self.excess
+            found[rows] -= np.take_along_axis(excess, at[rows], 1)
+        return found
+
     def until(self, at: int) -> History:
         """The same history as it stood before day `at`."""
         cut = slice(0, at + 1)
@@ -60,7 +78,32 @@ class History:
             self.open_days[:, cut],
             np.minimum(self.start, at),
             self.group,
+            None if self.excess is None else (self.excess[0], self.excess[1][:, cut]),
         )
+
+
+def without_spikes(h: History, *, times: float) -> History:
+    """`h` with the days marked on which a variant sold more than `times` its mean selling day.
+
+    One huge order is no rate: in Online Retail II a tenth of the value is on such days. `units` stays as it was.
+
+    >>> h = History(np.array(["v"]), date(2026, 1, 1), np.array([[0, 1, 2, 3, 103.0]]), np.arange(5.0),
+    ...             np.arange(5.0)[None, :], np.array([0]), np.array([0]))
+    >>> without_spikes(h, times=2.0).usual(np.array([3, 4])).tolist()
+    [[3.0, 54.5]]
+    """
+    rows: list[Ints] = []
+    found: list[Floats] = []
+    for begin in range(0, len(h.units), BATCH):
+        daily = np.diff(h.units[begin : begin + BATCH], axis=1)
+        count = np.maximum((daily > 0).sum(axis=1), 1)
+        over = np.maximum(daily - times * (daily.sum(axis=1) / count)[:, None], 0.0)
+        touched = np.flatnonzero(over.any(axis=1))
+        rows.append(touched + begin)
+        found.append(_running(over[touched]))
+    if not sum(map(len, rows)):
+        return replace(h, excess=None)
+    return replace(h, excess=(np.concatenate(rows), np.concatenate(found)))
 
 
 def history(lines: pl.DataFrame, variants: pl.DataFrame, *, until: date) -> History:
@@ -103,6 +146,31 @@ def history(lines: pl.DataFrame, variants: pl.DataFrame, *, until: date) -> Hist
         _starts(sold, variants, first_day=first_day, until=until),
         category.rank("dense").fill_null(1).cast(pl.Int64).to_numpy() - 1,
     )
+
+
+def behind(h: History, found: StockDays) -> History:
+    """The demand behind the sales of `h`, where days without stock are known: `found` has its variants and its days.
+
+    Days without stock count as closed for their variant (a spell beyond a quarter only for a quarter: what is not
+    restocked for so long is leaving), and a day that ran out has the demand expected of it (`censoring`). Variants
+    whose history is missing or not trusted stay as they are. Needs (variants, days) of memory twice.
+    """
+    from retail_ml.inventory import censoring
+
+    touched = np.flatnonzero((found.out | found.ran_out).any(axis=1))
+    if not len(touched):
+        return h
+    opened = np.diff(h.shop_open) > 0
+    units = h.units.copy()
+    open_days = np.repeat(h.shop_open[None, :].astype(np.float32), len(units), axis=0)
+    for begin in range(0, len(touched), BATCH):
+        rows = touched[begin : begin + BATCH]
+        out = not_long_gone(found.out[rows])
+        there = opened & ~out
+        demand = censoring.demand_behind(np.diff(h.units[rows], axis=1), there, found.ran_out[rows])
+        units[rows] = _running(demand)
+        open_days[rows] = _running(there.astype(float))
+    return replace(h, units=units, open_days=open_days)
 
 
 def _running(daily: Floats) -> Floats:

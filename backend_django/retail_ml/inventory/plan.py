@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from retail_ml import frames
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import history as hs
 from retail_ml.inventory import lead_times, policy
 from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
+from retail_ml.shelf import walk_back
 
 Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -33,11 +35,26 @@ VARIANT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 @dataclass(frozen=True, eq=False)
+class Records:
+    """What a shop may know beside its sales and its stock of today; each part may be missing."""
+
+    variant_demand: pl.DataFrame | None = None
+    """`VARIANT_DEMAND`: half of an active variant's mean is this forecast. The variance stays that of the own rates."""
+    lead: LeadTimes | None = None
+    """Lead times of the rows of the stock table (`lead_times.learn`); None: as stated there."""
+    stock_history: pl.DataFrame = field(default_factory=lambda: frames.empty(frames.STOCK_HISTORY))
+    """Days without stock are found by it, and then missing from demand, not zero."""
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Levels and what is behind them: `arrays` with one entry per variant, sorted by `variant_id`."""
 
     arrays: Arrays
     history: hs.History
+    """What was sold."""
+    behind: hs.History
+    """What was asked for, as far as the stock history tells; else the same."""
     terms: Terms
     pack: Floats
     minimum: Floats
@@ -51,27 +68,26 @@ def make(
     *,
     as_of: date,
     rules: Rules,
-    variant_demand: pl.DataFrame | None = None,
-    lead: LeadTimes | None = None,
+    records: Records | None = None,
 ) -> Plan:
     """Levels of every variant in `stock` from the sales in `lines` up to `as_of` (tables of `retail_ml.frames`).
 
-    With `variant_demand` (`VARIANT_DEMAND`) half of an active variant's mean is that forecast; the errors behind the
-    variance stay those of the own rates. `lead`: lead times of the rows of `stock` (`lead_times.learn`; default: as
-    stated there). Any number of sales will do, none included: a shop that
-    never sold anything has zero levels, a new item its category's.
+    Any number of sales will do, none included: a shop that never sold anything has zero levels, a new item its
+    category's.
     """
+    records = records or Records()
     about = products.select("product_id", "category", "created")
-    told = lead or lead_times.stated(stock, rules)
+    told = records.lead or lead_times.stated(stock, rules)
     variants = stock.with_columns(**{name: pl.Series(values) for name, values in vars(told).items()})
     variants = variants.unique("variant_id").join(about, on="product_id", how="left").sort("variant_id")
     h = hs.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
+    behind, shelf = _behind(h, records.stock_history, stock, lines)
     known = hs.facts(h)
     lines = lines.filter(pl.col("day") <= as_of)
     terms = _terms(lines, variants, known)
     protection = policy.protection_days(terms.lead_days, rules)
-    shared = _forecast(variants, variant_demand)
-    expected = dm.estimate(h, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"])
+    shared = _forecast(variants, records.variant_demand)
+    expected = dm.estimate(behind, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"])
     found = policy.levels(expected, terms, rules)
     arrays: Arrays = {
         "variant_id": h.variant_ids,
@@ -96,10 +112,21 @@ def make(
             EXCESS_QUANTILE, expected.daily, expected.ratio, days=EXCESS_DAYS + terms.lead_days
         ),
         "confidence": _confidence(known, expected.origins),
-        "spike": _spikes(h, expected, known),
+        "spike": _spikes(behind, expected, known),
         **{name: known[name] for name in ("idle_days", "interval", "sold_365", "sold_7", "range_days", "kind")},
     }
-    return Plan(arrays, h, terms, *_goods(variants), {"bias": expected.bias, "history_days": h.days})
+    return Plan(arrays, h, behind, terms, *_goods(variants), {"history_days": h.days, **shelf})
+
+
+def _behind(
+    h: hs.History, stock_history: pl.DataFrame, stock: pl.DataFrame, lines: pl.DataFrame
+) -> tuple[hs.History, dict[str, Any]]:
+    """The demand behind the sales, and what the stock history was good for."""
+    if stock_history.is_empty() or not len(h.start):
+        return h, {"shelf_used": False, "shelf_days": 0}
+    found = walk_back(stock_history, stock, lines, ids=h.variant_ids, start=h.first_day, days=h.days)
+    facts = {"shelf_used": not found.refused, "shelf_days": int(found.out.sum()), "shelf": found.counts}
+    return hs.behind(h, found), facts
 
 
 def _goods(variants: pl.DataFrame) -> tuple[Floats, Floats]:

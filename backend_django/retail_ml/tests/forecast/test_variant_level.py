@@ -12,9 +12,9 @@ from retail_ml.forecast.history import History
 from retail_ml.forecast.models import BASELINE
 from retail_ml.forecast.models.panel import base_rate
 from retail_ml.forecast.products import ProductsTrained
-from retail_ml.forecast.stockouts import StockDays
 from retail_ml.forecast.variant_sales import VariantSales
 from retail_ml.forecast.volume_bins import VolumeBins
+from retail_ml.shelf import StockDays
 
 START = date(2026, 1, 1)
 DAYS, STYLES = 336, 150

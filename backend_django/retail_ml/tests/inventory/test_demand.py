@@ -141,6 +141,23 @@ def test_days_sold_out_do_not_count_as_days_without_demand():
     assert estimate(h).daily[row] < 2.0
 
 
+def test_one_huge_order_is_no_rate_but_an_error():
+    """A day of 60 times the mean selling day: little of it stays in the rate, all of it in the variance."""
+    daily = demand(300, 1.0, seed=2)
+    huge = daily.astype(float)
+    huge[-40] = 400
+    units = {f"v{i}": demand(300, 1.0, seed=10 + i) for i in range(8)}
+    plain, with_ = (estimate(history(units | {"w": d})) for d in (daily, huge))
+    mean = huge.sum() / (huge > 0).sum()
+    cut = huge.copy()
+    cut[-40] = dm.SPIKE_TIMES * mean
+    h = history(units | {"w": cut})
+    rate = dm.daily_mean(h, np.array([h.days]), protection=np.full(9, 14), gamma=dm.prior(h))
+    assert with_.daily == pytest.approx(rate[:, 0], rel=1e-9)
+    assert with_.daily[-1] < 2.5 * plain.daily[-1]
+    assert with_.variance[-1] > 3 * plain.variance[-1]
+
+
 def test_an_empty_shop_has_no_demand():
     found = estimate(hs.history(lines({}), variants("a", "b"), until=AS_OF))
     assert found.daily.tolist() == [0, 0]

@@ -115,9 +115,8 @@ def test_levels_and_live_stand_on_what_was_learnt():
     units = {"v": demand(300, 2.0)}
     shelf = stock(["v"], on_hand=30.0)
     slow = learn(shelf, deliveries({("v", "1"): [21] * 8}))
-    plans = [
-        plan.make(lines(units), shelf, products(["v"]), as_of=AS_OF, rules=Rules(), lead=lead) for lead in (None, slow)
-    ]
+    given = (plan.Records(), plan.Records(lead=slow))
+    plans = [plan.make(lines(units), shelf, products(["v"]), as_of=AS_OF, rules=Rules(), records=r) for r in given]
     stated, learnt = (
         live.assess(p.arrays, shelf, products(["v"]), as_of=AS_OF, today=AS_OF + timedelta(days=1), rules=Rules())
         .frame.to_dicts()[0] for p in plans

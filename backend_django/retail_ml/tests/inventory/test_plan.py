@@ -143,7 +143,8 @@ def test_a_forecast_moves_the_demand():
     forecast = pl.DataFrame(
         {"variant_id": ["v05", "v11"], "units_7": [70.0, 7.0], "units_30": [300.0, 30.0], "daily": [10.0, 1.0]}
     )
-    with_ = plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES, variant_demand=forecast).arrays
+    records = plan.Records(variant_demand=forecast)
+    with_ = plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES, records=records).arrays
     own = made().arrays
     assert with_["units_30"][5] == 300.0
     assert with_["daily"][5] == pytest.approx((own["daily"][5] + 10) / 2)

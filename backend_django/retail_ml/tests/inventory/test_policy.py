@@ -15,7 +15,7 @@ from retail_ml.inventory.policy import Rules, Terms
 def one(daily=1.0, *, ratio=3.0, cost=5.0, price=10.0, lead=14.0, abc=1, review=7):
     protection = np.array([int(np.ceil(review + lead))])
     mean = np.array([daily]) * protection
-    expected = Demand(np.array([daily]), protection, mean, ratio * mean, np.array([39]), 1.0)
+    expected = Demand(np.array([daily]), protection, mean, ratio * mean, np.array([39]))
     return expected, Terms(*(np.array([x], float) for x in (cost, price, lead, 0.0)), np.array([abc]))
 
 
