@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from api_base.tests.clients import client_of
+from api_base.tests.walk import calls, filled
 
-
-def addresses(patterns: list[Any], prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
-    """Every address with its pattern; converters filled with `1`."""
-    for pattern in patterns:
-        route = str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from addresses(pattern.url_patterns, prefix + route)
-        else:
-            filled = route
-            for name, converter in pattern.pattern.converters.items():
-                for spelled in ("int", "str", "path", "slug"):
-                    filled = filled.replace(f"<{spelled}:{name}>", "1")
-                assert converter.to_python("1") is not None
-            yield prefix + filled, pattern
-
-
-ROUTES = [(path, pattern) for path, pattern in addresses(get_resolver().url_patterns) if path.startswith("/api/ml/")]
-
-
-def methods(pattern: URLPattern) -> list[str]:
-    """The methods that an address answers."""
-    callback: Any = pattern.callback
-    actions = getattr(callback, "actions", None)
-    names = actions if actions else [m for m in ("get", "post", "put", "patch", "delete") if hasattr(callback.cls, m)]
-    return sorted(set(names) - {"head"})  # DRF adds it at the first request
-
-
-CALLS = [(method, path) for path, pattern in ROUTES for method in methods(pattern)]
+CALLS = [(method, filled(path, pattern)) for method, path, pattern in calls("/api/ml/")]
 
 
 def test_the_walk_finds_every_call_of_this_part():
