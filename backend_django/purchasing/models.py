@@ -108,6 +108,8 @@ class PurchaseOrder(models.Model):
     ordered_at = models.DateTimeField(_("ordered"), null=True, blank=True)
     expected_on = models.DateField(_("expected"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"), null=True, blank=True)
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    created_by = models.CharField(_("created by"), max_length=160, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("purchase order")
@@ -131,8 +133,10 @@ class PurchaseOrderLine(models.Model):
     units = models.PositiveIntegerField(_("units"), validators=[MinValueValidator(1)])
     received_units = models.PositiveIntegerField(_("received units"), default=0)
     unit_cost = models.DecimalField(
-        _("unit cost"), max_digits=12, decimal_places=4, validators=[MinValueValidator(ZERO)]
-    )
+        _("unit cost"), max_digits=12, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(ZERO)],
+        help_text=_("Empty: not known yet."),
+    )  # fmt: skip
+    note = models.CharField(_("note"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("purchase order line")

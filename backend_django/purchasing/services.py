@@ -24,20 +24,19 @@ class PurchaseError(ValueError):
 
 @transaction.atomic
 def confirm(order: PurchaseOrder | int, *, at: datetime | None = None) -> PurchaseOrder:
-    """Send a draft to the supplier: from now on it counts as on its way, expected after the supplier's lead time.
+    """Send a draft to the supplier: from now on it counts as on its way, expected after the longest of its lead times.
 
     A confirmed one stays as it is. Raises PurchaseError when it is received, cancelled, or has no lines.
     """
-    row = _locked(order)
+    row = locked(order)
     if row.status == Status.CONFIRMED:
         return row
-    _must_be(row, Status.DRAFT)
+    must_be(row, Status.DRAFT)
     if not row.lines.exists():
         raise PurchaseError(_("The purchase order {number} has no lines.").format(number=row.number))
     row.status, row.ordered_at = Status.CONFIRMED, at or timezone.now()
     if row.expected_on is None:
-        arrival = row.ordered_at + timedelta(days=row.supplier.lead_time_days)
-        row.expected_on = timezone.localtime(arrival).date()
+        row.expected_on = timezone.localtime(row.ordered_at + timedelta(days=_lead_days(row))).date()
     row.save(update_fields=["status", "ordered_at", "expected_on"])
     return row
 
@@ -54,13 +53,14 @@ def receive(
 
     One movement a line. With a `reference` (the delivery note) the same delivery is booked once. When nothing is
     missing any more the order is received. Raises PurchaseError for an order that is not confirmed, a line of
-    another order, and more units than are missing.
+    another order, more units than are missing, and a delivery note that is booked with other units.
     """
-    row = _locked(order)
+    row = locked(order)
     lines = {line.pk: line for line in row.lines.select_for_update()}
-    if reference and _booked(lines, reference):
+    if reference and (booked := _booked(lines, reference)):
+        _must_be_the_same(booked, units, reference)
         return row
-    _must_be(row, Status.CONFIRMED)
+    must_be(row, Status.CONFIRMED)
     if units is None:
         units = {pk: line.units - line.received_units for pk, line in lines.items()}
     came = {pk: count for pk, count in units.items() if count}
@@ -82,20 +82,29 @@ def receive(
 @transaction.atomic
 def cancel(order: PurchaseOrder | int) -> PurchaseOrder:
     """Give up what has not come; what was received stays on the shelf. A cancelled one stays as it is."""
-    row = _locked(order)
+    row = locked(order)
     if row.status != Status.CANCELLED:
-        _must_be(row, Status.DRAFT, Status.CONFIRMED)
+        must_be(row, Status.DRAFT, Status.CONFIRMED)
         row.status = Status.CANCELLED
         row.save(update_fields=["status"])
     return row
 
 
-def _locked(order: PurchaseOrder | int) -> PurchaseOrder:
+def _lead_days(order: PurchaseOrder) -> float:
+    """Days until all of an order is there: the longest of its lines, each its variant's own or the supplier's."""
+    own = order.lines.values_list("variant__lead_time_days", flat=True).distinct()
+    usual = order.supplier.lead_time_days
+    return max((usual if days is None else days for days in own), default=usual)
+
+
+def locked(order: PurchaseOrder | int) -> PurchaseOrder:
+    """The order as stored, with its supplier, held until the transaction ends."""
     pk = order if isinstance(order, int) else order.pk
     return PurchaseOrder.objects.select_for_update(of=("self",)).select_related("supplier").get(pk=pk)
 
 
-def _must_be(row: PurchaseOrder, *wanted: Status) -> None:
+def must_be(row: PurchaseOrder, *wanted: Status) -> None:
+    """Raise PurchaseError unless the order is in one of these states."""
     if row.status not in wanted:
         raise PurchaseError(
             _("The purchase order {number} is “{now}”; it must be {wanted}.").format(
@@ -125,11 +134,28 @@ def _reference(line: PurchaseOrderLine, delivery: str | None) -> str:
     return f"{RECEIPT_REFERENCE}{line.pk}:{delivery or f'#{line.received_units}'}"
 
 
-def _booked(lines: Mapping[int, PurchaseOrderLine], delivery: str) -> bool:
-    references = [_reference(line, delivery) for line in lines.values()]
-    return any(
-        StockMovement.objects.filter(
+def _booked(lines: Mapping[int, PurchaseOrderLine], delivery: str) -> dict[int, int]:
+    """Units by line that this delivery has brought; empty when it is not booked."""
+    line_of = {_reference(line, delivery): line.pk for line in lines.values()}
+    found: dict[int, int] = {}
+    references = list(line_of)
+    for start in range(0, len(references), 900):
+        rows = StockMovement.objects.filter(
             kind=StockMovement.Kind.RECEIPT, reference__in=references[start : start + 900]
-        ).exists()
-        for start in range(0, len(references), 900)
-    )
+        )
+        found |= {line_of[str(reference)]: units for reference, units in rows.values_list("reference", "units")}
+    return found
+
+
+def _must_be_the_same(booked: Mapping[int, int], units: Mapping[int, int] | None, delivery: str) -> None:
+    came = None if units is None else {pk: count for pk, count in units.items() if count}
+    if came is not None and came != booked:
+        raise PurchaseError(
+            _("The delivery {delivery} is booked already, with other units: {booked}. Received: {received}.").format(
+                delivery=delivery, booked=_listed(booked), received=_listed(came)
+            )
+        )
+
+
+def _listed(units: Mapping[int, int]) -> str:
+    return ", ".join(_("line {id}: {units}").format(id=pk, units=units[pk]) for pk in sorted(units)) or "–"

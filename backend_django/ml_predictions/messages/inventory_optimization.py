@@ -89,6 +89,23 @@ TEXTS: dict[str, Any] = {
     "inventory.not_active": _("It is not on offer: nothing is ordered."),
     "inventory.not_in_model": _("It is new since the last training: train the inventory optimization again."),
     "inventory.nothing_expected": _("No sale in the last year: nothing is expected, and nothing ordered."),
+    "inventory.season_over": _(
+        "Its season ends on {season_end}, before an order of today could be sold: nothing is ordered."
+    ),
+    "inventory.other_supplier": _("It is bought from another supplier: {supplier}."),
+    "inventory.drafted_already": _("{units} units of it stand in drafts already."),
+    # beside an order
+    "inventory.draft_counted": _("Of {asked} units, {drafted} stand in drafts already: only the rest is added."),
+    "inventory.rounded_up": _("{asked} units became {units}: packs of {pack}, at least {minimum} an order."),
+    "inventory.break_taken": _(
+        "Raised to {units} units, where one costs {cost} {currency}: over a year that costs less than ordering only "
+        "what is needed."
+    ),
+    "inventory.break_above": _("With {more} units more, one would cost {cost} {currency} instead of {instead}."),
+    "inventory.cost_unknown": _("Its cost is not known: enter it before you confirm."),
+    "inventory.below_minimum_order": _(
+        "{supplier} takes orders from {minimum} {currency} on: {missing} {currency} are missing."
+    ),
     # health
     "inventory.advice_reorder": _("Order {count} variant(s) now: {money} {currency} of margin is at stake."),
     "inventory.advice_overstock": _("{count} variant(s) are overstocked: {money} {currency} more than will sell soon."),

@@ -24,7 +24,9 @@ ALERT_COLUMNS = (
 REORDER_COLUMNS = (
     "product_id", "variant_id", "sku", "product_name", "options", "current_stock", "on_order", "drafted",
     "reorder_point", "order_up_to", "recommended_order_quantity", "safety_stock", "daily_demand", "lead_time_days",
-    "estimated_cost", "stockout_date_without_order", "supplier_id", "supplier", "confidence",
+    "unit_cost", "estimated_cost", "stockout_date_without_order", "stockout_date_with_order", "expected_on",
+    "cover_days", "break_taken", "next_break_units", "next_break_cost", "season_end", "supplier_id", "supplier",
+    "confidence",
 )  # fmt: skip
 ROUNDED = 4
 
@@ -93,8 +95,12 @@ class Analysis:
 
     def reorder_rows(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
         """Rows to order as they are answered; `priority` is the urgency, 5 the most; `reason` is a message."""
-        sold_out = pl.when(pl.lit(self.counted)).then("estimated_stockout_date")
-        chosen = frame.with_columns(stockout_date_without_order=sold_out, lead_time_days=pl.col("lead_days"))
+        counted = pl.when(pl.lit(self.counted))
+        chosen = frame.with_columns(
+            stockout_date_without_order=counted.then("estimated_stockout_date"),
+            stockout_date_with_order=counted.then("stockout_date_with_order"),
+            lead_time_days=pl.col("lead_days"),
+        )
         rows = chosen.select(REORDER_COLUMNS).to_dicts()
         return [
             finite(row) | {"priority": full["urgency_level"], "reason": reorder_reason(full)}

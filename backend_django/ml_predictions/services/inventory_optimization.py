@@ -17,13 +17,12 @@ from ml_predictions import conf
 from ml_predictions.artifacts import Content
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel
-from ml_predictions.services import get_service, inventory_alerts
+from ml_predictions.services import get_service, inventory_alerts, inventory_orders
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.inventory_answers import Analysis, finite, health_answer, reorder_reason, short
 from ml_predictions.sources.base import read_optional
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
-from retail_ml.inventory import budget as budgets
 from retail_ml.inventory import lead_times, live, policy
 from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, Records, make, replayed
 from retail_ml.inventory.policy import Rules
@@ -179,26 +178,11 @@ class InventoryOptimizationService(Service):
         """What to order now, the most urgent first, within `budget` and from `supplier` (id or name) when given.
 
         Drafts count as ordered, so asking again after drafting adds nothing. With a budget, packs are bought by
-        expected value per cost, and variants without a cost are left out. Raises NotTrained, UnknownId.
+        expected value per cost, and variants without a cost are left out; without one, quantities are raised to a
+        price break where that costs less a year. Raises NotTrained, UnknownId.
         """
-        analysis = self.analysis()
-        frame = analysis.frame.filter(pl.col("recommended_order_quantity") > 0)
-        if supplier is not None:
-            _check_supplier(analysis.frame, supplier)
-            frame = frame.filter(_of_supplier(supplier))
-        left = {"count": 0, "expected_margin_lost": 0.0}
-        if budget is not None:
-            frame, left = _within(frame, float(budget), analysis.rules)
-        order = ["urgency_level", "money_at_stake", "sku"]
-        frame = frame.sort(order, descending=[True, True, False])
-        return {
-            "recommendations": analysis.reorder_rows(frame),
-            "total_recommendations": len(frame),
-            "estimated_total_cost": round(float(frame["estimated_cost"].sum()), 2),
-            "without_cost": int(frame["estimated_cost"].null_count()),
-            "left_out": left,
-            **analysis.note,
-        }
+        plan = inventory_orders.reorder(self.analysis(), self.source, budget=budget, supplier=supplier)
+        return inventory_orders.reorder_answer(plan)
 
     def health(self) -> dict[str, Any]:
         """Score with its five parts, money at risk, counts of variants, and what to do. Raises NotTrained."""
@@ -247,60 +231,11 @@ def _receipt(replay: dict[str, Any] | None, reason: dict[str, Any] | None) -> di
     return {"method": "replay", "available": True, **replay, "sentence": sentence}
 
 
-def _of_supplier(supplier: str) -> pl.Expr:
-    wanted = supplier.strip()
-    return (pl.col("supplier_id") == wanted) | (pl.col("supplier").str.to_lowercase() == wanted.lower())
-
-
-def _check_supplier(frame: pl.DataFrame, supplier: str) -> None:
-    if not len(frame.filter(_of_supplier(supplier))):
-        known = ", ".join(frame["supplier"].drop_nulls().unique().sort().head(5).to_list()) or "–"
-        raise UnknownId(
-            f"No variant is bought from the supplier {supplier}. Known: {known}.",
-            code="inventory.unknown_supplier",
-            supplier=supplier,
-            known=known,
-        )
-
-
-def _within(frame: pl.DataFrame, budget: float, rules: Rules) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The part of the wish that the budget pays for, and what is left out."""
-    priced = frame.filter(pl.col("estimated_cost").is_not_null())
-    wish = _wish(priced, rules)
-    bought = budgets.spend(wish, budget)
-    cost = pl.Series(bought * wish.cost, dtype=pl.Float64)
-    kept = priced.with_columns(recommended_order_quantity=pl.Series(bought, dtype=pl.Float64), estimated_cost=cost)
-    unpriced = _wish(frame.filter(pl.col("estimated_cost").is_null()), rules)
-    lost = budgets.margin_lost(wish, bought) + budgets.margin_lost(unpriced, np.zeros(len(unpriced.quantity)))
-    count = int((bought < wish.quantity).sum()) + len(frame) - len(priced)
-    return kept.filter(pl.col("recommended_order_quantity") > 0), {
-        "count": count,
-        "expected_margin_lost": round(lost, 2),
-    }
-
-
-def _wish(frame: pl.DataFrame, rules: Rules) -> budgets.Wish:
-    def column(name: str) -> np.ndarray:
-        return frame[name].to_numpy().astype(float)
-
-    days = rules.review_days + column("lead_days")
-    return budgets.Wish(
-        quantity=column("recommended_order_quantity"),
-        position=column("position"),
-        pack=column("pack_size"),
-        minimum=column("minimum_order"),
-        cost=column("effective_cost"),
-        margin=column("unit_margin"),
-        daily=column("daily_demand"),
-        ratio=column("variance_ratio"),
-        days=days,
-        holding=column("effective_cost") * rules.holding_rate * days / 365,
-    )
-
-
 def _why(row: dict[str, Any]) -> dict[str, Any]:
     if not row["active"]:
         return message("inventory.not_active")
+    if row["season_over"]:
+        return message("inventory.season_over", season_end=row["season_end"].isoformat())
     if not row["in_model"]:
         return message("inventory.not_in_model")
     if not row["daily_demand"]:

@@ -211,7 +211,9 @@ def test_budget_and_supplier(service: InventoryOptimizationService) -> None:
     assert 0 < half["estimated_total_cost"] <= total / 2
     assert half["left_out"]["count"] > 0
     assert half["left_out"]["expected_margin_lost"] > 0
-    assert again().reorder(budget=total)["left_out"] == {"count": 0, "expected_margin_lost": 0.0}
+    assert again().reorder(budget=total)["left_out"] == {
+        "count": 0, "expected_margin_lost": 0.0, "estimated_cost": 0.0, "unspent": 0.0, "lines": [],
+    }  # fmt: skip
     assert again().reorder(budget=0)["recommendations"] == []
     norte, sur = (again().reorder(supplier=name) for name in ("norte", "Sur"))
     assert norte["total_recommendations"] + sur["total_recommendations"] == everything["total_recommendations"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from retail_ml.inventory import alerts, health, lead_times, policy
+from retail_ml.inventory import alerts, health, lead_times, ordering, policy
 from retail_ml.inventory.plan import Arrays, assume_costs, positive
 from retail_ml.inventory.policy import Rules
 
@@ -40,12 +40,13 @@ def assess(
     """Every variant of `stock` (`frames.STOCK`, live) against the `arrays` of a plan made as of `as_of`.
 
     `today` is the first day not yet over: stock-out dates count from it. `position` = on hand + on order + drafted -
-    reserved; stock below zero counts as none. Variants that are not active are never ordered; those that the plan has
-    not seen have no levels. Columns: those of `stock`, `product_name`, `category`, and what `_columns` adds.
+    reserved; stock below zero counts as none. Never ordered are variants that are not active, and those whose season
+    is over before an order of today would come (`season_over`); what the plan has not seen has no levels. Columns:
+    those of `stock`, `product_name`, `category`, and what `_columns` adds.
     """
     about = products.select("product_id", product_name="name", category="category")
     stock = stock.sort("variant_id").join(about, on="product_id", how="left", maintain_order="left")
-    table = _Table(arrays, stock, rules, (today - as_of).days - 1)
+    table = _Table(arrays, stock, rules, (as_of, today))
     shelf = _shelf(table, rules)
     code, urgency, at_stake = alerts.choose(shelf)
     parts = health.components(_vitals(table, shelf))
@@ -70,7 +71,8 @@ def assess(
 class _Table:
     """Plan and live stock side by side, as arrays over the rows of the live stock."""
 
-    def __init__(self, arrays: Arrays, stock: pl.DataFrame, rules: Rules, days_since: int) -> None:
+    def __init__(self, arrays: Arrays, stock: pl.DataFrame, rules: Rules, days: tuple[date, date]) -> None:
+        as_of, today = days
         seen = pl.DataFrame({"variant_id": arrays["variant_id"].astype(str).tolist()}, schema={"variant_id": pl.String})
         rows = stock.select("variant_id").join(
             seen.with_row_index("row"), on="variant_id", how="left", maintain_order="left"
@@ -78,7 +80,7 @@ class _Table:
         self.row = rows["row"].cast(pl.Int64).fill_null(-1).to_numpy()
         self.known = self.row >= 0
         self.arrays = arrays
-        self.days_since = max(days_since, 0)
+        self.days_since = max((today - as_of).days - 1, 0)
         self.cost, self.price = positive(stock["cost"]), positive(stock["price"])
         self.share, assumed = assume_costs(self.cost, self.price)
         self.value = np.nan_to_num(assumed)  # cost, assumed where unknown, 0 where nothing is known
@@ -91,6 +93,7 @@ class _Table:
         self.lead_days = np.where(learned, self["lead_days"], stated.days)
         self.lead_sd = np.where(learned, self["lead_sd"], stated.sd)
         self.stated_lead_days = stated.days
+        self.season_over = ordering.season_over(stock["season_end"], self.lead_days, today=today)
         group = stock["category"].fill_null("").rank("dense").cast(pl.Int64).fill_null(1)
         self.group = group.to_numpy() - 1
         self.checks = np.mean(
@@ -131,6 +134,7 @@ class _Table:
 
 def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     daily, ratio = t["daily"], t["ratio"]
+    wanted = ~t.season_over  # what will not be bought again has no levels to hold
     coming = t.free + t.on_order
     bound = np.maximum(t["excess_bound"], t["order_up_to"] + t.pack_size)
     young = t["range_days"] + t.days_since < alerts.YOUNG_DAYS
@@ -141,8 +145,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         on_order=t.on_order,
         position=t.position,
         daily=daily,
-        reorder_point=t["reorder_point"],
-        order_up_to=t["order_up_to"],
+        reorder_point=np.where(wanted, t["reorder_point"], 0.0),
+        order_up_to=np.where(wanted, t["order_up_to"], 0.0),
         abc=t["abc"],
         out_before_receipt=policy.probability_above(t.free, daily, ratio, days=np.maximum(t.lead_days, 1)),
         excess=np.where(young, 0.0, np.maximum(coming - bound, 0.0)),
@@ -204,7 +208,7 @@ def _dates(days: Floats, today: date) -> pl.Series:
 def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Series]:
     """The numbers of each row; unknown ones are null, never NaN."""
     quantity = np.where(
-        t.active & (shelf.daily > 0),
+        t.active & (shelf.daily > 0) & ~t.season_over,
         policy.order_quantity(
             t.position,
             reorder_point=shelf.reorder_point,
@@ -254,4 +258,5 @@ def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Serie
         "confidence": pl.Series([CONFIDENCE[i] for i in t["confidence"]], dtype=pl.String),
         "cost_known": pl.Series(np.isfinite(t.cost), dtype=pl.Boolean),
         "dead": pl.Series(shelf.dead, dtype=pl.Boolean),
+        "season_over": pl.Series(t.season_over, dtype=pl.Boolean),
     }

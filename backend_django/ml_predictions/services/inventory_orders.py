@@ -1,0 +1,300 @@
+"""What to order now, from whom and for how much; and the purchase-order drafts that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ml_predictions.messages import message
+from ml_predictions.services.inventory_answers import Analysis, finite, short
+from ml_predictions.sources.base import Source, read_optional
+from retail_ml.errors import UnknownId
+from retail_ml.inventory import budget as budgets
+from retail_ml.inventory import ordering
+from retail_ml.inventory.ordering import UNITS
+from retail_ml.inventory.policy import Rules
+
+MOST_LEFT_OUT = 20
+"""Lines that a limited budget leaves out, named in the answer: those with the most money at stake."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrderPlan:
+    """Lines that could be ordered today: `frame` in the order of their urgency, one row per variant."""
+
+    analysis: Analysis
+    frame: pl.DataFrame
+    left_out: dict[str, Any]
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    """Lines that were asked for and are not ordered, each with its reason."""
+
+    @property
+    def with_supplier(self) -> pl.DataFrame:
+        """The lines that can be drafted."""
+        return self.frame.filter(pl.col("supplier_id").is_not_null())
+
+    @property
+    def without_supplier(self) -> pl.DataFrame:
+        """The lines of which nobody knows whom to buy them from."""
+        return self.frame.filter(pl.col("supplier_id").is_null())
+
+    def rows(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
+        """Lines as they are answered; `reason` is a message, `notes` are messages."""
+        full = frame.to_dicts()
+        rows = self.analysis.reorder_rows(frame)
+        return [row | {"notes": notes(all_, self.analysis.currency)} for row, all_ in zip(rows, full, strict=True)]
+
+    def suppliers(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
+        """What each supplier would get, with `note` where its smallest order is not reached."""
+        table = ordering.by_supplier(frame)
+        latest = frame.group_by("supplier_id").agg(expected_on=pl.col("expected_on").max())
+        table = table.join(latest, on="supplier_id", how="left", nulls_equal=True, maintain_order="left")
+        return [finite(row) | {"note": self._minimum(row)} for row in table.to_dicts()]
+
+    def _minimum(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        if not row["missing_to_minimum"]:
+            return None
+        return message(
+            "inventory.below_minimum_order",
+            supplier=row["supplier"],
+            missing=round(row["missing_to_minimum"], 2),
+            minimum=round(row["minimum_order_value"], 2),
+            currency=self.analysis.currency,
+        )
+
+
+def reorder(
+    analysis: Analysis, source: Source, *, budget: float | None = None, supplier: str | None = None
+) -> OrderPlan:
+    """What the levels want to be ordered now, within `budget` and from `supplier` (id or name) when given.
+
+    Raises UnknownId for a supplier that no variant is bought from.
+    """
+    frame = analysis.frame.filter(pl.col(UNITS) > 0)
+    if supplier is not None:
+        check_supplier(analysis.frame, supplier)
+        frame = frame.filter(of_supplier(supplier))
+    return _finished(analysis, source, frame, budget=budget, raise_to_breaks=budget is None)
+
+
+def chosen(
+    analysis: Analysis,
+    source: Source,
+    lines: Mapping[str, float],
+    *,
+    budget: float | None = None,
+    supplier: str | None = None,
+) -> OrderPlan:
+    """Lines that somebody has chosen: units by variant, of which those that stand in drafts already are taken off.
+
+    Rounded up to packs and the smallest order; not ordered is what is not on offer, whose season ends before it would
+    come, or that another supplier brings. Raises UnknownId for variants and suppliers that the shop does not have.
+    """
+    if supplier is not None:
+        check_supplier(analysis.frame, supplier)
+    wanted = pl.DataFrame(
+        {"variant_id": list(lines), "asked_units": [float(units) for units in lines.values()]},
+        schema={"variant_id": pl.String, "asked_units": pl.Float64},
+    )
+    frame = wanted.join(analysis.frame, on="variant_id", how="left", maintain_order="left")
+    if unknown := frame.filter(pl.col("sku").is_null())["variant_id"].to_list():
+        raise UnknownId(
+            f"The shop has no variant with the id {unknown[0]}.",
+            code="inventory.unknown_variant",
+            variant_id=unknown[0],
+        )
+    skipped = []
+    reasons = [_why_not(row, supplier) for row in frame.to_dicts()]
+    for row, reason in zip(frame.to_dicts(), reasons, strict=True):
+        if reason:
+            skipped.append({name: row[name] for name in ("variant_id", "sku", "asked_units")} | {"reason": reason})
+    frame = frame.filter(pl.Series([reason is None for reason in reasons], dtype=pl.Boolean))
+    units = ordering.whole_packs(
+        (frame["asked_units"] - frame["drafted"]).to_numpy(),
+        pack=frame["pack_size"].to_numpy(),
+        minimum=frame["minimum_order"].to_numpy(),
+    )
+    frame = frame.with_columns(pl.Series(UNITS, units, dtype=pl.Float64))
+    plan = _finished(analysis, source, frame, budget=budget, raise_to_breaks=False)
+    return OrderPlan(analysis, plan.frame, plan.left_out, skipped)
+
+
+def _why_not(row: Mapping[str, Any], supplier: str | None) -> dict[str, Any] | None:
+    """Why this line is not ordered: a message, or None."""
+    if not row["active"]:
+        return message("inventory.not_active")
+    if row["season_over"]:
+        return message("inventory.season_over", season_end=row["season_end"].isoformat())
+    if supplier is not None and not _is(supplier, row):
+        return message("inventory.other_supplier", supplier=row["supplier"] or "–")
+    if row["drafted"] >= row["asked_units"]:
+        return message("inventory.drafted_already", units=short(row["drafted"]))
+    return None
+
+
+def _is(supplier: str, row: Mapping[str, Any]) -> bool:
+    return supplier.strip() == row["supplier_id"] or supplier.strip().lower() == (row["supplier"] or "").lower()
+
+
+def _finished(
+    analysis: Analysis, source: Source, frame: pl.DataFrame, *, budget: float | None, raise_to_breaks: bool
+) -> OrderPlan:
+    """Quantities within the budget or at the best price break, with what they cost and when they come."""
+    breaks = read_optional(source, "price_breaks")
+    today = analysis.as_of + timedelta(days=1)
+    if "asked_units" not in frame.columns:
+        frame = frame.with_columns(asked_units=pl.lit(None, dtype=pl.Float64))
+    frame = frame.with_columns(break_taken=pl.lit(value=False))
+    left: dict[str, Any] = {"count": 0, "expected_margin_lost": 0.0, "estimated_cost": 0.0, "unspent": None}
+    left["lines"] = []
+    if budget is not None:
+        frame, left = _within(frame, budget, breaks, analysis.rules)
+    elif raise_to_breaks:
+        frame = ordering.best_breaks(frame.drop("break_taken"), breaks, today=today, rules=analysis.rules)
+    frame = ordering.next_breaks(ordering.priced(frame, breaks), breaks)
+    if budget is not None:
+        left["unspent"] = round(budget - float(frame["estimated_cost"].sum()), 2)
+    order = ["urgency_level", "money_at_stake", "sku"]
+    frame = ordering.scheduled(frame, today=today).sort(order, descending=[True, True, False])
+    return OrderPlan(analysis, frame, left)
+
+
+def _within(
+    frame: pl.DataFrame, budget: float, breaks: pl.DataFrame, rules: Rules
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The part of the wish that the budget pays for, and what is left out.
+
+    A quantity is reckoned with the dearest price that any smaller one may have, so that the budget always suffices.
+    """
+    dearest = pl.Series(ordering.dearest(frame, breaks), dtype=pl.Float64)
+    known = dearest.is_not_nan()
+    cost = pl.when(known).then(dearest).otherwise(pl.col("effective_cost"))
+    priced = frame.with_columns(effective_cost=cost).filter(known)
+    wish = _wish(priced, rules)
+    bought = budgets.spend(wish, budget)
+    unpriced = frame.filter(~known)
+    none = _wish(unpriced, rules)
+    lost = budgets.margin_lost(wish, bought) + budgets.margin_lost(none, np.zeros(len(none.quantity)))
+    missing = pl.Series(wish.quantity - bought, dtype=pl.Float64)
+    out = pl.concat([
+        priced.with_columns(_left=missing, _money=missing * pl.Series(wish.cost, dtype=pl.Float64)),
+        unpriced.with_columns(_left=pl.col(UNITS), _money=pl.lit(None, dtype=pl.Float64)),
+    ]).filter(pl.col("_left") > 0)  # fmt: skip
+    first = out.sort("money_at_stake", "sku", descending=[True, False]).head(MOST_LEFT_OUT)
+    lines = first.select("variant_id", "sku", "product_name", units="_left", estimated_cost=pl.col("_money").round(2))
+    kept = priced.with_columns(pl.Series(UNITS, bought, dtype=pl.Float64)).filter(pl.col(UNITS) > 0)
+    return kept, {
+        "count": len(out),
+        "expected_margin_lost": round(lost, 2),
+        "estimated_cost": round(float(out["_money"].sum()), 2),
+        "unspent": None,
+        "lines": lines.to_dicts(),
+    }
+
+
+def _wish(frame: pl.DataFrame, rules: Rules) -> budgets.Wish:
+    def column(name: str) -> np.ndarray:
+        return frame[name].to_numpy().astype(float)
+
+    days = rules.review_days + column("lead_days")
+    return budgets.Wish(
+        quantity=column(UNITS),
+        position=column("position"),
+        pack=column("pack_size"),
+        minimum=column("minimum_order"),
+        cost=column("effective_cost"),
+        margin=column("unit_margin"),
+        daily=column("daily_demand"),
+        ratio=column("variance_ratio"),
+        days=days,
+        holding=column("effective_cost") * rules.holding_rate * days / 365,
+    )
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def notes(row: Mapping[str, Any], currency: str) -> list[dict[str, Any]]:
+    """What to know of a line beside its reason: messages."""
+    found, units = [], row[UNITS]
+    asked = None if row["asked_units"] is None else row["asked_units"] - row["drafted"]
+    if asked is not None and row["drafted"] > 0:
+        found.append(message("inventory.draft_counted", drafted=short(row["drafted"]), asked=short(row["asked_units"])))
+    if asked is not None and units > asked:
+        packs = {"pack": short(row["pack_size"]), "minimum": short(row["minimum_order"])}
+        found.append(message("inventory.rounded_up", asked=short(asked), units=short(units), **packs))
+    if row["break_taken"]:
+        found.append(
+            message("inventory.break_taken", units=short(units), cost=_money(row["unit_cost"]), currency=currency)
+        )
+    if row["next_break_units"] is not None:
+        found.append(
+            message(
+                "inventory.break_above",
+                more=short(row["next_break_units"] - units),
+                cost=_money(row["next_break_cost"]),
+                instead=_money(row["unit_cost"]),
+                currency=currency,
+            )
+        )
+    if row["unit_cost"] is None:
+        found.append(message("inventory.cost_unknown"))
+    return found
+
+
+def _money(value: float) -> float:
+    return round(value, 4)
+
+
+# --- suppliers ------------------------------------------------------------------------------------
+
+
+def of_supplier(supplier: str) -> pl.Expr:
+    """The rows of a supplier, by id or name."""
+    wanted = supplier.strip()
+    return (pl.col("supplier_id") == wanted) | (pl.col("supplier").str.to_lowercase() == wanted.lower())
+
+
+def check_supplier(frame: pl.DataFrame, supplier: str) -> None:
+    """Raise UnknownId when no variant is bought from this supplier."""
+    if not len(frame.filter(of_supplier(supplier))):
+        known = ", ".join(frame["supplier"].drop_nulls().unique().sort().head(5).to_list()) or "–"
+        raise UnknownId(
+            f"No variant is bought from the supplier {supplier}. Known: {known}.",
+            code="inventory.unknown_supplier",
+            supplier=supplier,
+            known=known,
+        )
+
+
+def reorder_answer(plan: OrderPlan) -> dict[str, Any]:
+    """The answer of `reorder-recommendations/`."""
+    frame = plan.frame
+    return {
+        "recommendations": plan.rows(frame),
+        "total_recommendations": len(frame),
+        "estimated_total_cost": round(float(frame["estimated_cost"].sum()), 2),
+        "without_cost": int(frame["estimated_cost"].null_count()),
+        "by_supplier": plan.suppliers(frame),
+        "left_out": plan.left_out,
+        "currency": plan.analysis.currency,
+        **plan.analysis.note,
+    }
+
+
+CSV_COLUMNS = (
+    "supplier", "sku", "product_name", "options", "recommended_order_quantity", "unit_cost", "estimated_cost",
+    "expected_on", "current_stock", "on_order", "drafted", "daily_demand", "stockout_date_without_order",
+    "stockout_date_with_order", "cover_days", "variant_id", "supplier_id",
+)  # fmt: skip
+
+
+def table(plan: OrderPlan) -> tuple[Sequence[str], list[list[Any]]]:
+    """Header and cells of the plan as a file, supplier by supplier."""
+    rows = sorted(plan.rows(plan.frame), key=lambda row: (row["supplier"] is None, row["supplier"] or ""))
+    return CSV_COLUMNS, [[row[name] for name in CSV_COLUMNS] for row in rows]
