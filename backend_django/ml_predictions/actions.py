@@ -94,8 +94,8 @@ class NotSupportedBySource(Refused):
 
     code = "not_supported_by_source"
 
-    def __init__(self, write: str) -> None:
-        self.details = {"write": write}
+    def __init__(self, write: str, **instead: Any) -> None:
+        self.details = {"write": write, **instead}
         super().__init__(f"The source of this shop has no {write}: do it in the shop's own system.")
 
 

@@ -103,6 +103,7 @@ TEXTS: dict[str, Any] = {
     ),
     "inventory.break_above": _("With {more} units more, one would cost {cost} {currency} instead of {instead}."),
     "inventory.cost_unknown": _("Its cost is not known: enter it before you confirm."),
+    "inventory.nothing_to_draft": _("There is nothing to draft: what is needed is in stock, on order or in drafts."),
     "inventory.below_minimum_order": _(
         "{supplier} takes orders from {minimum} {currency} on: {missing} {currency} are missing."
     ),

@@ -278,33 +278,6 @@ ANALYSIS = shape(
     ),
     note=s.CharField(required=False, help_text="When the shop has never counted its stock."),
 )
-REORDER = shape(
-    "ReorderRecommendations",
-    success=s.BooleanField(),
-    recommendations=many(
-        "ReorderLine",
-        product_id=text(),
-        variant_id=text(),
-        sku=text(),
-        product_name=text(),
-        current_stock=number(null=False),
-        on_order=number(null=False),
-        reorder_point=number(),
-        order_up_to=number(),
-        recommended_order_quantity=number(null=False),
-        safety_stock=number(),
-        daily_demand=number(),
-        lead_time_days=number(),
-        estimated_cost=number(),
-        priority=s.IntegerField(),
-        stockout_date_without_order=day(),
-        reason=text(),
-    ),
-    total_recommendations=s.IntegerField(),
-    estimated_total_cost=number(),
-    left_out=part("ReorderLeftOut", count=s.IntegerField(), expected_margin_lost=number()),
-    note=s.CharField(required=False, help_text="When the shop has never counted its stock."),
-)
 HEALTH = shape(
     "InventoryHealth",
     success=s.BooleanField(),

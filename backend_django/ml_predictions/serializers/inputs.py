@@ -126,13 +126,6 @@ def _distinct(ids: list[str], *, most: int) -> list[str]:
     return found
 
 
-class Reorder(Explained):
-    """What may be spent, and at whom."""
-
-    budget = serializers.FloatField(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
-    supplier = serializers.CharField(max_length=160, required=False, help_text=_("A supplier's id or name."))
-
-
 class InventoryAnalysis(Explained):
     """Which alerts of the analysis to show; the summary is over all."""
 

@@ -6,6 +6,7 @@ in service is held against the stock of the minute. There are no rows per versio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -183,6 +184,13 @@ class InventoryOptimizationService(Service):
         """
         plan = inventory_orders.reorder(self.analysis(), self.source, budget=budget, supplier=supplier)
         return inventory_orders.reorder_answer(plan)
+
+    def order_table(
+        self, *, budget: float | None = None, supplier: str | None = None
+    ) -> tuple[Sequence[str], list[list[Any]]]:
+        """What `reorder` recommends, as header and cells of a file. Raises NotTrained, UnknownId."""
+        plan = inventory_orders.reorder(self.analysis(), self.source, budget=budget, supplier=supplier)
+        return inventory_orders.table(plan)
 
     def health(self) -> dict[str, Any]:
         """Score with its five parts, money at risk, counts of variants, and what to do. Raises NotTrained."""

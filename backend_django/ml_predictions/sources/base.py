@@ -142,3 +142,46 @@ class Erasing(Protocol):
         In the caller's transaction. Returns how many of what: `account`, `orders`, `tokens`, `suppressed` (hashes that
         keep an import from bringing them back).
         """
+
+
+@dataclass(frozen=True)
+class DraftLine:
+    """One variant of a purchase-order draft: whole units; `unit_cost` None where nobody knows it."""
+
+    variant_id: str
+    units: int
+    unit_cost: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class OrderDraft:
+    """What one supplier is to be asked for."""
+
+    supplier_id: str
+    lines: tuple[DraftLine, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PlacedDraft:
+    """A stored draft: the shop's id and number of it."""
+
+    supplier_id: str
+    order_id: str
+    number: str
+
+
+@runtime_checkable
+class Drafting(Protocol):
+    """The optional writes of a shop that keeps purchase orders; one without answers 409 `not_supported_by_source`.
+
+    Both are called in one transaction: `hold_drafting` before the stock is read, so that two callers at once do not
+    both order the same.
+    """
+
+    def hold_drafting(self) -> None:
+        """Let nobody else place drafts until the transaction ends."""
+
+    def place_drafts(self, drafts: Sequence[OrderDraft], *, user: Any) -> list[PlacedDraft]:
+        """Store the drafts, in their order, audited as done by `user`. From then on `stock` counts them as drafted."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 import polars as pl
+from django.contrib.admin.models import ADDITION
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_noop
 
+from api_base import audit
 from ml_predictions.sources import scans
+from ml_predictions.sources.base import OrderDraft, PlacedDraft
 from products.models import Product, ProductVariant, StockMovement
-from purchasing.models import PurchaseOrder, PurchaseOrderLine, SupplierPrice
+from purchasing import drafts as purchase_drafts
+from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierPrice
 from purchasing.services import RECEIPT_REFERENCE
 from retail_ml import frames
 
@@ -19,7 +26,7 @@ OPEN = (Status.DRAFT, Status.CONFIRMED)
 
 
 class DjangoPurchasing:
-    """The reads of `DjangoShop` about stock and purchases."""
+    """What `DjangoShop` reads of stock and purchases, and its drafts of purchase orders (`sources.base.Drafting`)."""
 
     time_zone: str
     """The shop's own time zone."""
@@ -151,3 +158,30 @@ class DjangoPurchasing:
             draft=pl.col("status") == Status.DRAFT.value,
         )
         return frames.check(table, frames.OPEN_ORDERS, name="open orders")
+
+    # --- drafts -------------------------------------------------------------------------------
+
+    def hold_drafting(self) -> None:
+        """Hold the suppliers' rows."""
+        list(Supplier.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
+
+    def place_drafts(self, drafts: Sequence[OrderDraft], *, user: Any) -> list[PlacedDraft]:
+        """One purchase order a draft, with its lines."""
+        suppliers = Supplier.objects.in_bulk([int(draft.supplier_id) for draft in drafts])
+        placed = []
+        for draft in drafts:
+            lines = [
+                purchase_drafts.Wanted(
+                    int(line.variant_id),
+                    line.units,
+                    None if line.unit_cost is None else Decimal(str(round(line.unit_cost, 4))),
+                    note=line.note,
+                    cost_as_given=True,
+                )
+                for line in draft.lines
+            ]
+            supplier = suppliers[int(draft.supplier_id)]
+            order = purchase_drafts.create(supplier, lines, note=draft.note[:500], created_by=str(user)[:160])
+            audit.record(user, order, ADDITION, gettext_noop("Drafted from the reorder recommendations."))
+            placed.append(PlacedDraft(draft.supplier_id, str(order.pk), order.number))
+        return placed

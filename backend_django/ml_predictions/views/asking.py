@@ -60,19 +60,6 @@ class InventoryAnalysis(Call):
         return answer(selectors.inventory_analysis(service_of("inventory_optimization"), wanted))
 
 
-class ReorderRecommendations(Call):
-    """What to order now."""
-
-    serializer_class = inputs.Reorder
-
-    @extend_schema(summary="What to order", parameters=[inputs.Reorder], responses=answers.REORDER)
-    def get(self, request: Request) -> Response:
-        """Quantities with pack and minimum, within a budget when one is given."""
-        wanted = self.checked(request)
-        service = service_of("inventory_optimization")
-        return answer(service.reorder(budget=wanted.get("budget"), supplier=wanted.get("supplier")))
-
-
 class InventoryHealth(Call):
     """How healthy the stock is."""
 

@@ -1,0 +1,155 @@
+"""What to order and the drafts of it: queries, bodies, and the shapes of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers as s
+
+from api_base.serializers import Explained
+from ml_predictions.serializers.answers import day, many, number, part, shape, text, texts
+from ml_predictions.serializers.inputs import LONGEST_ID
+
+MOST_LINES = 1_000
+
+
+class Reorder(Explained):
+    """What may be spent, and at whom."""
+
+    budget = s.FloatField(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
+    supplier = s.CharField(max_length=160, required=False, help_text=_("A supplier's id or name."))
+
+
+class DraftedLine(Explained):
+    """How many units of a variant are to stand in drafts."""
+
+    variant_id = s.CharField(max_length=LONGEST_ID)
+    units = s.IntegerField(min_value=1, max_value=1_000_000)
+
+
+class DraftOrders(Reorder):
+    """What to draft: chosen lines, else all that is recommended, within a budget and from a supplier if given."""
+
+    lines = s.ListField(
+        child=DraftedLine(), min_length=1, max_length=MOST_LINES, required=False,
+        help_text=_("Units that stand in drafts already count; the rest is added, in whole packs."),
+    )  # fmt: skip
+
+    def validate_lines(self, value: list[dict[str, Any]]) -> dict[str, float]:
+        """Units by variant; each variant stands on one line."""
+        found = {line["variant_id"]: float(line["units"]) for line in value}
+        if len(found) < len(value):
+            raise s.ValidationError(_("A variant stands on more than one line; put its units on one."))
+        return found
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+NEVER_COUNTED = "When the shop has never counted its stock."
+
+
+def _lines(name: str) -> Any:
+    return many(
+        name,
+        product_id=text(),
+        variant_id=text(),
+        sku=text(),
+        product_name=text(),
+        options=text(),
+        current_stock=number(null=False),
+        on_order=number(null=False),
+        drafted=number(null=False),
+        reorder_point=number(),
+        order_up_to=number(),
+        recommended_order_quantity=number(null=False),
+        safety_stock=number(),
+        daily_demand=number(),
+        lead_time_days=number(),
+        unit_cost=number("At this quantity: of the supplier's price break, else the variant's own."),
+        estimated_cost=number(),
+        stockout_date_without_order=day(),
+        stockout_date_with_order=day(),
+        expected_on=s.DateField(help_text="When it comes, ordered today."),
+        cover_days=number("Days of demand that are there once it has come."),
+        break_taken=s.BooleanField(help_text="Raised to a price break."),
+        next_break_units=number("The next quantity from which one costs less."),
+        next_break_cost=number(),
+        season_end=day(),
+        supplier_id=text(null=True),
+        supplier=text(null=True),
+        confidence=s.ChoiceField(choices=["low", "medium", "high"]),
+        priority=s.IntegerField(),
+        reason=text(),
+        notes=texts(),
+    )
+
+
+SUPPLIER = {
+    "supplier_id": text(null=True),
+    "supplier": text(null=True),
+    "units": number(null=False),
+    "estimated_cost": number(null=False),
+    "without_cost": s.IntegerField(help_text="Lines whose cost nobody knows."),
+    "minimum_order_value": number("The supplier's smallest order."),
+    "missing_to_minimum": number("0: it is reached."),
+    "expected_on": s.DateField(help_text="When the last of it comes, ordered today."),
+    "note": s.CharField(help_text="Where the smallest order is not reached, how much is missing; else empty."),
+}
+
+
+def _left_out(name: str) -> Any:
+    return part(
+        name,
+        count=s.IntegerField(),
+        expected_margin_lost=number(),
+        estimated_cost=number("What it would cost."),
+        unspent=number("What is left of the budget."),
+        lines=many(
+            f"{name}Line",
+            variant_id=text(),
+            sku=text(),
+            product_name=text(),
+            units=number(null=False),
+            estimated_cost=number(),
+        ),
+    )
+
+
+REORDER = shape(
+    "ReorderRecommendations",
+    success=s.BooleanField(),
+    recommendations=_lines("ReorderLine"),
+    total_recommendations=s.IntegerField(),
+    estimated_total_cost=number(),
+    without_cost=s.IntegerField(),
+    by_supplier=many("ReorderSupplier", lines=s.IntegerField(), **SUPPLIER),
+    left_out=_left_out("ReorderLeftOut"),
+    currency=text(),
+    note=s.CharField(required=False, help_text=NEVER_COUNTED),
+)
+DRAFTED = shape(
+    "DraftedOrders",
+    success=s.BooleanField(),
+    message=s.CharField(required=False, help_text="When there was nothing to draft."),
+    drafts=many(
+        "DraftedOrder",
+        purchase_order_id=text(),
+        number=text(),
+        lines=_lines("DraftedOrderLine"),
+        **SUPPLIER,
+    ),
+    totals=part(
+        "DraftedTotals",
+        drafts=s.IntegerField(),
+        lines=s.IntegerField(),
+        units=number(null=False),
+        estimated_cost=number(null=False),
+        without_cost=s.IntegerField(),
+    ),
+    without_supplier=_lines("LineWithoutSupplier"),
+    skipped=many("SkippedLine", variant_id=text(), sku=text(), asked_units=number(null=False), reason=text()),
+    left_out=_left_out("DraftLeftOut"),
+    currency=text(),
+    note=s.CharField(required=False, help_text=NEVER_COUNTED),
+)
