@@ -94,7 +94,7 @@ SUPPLIER = {
     "minimum_order_value": number("The supplier's smallest order."),
     "missing_to_minimum": number("0: it is reached."),
     "expected_on": s.DateField(help_text="When the last of it comes, ordered today."),
-    "note": s.CharField(help_text="Where the smallest order is not reached, how much is missing; else empty."),
+    "note": s.CharField(allow_null=True, help_text="Where the smallest order is not reached, how much is missing."),
 }
 
 

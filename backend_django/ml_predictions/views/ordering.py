@@ -10,7 +10,6 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ml_predictions import actions_orders
 from ml_predictions.serializers import ordering
 from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.views.base import Call, answer, service_of
@@ -59,5 +58,7 @@ class DraftOrders(Call):
     )
     def post(self, request: Request) -> Response:
         """One draft per supplier of what is recommended, or of the chosen lines; asked again, nothing is added."""
+        from ml_predictions import actions_orders  # it brings the numerical libraries
+
         found = actions_orders.draft_orders(user=request.user, **self.checked(request))
         return answer(found, 201 if found["drafts"] else 200)
