@@ -229,7 +229,7 @@ ML_PREDICTIONS = {
     "COUNTRY": env.str("COUNTRY", default="").strip(),
     "REGION": env.str("REGION", default="").strip(),
     "LIVE": env.str("LIVE", default="auto"),
-    "KINDS": {"erase": "ml_predictions.jobs.erasure.erase"},
+    "KINDS": {"erase": "ml_predictions.jobs.erasure.erase", "refresh": "ml_predictions.jobs.nightly.refresh"},
     "PERSONAL_DATA": "core.personal_data.PLACES",
     "BACKUP_RETENTION_DAYS": env.int("BACKUP_RETENTION_DAYS", default=None),
 }

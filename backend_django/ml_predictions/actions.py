@@ -16,6 +16,7 @@ from api_base.audit import record as _record
 from ml_predictions.models import CalendarEvent, InventoryAlert, MLModel, Prediction
 from ml_predictions.models_erasure import PersonalDataErasure
 from ml_predictions.models_rules import RecommendationRule
+from ml_predictions.models_schedule import Schedule, Task
 from retail_ml.errors import UnknownId
 
 audit = logging.getLogger("ml_predictions.audit")
@@ -238,6 +239,21 @@ def delete_rule(rule: RecommendationRule, *, user: Any) -> None:
     with transaction.atomic():
         _record(user, rule, DELETION, gettext_noop("Rule deleted."))
         rule.delete()
+
+
+def save_schedule(values: dict[str, Any], *, user: Any) -> Schedule:
+    """Store the owner's schedule; a task that is switched on begins with its next day, and makes up for none before."""
+    with transaction.atomic():
+        row, _new = Schedule.objects.select_for_update().get_or_create(pk=Schedule.ONE)
+        for task in Task.values:
+            if values[f"{task}_on"] and not getattr(row, f"{task}_on"):
+                setattr(row, f"{task}_since", timezone.now())
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.changed_by = str(user)[:160]
+        row.save()
+        _record(user, row, CHANGE, gettext_noop("Schedule changed."))
+    return row
 
 
 def request_erasure(customer_id: str, *, user: Any) -> PersonalDataErasure:

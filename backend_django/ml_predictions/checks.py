@@ -72,9 +72,10 @@ def artifact_root(app_configs: Configs, **_: Any) -> list[CheckMessage]:
 
 @register()
 def paths(app_configs: Configs, **_: Any) -> list[CheckMessage]:
-    """E004: SOURCE, E005: PERMISSION, E006: an entry of KINDS names nothing that can be imported."""
+    """E004: SOURCE, E005: PERMISSION, E006: an entry of KINDS or NIGHTLY names nothing that can be imported."""
     named = [("SOURCE", conf.get("SOURCE"), "E004"), ("PERMISSION", conf.get("PERMISSION"), "E005")]
-    named += [(f"KINDS[{kind!r}]", path, "E006") for kind, path in conf.get("KINDS").items()]
+    for setting in ("KINDS", "NIGHTLY"):
+        named += [(f"{setting}[{name!r}]", path, "E006") for name, path in conf.get(setting).items()]
     return [
         Error(
             f"ML_PREDICTIONS: {name} is {path!r}: {problem}.",

@@ -13,7 +13,10 @@ DEFAULTS: dict[str, Any] = {
     # Who may use the API and the admin pages of this app: dotted path of a DRF permission class.
     "PERMISSION": "rest_framework.permissions.IsAdminUser",
     # What the worker can run beside the trainings: kind → dotted path of a function (run, **parameters).
-    "KINDS": {"erase": "ml_predictions.jobs.erasure.erase"},
+    "KINDS": {"erase": "ml_predictions.jobs.erasure.erase", "refresh": "ml_predictions.jobs.nightly.refresh"},
+    # Steps of the nightly refresh beside this app's own (`jobs.nightly.STEPS`): name → dotted path of a function
+    # without arguments that returns its figures.
+    "NIGHTLY": {},
     # Where personal data may stand: dotted path of a list of places (`services.erasure.places.Place`). Erasing a person
     # goes through all of them; a project adds its own tables and files to the list of this app.
     "PERSONAL_DATA": "ml_predictions.services.erasure.places.PLACES",

@@ -23,6 +23,7 @@ from ml_predictions import (  # noqa: F401 (their tables are found from here)
     models_accuracy,
     models_erasure,
     models_rules,
+    models_schedule,
 )
 from ml_predictions.expressions import DaysSince
 from ml_predictions.models_segments import ChanceBand

@@ -14,6 +14,7 @@ from ml_predictions.views import (
     recommendation_rules,
     recommending,
     records,
+    schedule,
     training,
 )
 
@@ -55,6 +56,7 @@ urlpatterns = [
     path("reorder-recommendations/export/", ordering.ExportedReorder.as_view()),
     path("inventory-health/", asking.InventoryHealth.as_view()),
     path("dashboard-summary/", asking.DashboardSummary.as_view()),
+    path("schedule/", schedule.ScheduleCall.as_view()),
     path("data-requirements/", asking.DataRequirements.as_view()),
     path("", include(router.urls)),
 ]

@@ -9,4 +9,5 @@ from ml_predictions.admin import erasure as erasure
 from ml_predictions.admin import models as models  # imported for its effect: it registers the pages
 from ml_predictions.admin import recommendation_rules as recommendation_rules
 from ml_predictions.admin import results as results
+from ml_predictions.admin import schedule as schedule
 from ml_predictions.admin import trainings as trainings

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from ml_predictions import conf
-from ml_predictions.jobs import memory, rows
+from ml_predictions.jobs import memory, rows, schedule
 from ml_predictions.jobs.run import NO_DATABASE
 from ml_predictions.messages import message
 from ml_predictions.models import MLTrainingLog, MLWorker
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 OnProgress = Callable[[MLTrainingLog], Any]
 LOOK_SECONDS = 0.25
 CANCEL_GRACE_SECONDS = 10.0
+SCHEDULE_SECONDS = 20.0
+"""Between two looks at the schedule."""
 PR_SET_PDEATHSIG = 1
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """More threads than one per library make small fits slower, and a training must leave a core to the web server."""
@@ -198,12 +200,16 @@ class Worker:
         self.name = rows.new_worker_id()
         self.stopping = False
         self.reaper = rows.Reaper()
-        self._reported = 0.0
+        self._reported = self._scheduled = 0.0
 
     def step(self) -> bool:
         """Take and run one training; False when there is none to take."""
         self._report()
         self.reaper.reap()
+        now = time.monotonic()
+        if now - self._scheduled >= SCHEDULE_SECONDS or not self._scheduled:
+            self._scheduled = now
+            schedule.look()
         log = rows.claim(self.name)
         if log is None:
             return False

@@ -18,6 +18,7 @@ from ml_predictions.messages import (
     erasure,
     forecast_accuracy,
     inventory_optimization,
+    jobs,
     product_recommendation,
     sales_forecast,
 )
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 TEXTS: dict[str, Any] = {
     **common.TEXTS,
     **edge.TEXTS,
+    **jobs.TEXTS,
     **erasure.TEXTS,
     **calendar.TEXTS,
     **sales_forecast.TEXTS,

@@ -1,0 +1,101 @@
+"""The kind `refresh`: what is done every night, as named steps one after the other.
+
+A step is a function without arguments that returns its figures (plain JSON). A project adds its own by name in the
+setting NIGHTLY. One that fails does not keep the others from being done; the run then ends as failed and names it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from ml_predictions import conf
+from ml_predictions.jobs import rows
+from ml_predictions.jobs.run import NO_DATABASE, Cancelled, LostRun
+from ml_predictions.messages import TEXTS, message
+from ml_predictions.models import Kind, MLModel
+from ml_predictions.services import get_service
+from ml_predictions.services.base import TrainingRun
+from ml_predictions.sources import get_source
+from retail_ml.errors import RetailMLError
+
+logger = logging.getLogger(__name__)
+SOLD = ("orders", "lines", "returns", "last_order")
+"""What of a shop's fingerprint moves when something is sold or comes back."""
+Step = Callable[[], dict[str, Any]]
+
+
+class StepsFailed(RetailMLError):
+    """Steps of the nightly refresh that failed; the others were done."""
+
+    code = "nightly.failed"
+
+
+def score_forecasts() -> dict[str, Any]:
+    """Hold past forecasts against what came."""
+    from ml_predictions.services import forecast_accuracy
+
+    return {"scored": forecast_accuracy.refresh()}
+
+
+def refresh_alerts() -> dict[str, Any]:
+    """Bring the inventory's alerts in line with today's stock and sales."""
+    if not _active(Kind.INVENTORY_OPTIMIZATION.value):
+        return {}
+    service: Any = get_service(Kind.INVENTORY_OPTIMIZATION.value)
+    found: dict[str, Any] = service.refresh_alerts()
+    return found
+
+
+def refresh_customers() -> dict[str, Any]:
+    """Where sales have come since the segments were made, queue making them anew: the groups stay, the figures move."""
+    kind = Kind.CUSTOMER_SEGMENTATION.value
+    model = _active(kind)
+    found = get_source().fingerprint()
+    if model is None or all(found.get(name) == model.fingerprint.get(name) for name in SOLD):
+        return {}
+    parameters = {"n_clusters": model.parameters.get("n_clusters", 6)}
+    try:
+        return {"training_log_id": rows.submit(kind, parameters, cause=rows.Cause.NIGHTLY).pk}
+    except rows.AlreadyRunning as under_way:
+        return {"training_log_id": under_way.training_log_id}
+
+
+STEPS: dict[str, Step] = {
+    "score_forecasts": score_forecasts,
+    "refresh_alerts": refresh_alerts,
+    "refresh_customers": refresh_customers,
+}
+"""The steps of this app, in their order; those of the setting NIGHTLY follow."""
+
+
+def steps() -> dict[str, Step]:
+    """Name → step: this app's, then the project's."""
+    return STEPS | {name: import_string(path) for name, path in conf.get("NIGHTLY").items()}
+
+
+def refresh(run: TrainingRun) -> None:
+    """Do every step and store its figures on the row. Raises StepsFailed at the end when one of them failed."""
+    result: dict[str, Any] = {"steps": {}, "errors": {}}
+    todo = steps()
+    for done, (name, step) in enumerate(todo.items()):
+        code = f"nightly.{name}"
+        run.progress(100 * done / len(todo), message(code) if code in TEXTS else message("nightly.step", name=name))
+        try:
+            result["steps"][name] = step()
+        except (*NO_DATABASE, Cancelled, LostRun):
+            raise
+        except Exception as error:  # it is logged and told; the other steps do not need this one
+            logger.exception("The step %s of the nightly refresh failed", name)
+            result["errors"][name] = f"{type(error).__name__}: {error}"
+    run.published(result)
+    if failed := sorted(result["errors"]):
+        names = ", ".join(failed)
+        raise StepsFailed(f"These steps of the nightly refresh failed: {names}.", names=names, **result["errors"])
+
+
+def _active(service: str) -> MLModel | None:
+    return MLModel.objects.filter(service=service, is_active=True).first()
