@@ -31,6 +31,7 @@ from retail_ml.errors import BadFrame, BadParameter, NotEnoughHistory, RetailMLE
 log = logging.getLogger("core.api")
 
 CONFLICTS = {
+    "alerts_not_active",
     "already_resolved",
     "already_running",
     "artifact_refused",
@@ -44,6 +45,7 @@ CONFLICTS = {
     "not_supported_by_source",
     "not_trained",
     "rule_exists",
+    "too_many_alerts",
     "worse_than_baseline",
 }
 """Codes of our own exceptions that say: not in this state, do something else first."""

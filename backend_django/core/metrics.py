@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog
+from ml_predictions.models import MLModel, MLTrainingLog
+from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.selectors import worker_alive
 
 Labels = dict[str, str]

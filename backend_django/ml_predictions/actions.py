@@ -1,4 +1,7 @@
-"""Every change a person makes by API or admin: resolve an alert, activate or delete a version, ask for a forecast."""
+"""Every change a person makes by API or admin: versions, forecasts, events, rules, erasures.
+
+What is done to alerts stands in `actions_alerts`.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,10 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
-from api_base.audit import record as _record
-from ml_predictions.models import CalendarEvent, InventoryAlert, MLModel, Prediction
+from api_base.audit import record
+from ml_predictions.models import CalendarEvent, MLModel, Prediction
 from ml_predictions.models_erasure import PersonalDataErasure
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.models_schedule import Schedule, Task
@@ -24,16 +26,6 @@ audit = logging.getLogger("ml_predictions.audit")
 
 class Refused(Exception):
     """An action that this row does not allow in its state; `code` and `details` as everywhere."""
-
-
-class AlreadyResolved(Refused):
-    """The alert was resolved before."""
-
-    code = "already_resolved"
-
-    def __init__(self, alert_id: int) -> None:
-        self.details = {"alert_id": alert_id}
-        super().__init__(f"Alert {alert_id} was resolved already.")
 
 
 class WorseThanBaseline(Refused):
@@ -113,23 +105,6 @@ class NotACustomer(Refused):
         )
 
 
-def resolve_alert(alert: InventoryAlert, *, user: Any, note: str = "") -> InventoryAlert:
-    """Resolve an active alert by hand. Raises AlreadyResolved."""
-    status = InventoryAlert.Status
-    changed = InventoryAlert.objects.filter(pk=alert.pk, status=status.ACTIVE).update(
-        status=status.RESOLVED,
-        resolved_at=timezone.now(),
-        resolved_by=str(user)[:160],
-        resolved_how="hand",
-        note=note[:500],
-    )
-    if not changed:
-        raise AlreadyResolved(alert.pk)
-    alert.refresh_from_db()
-    _record(user, alert, CHANGE, gettext_noop("Resolved by hand."), note)
-    return alert
-
-
 def activate_model(model: MLModel, *, user: Any, accept_worse: bool = False) -> MLModel:
     """Put a version into service, with its stored rows, in one transaction.
 
@@ -149,7 +124,7 @@ def activate_model(model: MLModel, *, user: Any, accept_worse: bool = False) -> 
         service.put_in_service(model, content)
         worse = model.beats_baseline is False
         what = gettext_noop("Put into service although it loses to the baseline.") if worse else ""
-        _record(user, model, CHANGE, what or gettext_noop("Put into service."))
+        record(user, model, CHANGE, what or gettext_noop("Put into service."))
     return model
 
 
@@ -161,7 +136,7 @@ def delete_model(model: MLModel, *, user: Any) -> None:
         current = MLModel.objects.select_for_update().get(pk=model.pk)
         if current.is_active:
             raise InService(current)
-        _record(user, current, DELETION, gettext_noop("Deleted."))
+        record(user, current, DELETION, gettext_noop("Deleted."))
         current.delete()
     artifacts.delete(model.artifact)
 
@@ -178,14 +153,14 @@ def save_event(event: CalendarEvent, *, user: Any) -> CalendarEvent:
         except IntegrityError as error:
             raise EventExists(event) from error
         added = (ADDITION, gettext_noop("Added to the calendar."))
-        _record(user, event, *(added if new else (CHANGE, gettext_noop("Changed in the calendar."))))
+        record(user, event, *(added if new else (CHANGE, gettext_noop("Changed in the calendar."))))
     return event
 
 
 def delete_event(event: CalendarEvent, *, user: Any) -> None:
     """Take an event out of the calendar."""
     with transaction.atomic():
-        _record(user, event, DELETION, gettext_noop("Taken out of the calendar."))
+        record(user, event, DELETION, gettext_noop("Taken out of the calendar."))
         event.delete()
 
 
@@ -230,14 +205,14 @@ def save_rule(rule: RecommendationRule, *, user: Any) -> RecommendationRule:
         except IntegrityError as error:
             raise RuleExists(rule) from error
         added = (ADDITION, gettext_noop("Rule added."))
-        _record(user, rule, *(added if new else (CHANGE, gettext_noop("Rule changed."))))
+        record(user, rule, *(added if new else (CHANGE, gettext_noop("Rule changed."))))
     return rule
 
 
 def delete_rule(rule: RecommendationRule, *, user: Any) -> None:
     """Delete a recommendation rule."""
     with transaction.atomic():
-        _record(user, rule, DELETION, gettext_noop("Rule deleted."))
+        record(user, rule, DELETION, gettext_noop("Rule deleted."))
         rule.delete()
 
 
@@ -280,7 +255,7 @@ def request_erasure(customer_id: str, *, user: Any) -> PersonalDataErasure:
         asked = {"requested_by": str(user)[:160]}
         row, new = PersonalDataErasure.objects.get_or_create(customer_id=person.customer_id, defaults=asked)
         if new:
-            _record(user, row, ADDITION, gettext_noop("Erasure of personal data requested."))
+            record(user, row, ADDITION, gettext_noop("Erasure of personal data requested."))
     return row
 
 

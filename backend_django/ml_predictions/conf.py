@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
+from django.utils import timezone
 
 DEFAULTS: dict[str, Any] = {
     # The shop: dotted path of a class with the reads of `sources.base.Source`.
@@ -74,6 +77,8 @@ DEFAULTS: dict[str, Any] = {
     # Share of NDCG@10 that recommendations may lose, on the shop's own last windows, so that what sells out before a
     # delivery could come is shown lower and overstock higher. 0: the stock only decides what can be shown at all.
     "STOCK_STEERING_LOSS": 0.01,
+    # Alerts a day that are worth the owner's time: so many, by the money expected, make the digest; others are counted.
+    "ALERTS_A_DAY": 20,
     # Seed of everything random in a training: the same data and seed give the same model.
     "SEED": 20_260_101,
 }  # fmt: skip
@@ -84,3 +89,8 @@ def get(name: str) -> Any:
     if name not in DEFAULTS:
         raise KeyError(f"ML_PREDICTIONS has no setting {name!r}; it has {', '.join(DEFAULTS)}")
     return getattr(django_settings, "ML_PREDICTIONS", {}).get(name, DEFAULTS[name])
+
+
+def shop_today() -> date:
+    """Today, in the shop's time zone."""
+    return timezone.localdate(timezone=ZoneInfo(str(get("TIME_ZONE"))))

@@ -16,12 +16,12 @@ from django.db.models.functions import Now
 from django.db.models.lookups import LessThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from ml_predictions import (  # noqa: F401 (their tables are found from here)
     conf,
     models_accuracy,
     models_erasure,
+    models_inventory,
     models_rules,
     models_schedule,
 )
@@ -301,67 +301,6 @@ class CustomerSegment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id}: {self.get_segment_display()}"
-
-
-class InventoryAlert(models.Model):
-    """Something about one variant that wants a decision, with the money at stake."""
-
-    class Type(models.TextChoices):
-        REORDER_NOW = "reorder_now", _("Reorder now")
-        LOW_STOCK = "low_stock", _("Low stock")
-        OVERSTOCK = "overstock", _("Overstock")
-        SLOW_MOVING = "slow_moving", _("Slow moving")
-        HIGH_DEMAND = "high_demand", _("High demand")
-
-    class Status(models.TextChoices):
-        ACTIVE = "active", pgettext_lazy("alert", "Active")
-        RESOLVED = "resolved", _("Resolved")
-
-    class How(models.TextChoices):
-        HAND = "hand", _("By hand")
-        FACTS = "facts", _("By the facts")
-
-    variant_id = models.CharField(_("variant"), max_length=120)
-    product_id = models.CharField(_("product"), max_length=120)
-    sku = models.CharField(_("SKU"), max_length=120)
-    product_name = models.CharField(_("product name"), max_length=255)
-    category = models.CharField(_("category"), max_length=120, blank=True)
-    alert_type = models.CharField(_("type"), max_length=12, choices=Type.choices)
-    code = models.CharField(_("code"), max_length=40)
-    urgency_level = models.PositiveSmallIntegerField(_("urgency"), help_text=_("1 (can wait) to 5 (today)."))
-    current_stock = models.FloatField(_("stock"))
-    recommended_stock = models.FloatField(_("recommended stock"))
-    predicted_demand_7days = models.FloatField(_("demand, 7 days"))
-    predicted_demand_30days = models.FloatField(_("demand, 30 days"))
-    daily_sales_rate = models.FloatField(_("units a day"))
-    days_until_stockout = models.FloatField(_("days until sold out"), null=True)
-    estimated_stockout_date = models.DateField(_("sold out on"), null=True)
-    rotation_rate = models.FloatField(_("turns a year"), null=True)
-    price = models.FloatField(_("price"), null=True)
-    money_at_stake = models.FloatField(_("money at stake"))
-    reason = models.JSONField(_("reason"))
-    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
-    created_at = models.DateTimeField(_("since"), default=timezone.now)
-    last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
-    absent_runs = models.PositiveSmallIntegerField(_("looks without it"), default=0)
-    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
-    resolved_by = models.CharField(_("resolved by"), max_length=160, blank=True)
-    resolved_how = models.CharField(_("how"), max_length=10, choices=How.choices, blank=True)
-    note = models.CharField(_("note"), max_length=500, blank=True)
-
-    class Meta:
-        verbose_name = _("inventory alert")
-        verbose_name_plural = _("inventory alerts")
-        ordering = ["-money_at_stake", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["variant_id"], condition=Q(status="active"), name="one_active_alert_per_variant"
-            ),
-        ]
-        indexes = [models.Index(fields=["status", "alert_type"], name="alert_status_type")]
-
-    def __str__(self) -> str:
-        return f"{self.sku}: {self.get_alert_type_display()}"
 
 
 class Workers(models.Manager["MLWorker"]):

@@ -11,11 +11,11 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from ml_predictions import conf
 from ml_predictions.messages import message
 from ml_predictions.models import (
     SERVICES,
     CustomerSegment,
-    InventoryAlert,
     Kind,
     MLModel,
     MLTrainingLog,
@@ -23,6 +23,7 @@ from ml_predictions.models import (
     Prediction,
     SalesForecast,
 )
+from ml_predictions.models_inventory import InventoryAlert
 from retail_ml.errors import FEWEST_SALES
 
 CRITICAL_URGENCY = 5
@@ -57,9 +58,14 @@ def queue_positions() -> dict[int, int]:
 
 
 def alert_summary() -> dict[str, Any]:
-    """Active alerts counted by type and urgency, and the money at stake."""
-    active = InventoryAlert.objects.filter(status=InventoryAlert.Status.ACTIVE)
-    rows = list(active.order_by().values("alert_type", "urgency_level").annotate(n=Count("id"), money=_money()))
+    """Active alerts that are not snoozed, counted by type and urgency, and the money at stake."""
+    today = conf.shop_today()
+    active = InventoryAlert.objects.awake(today)
+    rows = list(
+        active.order_by()
+        .values("alert_type", "urgency_level")
+        .annotate(n=Count("id"), money=_money(), seen=Count("acknowledged_at"))
+    )
     by_type = dict.fromkeys(InventoryAlert.Type.values, 0)
     by_urgency = {str(level): 0 for level in range(1, 6)}
     for row in rows:
@@ -71,6 +77,8 @@ def alert_summary() -> dict[str, Any]:
         "by_type": by_type,
         "by_urgency": by_urgency,
         "money_at_stake": round(sum(row["money"] for row in rows), 2),
+        "acknowledged": sum(row["seen"] for row in rows),
+        "snoozed": InventoryAlert.objects.active().filter(snoozed_until__gt=today).count(),
     }
 
 
@@ -110,44 +118,6 @@ def variant_names(ids: Sequence[str]) -> dict[str, str]:
     names = product_names(table["product_id"].unique().to_list())
     rows = table.select("variant_id", "product_id", "options", "sku").iter_rows()
     return {one: f"{names.get(product, product)}, {options or sku}" for one, product, options, sku in rows}
-
-
-# --- the stock ------------------------------------------------------------------------------------
-
-
-def inventory_analysis(service: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """One page of the alerts of `service` (InventoryOptimizationService) that pass the filters of `wanted`.
-
-    The summary is over all alerts; only the rows of the page get their reasons. Raises NotTrained.
-    """
-    import polars as pl
-
-    analysis = service.analysis()
-    rows = analysis.alerts
-    for name in ("alert_type", "code", "category", "product_id"):
-        if name in wanted:
-            rows = rows.filter(pl.col(name) == wanted[name])
-    if "min_urgency" in wanted:
-        rows = rows.filter(pl.col("urgency_level") >= wanted["min_urgency"])
-    if "search" in wanted:
-        text = wanted["search"].lower()
-        found = (pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("sku", "product_name"))
-        rows = rows.filter(pl.any_horizontal(found))
-    name = wanted["ordering"].lstrip("-")
-    if wanted["ordering"] != "-money_at_stake":  # the order that the alerts come in
-        down = wanted["ordering"].startswith("-")
-        rows = rows.sort([name, "sku"], descending=[down, False], nulls_last=True)
-    first = (wanted["page"] - 1) * wanted["page_size"]
-    return {
-        "total_products_analyzed": analysis.total_analyzed,
-        "as_of": analysis.as_of,
-        "count": len(rows),
-        "page": wanted["page"],
-        "page_size": wanted["page_size"],
-        "alerts": analysis.alert_rows(rows.slice(first, wanted["page_size"])),
-        "summary": analysis.summary(),
-        **analysis.note,
-    }
 
 
 # --- the dashboard's one screen -------------------------------------------------------------------

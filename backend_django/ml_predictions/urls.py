@@ -10,6 +10,7 @@ from ml_predictions.views import (
     calendar_events,
     customers,
     erasure,
+    inventory,
     ordering,
     recommendation_rules,
     recommending,
@@ -24,7 +25,7 @@ router = SimpleRouter(use_regex_path=False)
 router.register("models", records.Models, basename="models")
 router.register("predictions", records.Predictions, basename="predictions")
 router.register("sales-forecasts", records.SalesForecasts, basename="sales-forecasts")
-router.register("inventory-alerts", records.InventoryAlerts, basename="inventory-alerts")
+router.register("inventory-alerts", inventory.InventoryAlerts, basename="inventory-alerts")
 router.register("calendar-events", calendar_events.CalendarEvents, basename="calendar-events")
 router.register("customer-segments", customers.CustomerSegments, basename="customer-segments")
 router.register("recommendation-rules", recommendation_rules.RecommendationRules, basename="recommendation-rules")
@@ -50,11 +51,11 @@ urlpatterns = [
     path("trending-products/", recommending.TrendingProducts.as_view()),
     path("customer-segment/<str:customer_id>/", customers.OneCustomer.as_view()),
     path("customers/<str:customer_id>/personal-data/", erasure.PersonalData.as_view()),
-    path("inventory-analysis/", asking.InventoryAnalysis.as_view()),
+    path("inventory-analysis/", inventory.InventoryAnalysis.as_view()),
     path("reorder-recommendations/", ordering.ReorderRecommendations.as_view()),
     path("reorder-recommendations/draft/", ordering.DraftOrders.as_view()),
     path("reorder-recommendations/export/", ordering.ExportedReorder.as_view()),
-    path("inventory-health/", asking.InventoryHealth.as_view()),
+    path("inventory-health/", inventory.InventoryHealth.as_view()),
     path("dashboard-summary/", asking.DashboardSummary.as_view()),
     path("schedule/", schedule.ScheduleCall.as_view()),
     path("data-requirements/", asking.DataRequirements.as_view()),

@@ -53,7 +53,8 @@ def leave_traces(admin: Any, folder: Path) -> Any:
     from django.core.management import call_command
 
     from authentication.models import User
-    from ml_predictions.models import CalendarEvent, InventoryAlert, MLTrainingLog, Prediction
+    from ml_predictions.models import CalendarEvent, MLTrainingLog, Prediction
+    from ml_predictions.models_inventory import InventoryAlert
     from products.models import StockMovement
 
     call_command("import_sales", str(import_file(folder / "imports")), preset="generic", stdout=io.StringIO())
@@ -76,7 +77,7 @@ def leave_traces(admin: Any, folder: Path) -> Any:
         variant_id="1", product_id="1", sku="P000-S", product_name="Coat", alert_type="low_stock", code="LOW",
         urgency_level=1, current_stock=1, recommended_stock=2, predicted_demand_7days=1, predicted_demand_30days=1,
         daily_sales_rate=1, money_at_stake=1, reason={"code": "served_newest", "params": {}}, status="resolved",
-        resolved_by=f"{FIRST} {LAST}", note=f"{NUMBER} took the last",
+        resolved_by=f"{FIRST} {LAST}", note=f"{NUMBER} took the last", acknowledged_by=EMAIL, snoozed_by=EMAIL,
     )  # fmt: skip
     MLTrainingLog.objects.create(
         kind="sales_forecast", status="failed", requested_by=EMAIL, parameters={"customer_id": str(user.pk)},

@@ -46,7 +46,16 @@ NOBODY = {
     "ml_predictions.MLModel": {"artifact", "artifact_sha256", "libraries", "model_type"},
     "ml_predictions.SalesForecast": {"object_id"},
     "ml_predictions.ProductRecommendation": {"product_id", "reason", "recommended_id"},
-    "ml_predictions.InventoryAlert": {"category", "code", "product_id", "product_name", "sku", "variant_id"},
+    "ml_predictions.InventoryAlert": {
+        "also",
+        "category",
+        "code",
+        "decided_type",
+        "product_id",
+        "product_name",
+        "sku",
+        "variant_id",
+    },
     "ml_predictions.MLWorker": {"host", "name"},
     "ml_predictions.CalendarEvent": {"name", "object_id"},  # names of days; who asked for them stands in the note
     "ml_predictions.RecommendationRule": {"object_id", "source_product_id"},

@@ -213,7 +213,7 @@ def test_every_message_has_a_text_that_its_figures_fill():
 
 
 def test_the_other_own_errors_speak_both_languages(db: None, caplog: pytest.LogCaptureFixture):
-    from ml_predictions import actions, artifacts, jobs
+    from ml_predictions import actions, actions_alerts, artifacts, jobs
     from ml_predictions.models import MLModel, MLTrainingLog
     from ml_predictions.services.base import NotTrained
 
@@ -224,7 +224,9 @@ def test_the_other_own_errors_speak_both_languages(db: None, caplog: pytest.LogC
         NotTrained("sales_forecast"): "Aún no se ha entrenado la previsión de ventas.",
         jobs.AlreadyRunning("all", 4321): "Ya hay un entrenamiento de los cuatro servicios en marcha",
         jobs.NotRunning(MLTrainingLog(pk=1, status="completed")): "ya ha terminado (completado)",
-        actions.AlreadyResolved(7): "La alerta 7 ya estaba resuelta.",
+        actions_alerts.AlreadyResolved(7): "La alerta 7 ya estaba resuelta.",
+        actions_alerts.TooManyAlerts(9, at_most=4): "Hay 9 alertas que encajan",
+        actions_alerts.SomeNotActive([3, 4]): "2 de las alertas no existen",
         actions.WorseThanBaseline(model): "La versión 3 de la previsión de ventas pierde",
         actions.InService(model): "La versión 3 de la previsión de ventas está en servicio",
         refused.value: "se ha rechazado: no se puede leer (",

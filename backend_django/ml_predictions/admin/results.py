@@ -1,21 +1,18 @@
-"""What the models have said: predictions, forecasts, recommendations, and the alerts to resolve."""
+"""What the models have said: predictions, forecasts, recommendations, rows to look at."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from ml_predictions import actions, selectors
+from ml_predictions import selectors
 from ml_predictions.admin.base import NamedProducts, ReadOnly, amount, pretty, product, sentence
-from ml_predictions.messages import spoken
 from ml_predictions.models import (
-    InventoryAlert,
     Prediction,
     ProductRecommendation,
     SalesForecast,
@@ -77,33 +74,3 @@ class ProductRecommendationAdmin(NamedProducts, ReadOnly):
     message_fields = ("reason",)
     sentence_reason = sentence("reason", _("reason"))
     pretty_reason = sentence("reason", _("reason"))
-
-
-@admin.register(InventoryAlert)
-class InventoryAlertAdmin(ReadOnly):
-    """What in the stock wants a decision."""
-
-    list_display = (
-        "sku", "product_name", "alert_type", "urgency_level", "money_at_stake", "current_stock",
-        "days_until_stockout", "status", "created_at",
-    )  # fmt: skip
-    list_filter = ("status", "alert_type", "urgency_level")
-    search_fields = ("sku", "product_name")
-    actions = ("resolve",)
-    message_fields = ("reason",)
-    pretty_reason = sentence("reason", _("reason"))
-
-    @admin.action(description=_("Resolve"))
-    def resolve(self, request: HttpRequest, queryset: QuerySet[InventoryAlert]) -> None:
-        """Resolve the selected alerts by hand."""
-        resolved = 0
-        for alert in queryset:
-            try:
-                actions.resolve_alert(alert, user=request.user)
-            except actions.Refused as error:
-                self.message_user(request, spoken(error), messages.WARNING)
-            else:
-                resolved += 1
-        if resolved:
-            text = ngettext("{n} alert resolved.", "{n} alerts resolved.", resolved).format(n=resolved)
-            self.message_user(request, text, messages.SUCCESS)

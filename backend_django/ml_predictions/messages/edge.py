@@ -11,6 +11,12 @@ TEXTS: dict[str, Any] = {
         "The model file {name} was refused: {reason}. Stored results go on serving; train the service again."
     ),
     "already_resolved": _("Alert {alert_id} was resolved already."),
+    "too_many_alerts": _(
+        "{found} alerts fit, at most {at_most} may be resolved at once: none was. Narrow the choice."
+    ),
+    "alerts_not_active": _(
+        "{count} of the alerts are unknown or resolved already ({alert_ids}): none was resolved."
+    ),
     "model_in_service": _("Version {version} of {service} is in service; activate another one first."),
     "worse_than_baseline": _(
         "Version {version} of {service} loses to the naive baseline. Send accept_worse: true to put it into service "

@@ -49,7 +49,32 @@ TEXTS: dict[str, Any] = {
         "margin in {risk_days} days."
     ),
     "inventory.stockout_before_delivery": _(
-        "{on_order} units are on their way, but with a chance of {percent} % the {stock} in stock are gone before."
+        "{on_order} units are on their way, the first in about {next_days} days; with a chance of {percent} % the "
+        "{stock} in stock are gone before: {money} {currency} of margin."
+    ),
+    "inventory.late_po": _(
+        "The order {number} is {late_days} days late: {late_units} units. With a chance of {percent} % the shelf is "
+        "empty before they come, {money} {currency} of margin. Ask the supplier."
+    ),
+    "inventory.margin_negative": _(
+        "It is to be ordered, but sells at {price} and costs {cost} {currency}: at about {month} units in 30 days that "
+        "loses {money} {currency}. Check price and cost before ordering."
+    ),
+    "inventory.price_or_cost_missing": _(
+        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}, but price or cost "
+        "is not known: what an order earns, and whether a budget should pay for it, cannot be said. Enter them."
+    ),
+    "inventory.season_end_risk": _(
+        "The season ends on {season_end}: of {coming} units in stock and on order about {leftover} will be left, "
+        "{money} {currency} if half of their cost is lost. Reduce the price, or stop what is on order."
+    ),
+    "inventory.demand_drop": _(
+        "{units} units in the last 7 days, where {week_expected} were expected, with {stock} on the shelf. Is it "
+        "shown, priced and found as usual?"
+    ),
+    "inventory.lead_time_drift": _(
+        "Deliveries take about {drift_days} days longer than the {stated} that are stated: the reorder point counts "
+        "with it, which takes stock of {money} {currency} more at cost. Correct what is stated, or ask the supplier."
     ),
     "inventory.reorder_now": _(
         "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: {daily} units a day "
@@ -84,6 +109,11 @@ TEXTS: dict[str, Any] = {
         "a year."
     ),
     "inventory.no_demand": _("No demand is expected for the stock of {stock}: {money} {currency} at cost."),
+    "inventory.digest_rest": _(
+        "The {shown} alerts with the most at stake, and {count} smaller ones, worth {money} {currency}."
+    ),
+    "inventory.digest_all": _("All {shown} alerts that nobody has seen yet."),
+    "inventory.digest_none": _("No alert wants your time today."),
     # why nothing is ordered
     "inventory.enough": _("Stock and orders make {position} units, above the reorder point of {reorder_point}."),
     "inventory.not_active": _("It is not on offer: nothing is ordered."),

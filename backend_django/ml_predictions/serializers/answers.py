@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers as s
 
-from ml_predictions.models import InventoryAlert, MLTrainingLog
+from ml_predictions.models import MLTrainingLog
 from ml_predictions.serializers.records import ModelRecord, TrainingRecord
 
 
@@ -237,78 +237,9 @@ FOR_CUSTOMER = shape(
 
 # --- customers ------------------------------------------------------------------------------------
 
-# --- inventory ------------------------------------------------------------------------------------
-
-ANALYSIS = shape(
-    "InventoryAnalysis",
-    success=s.BooleanField(),
-    total_products_analyzed=s.IntegerField(help_text="Variants."),
-    as_of=s.DateField(),
-    count=s.IntegerField(help_text="Alerts that pass the filters."),
-    page=s.IntegerField(),
-    page_size=s.IntegerField(),
-    alerts=many(
-        "AnalysedVariant",
-        product_id=text(),
-        variant_id=text(),
-        sku=text(),
-        product_name=text(),
-        alert_type=s.ChoiceField(choices=InventoryAlert.Type.choices),
-        code=text(),
-        current_stock=number(null=False),
-        recommended_stock=number(),
-        predicted_demand_7days=number(),
-        predicted_demand_30days=number(),
-        daily_sales_rate=number(),
-        days_until_stockout=number(),
-        estimated_stockout_date=day(),
-        urgency_level=s.IntegerField(min_value=1, max_value=5),
-        rotation_rate=number(),
-        price=number(),
-        category=text(null=True),
-        money_at_stake=number(),
-        reason=text(),
-    ),
-    summary=part(
-        "AnalysisSummary",
-        total_alerts=s.IntegerField(),
-        by_type=s.DictField(child=s.IntegerField()),
-        by_urgency=s.DictField(child=s.IntegerField()),
-        total_stock_value_at_risk=number(),
-    ),
-    note=s.CharField(required=False, help_text="When the shop has never counted its stock."),
-)
-HEALTH = shape(
-    "InventoryHealth",
-    success=s.BooleanField(),
-    health_score=number("0…100"),
-    status=s.ChoiceField(choices=["healthy", "warning", "critical"], allow_null=True),
-    components=part(
-        "HealthComponents",
-        **{name: number("0…100") for name in ("availability", "cover", "movement", "return", "data_quality")},
-    ),
-    margin_at_risk=number(),
-    cash_in_excess=number(),
-    metrics=part(
-        "HealthCounts",
-        total_products=s.IntegerField(),
-        **{n: s.IntegerField(allow_null=True) for n in ("low_stock", "overstock", "slow_moving", "optimal")},
-    ),
-    recommendations=texts(),
-)
-
 # --- records --------------------------------------------------------------------------------------
 
 ACTIVE_MODELS = shape("ActiveModels", success=s.BooleanField(), models=ModelRecord(many=True))
-ALERT_SUMMARY = shape(
-    "AlertSummary",
-    success=s.BooleanField(),
-    total_active=s.IntegerField(),
-    critical=s.IntegerField(),
-    by_type=s.DictField(child=s.IntegerField()),
-    by_urgency=s.DictField(child=s.IntegerField()),
-    money_at_stake=number(null=False),
-)
 DASHBOARD = shape(
     "DashboardSummary",
     success=s.BooleanField(),

@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from api_base.serializers import Explained
-from ml_predictions.models import InventoryAlert
 
 FORECAST_MODELS = [
     "auto", "random_forest", "gradient_boosting", "linear", "linear_regression", "seasonal_naive", "window_average",
@@ -126,27 +125,6 @@ def _distinct(ids: list[str], *, most: int) -> list[str]:
     return found
 
 
-class InventoryAnalysis(Explained):
-    """Which alerts of the analysis to show; the summary is over all."""
-
-    alert_type = serializers.ChoiceField(choices=InventoryAlert.Type.choices, required=False)
-    code = serializers.CharField(max_length=40, required=False)
-    min_urgency = serializers.IntegerField(min_value=1, max_value=5, required=False)
-    category = serializers.CharField(max_length=LONGEST_ID, required=False)
-    product_id = serializers.CharField(max_length=LONGEST_ID, required=False)
-    search = serializers.CharField(max_length=LONGEST_ID, required=False, help_text=_("In SKU and product name."))
-    ordering = serializers.ChoiceField(
-        choices=[
-            f"{sign}{name}"
-            for name in ("money_at_stake", "urgency_level", "days_until_stockout", "product_name", "sku")
-            for sign in ("", "-")
-        ],
-        default="-money_at_stake",
-    )
-    page = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
-    page_size = serializers.IntegerField(min_value=1, max_value=200, default=100)
-
-
 # --- acting ---------------------------------------------------------------------------------------
 
 
@@ -154,9 +132,3 @@ class Activate(Explained):
     """Whether a version that loses to the baseline may serve."""
 
     accept_worse = serializers.BooleanField(default=False)
-
-
-class Resolve(Explained):
-    """A note on how the alert was dealt with."""
-
-    note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")

@@ -13,12 +13,12 @@ from rest_framework import serializers
 from ml_predictions import selectors
 from ml_predictions.messages import render
 from ml_predictions.models import (
-    InventoryAlert,
     MLModel,
     MLTrainingLog,
     Prediction,
     SalesForecast,
 )
+from ml_predictions.models_inventory import InventoryAlert
 
 MESSAGE = {"code", "params"}
 """The keys of a stored message; an error's has its English `text` as well."""

@@ -2,7 +2,8 @@
 
 One active alert per variant. A condition that was false in two consecutive refreshes resolves its alert. An alert
 resolved by hand stays resolved while the same condition (its type, no more urgent than then) goes on; once that was
-false in two consecutive refreshes, it may come back as a new alert.
+false in two consecutive refreshes, it may come back as a new alert. Likewise one that was seen or snoozed stays
+so until it is more urgent than it was then, or another thing.
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from ml_predictions.models import InventoryAlert
+from ml_predictions.models_inventory import InventoryAlert
 
 RUNS_TO_CLEAR = 2
 FIELDS = (
     "variant_id", "product_id", "sku", "product_name", "category", "alert_type", "code", "urgency_level",
     "current_stock", "recommended_stock", "predicted_demand_7days", "predicted_demand_30days", "daily_sales_rate",
-    "days_until_stockout", "estimated_stockout_date", "rotation_rate", "price", "money_at_stake", "reason",
+    "days_until_stockout", "estimated_stockout_date", "rotation_rate", "price", "money_at_stake",
+    "probability", "expected_money", "also", "reason",
 )  # fmt: skip
+UNDECIDED: dict[str, Any] = {
+    "acknowledged_at": None, "acknowledged_by": "", "snoozed_until": None, "snoozed_by": "", "decided_type": "",
+    "decided_urgency": 0,
+}  # fmt: skip
 Status = InventoryAlert.Status
 
 
@@ -48,6 +54,7 @@ def refresh(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         _update(changed, (*FIELDS, "last_seen_at", "absent_runs"))
         _update(kept, ("last_seen_at", "absent_runs"))
         _insert(new)
+        _forget_decisions()
         resolved = _clear(now)
     return {"created": len(new), "updated": len(changed), "resolved": resolved, "kept": len(kept)}
 
@@ -58,6 +65,12 @@ def _by_hand() -> dict[str, Any]:
         status=Status.RESOLVED, resolved_how="hand", absent_runs__lt=RUNS_TO_CLEAR
     ).order_by("resolved_at", "pk")
     return {row["variant_id"]: row for row in found.values("pk", "variant_id", "alert_type", "urgency_level")}
+
+
+def _forget_decisions() -> None:
+    """What became more urgent than when it was seen or snoozed, or another thing, is unseen and awake again."""
+    worse = Q(urgency_level__gt=F("decided_urgency")) | ~Q(alert_type=F("decided_type"))
+    InventoryAlert.objects.active().filter(worse, decided_urgency__gt=0).update(**UNDECIDED)
 
 
 def _clear(now: Any) -> int:

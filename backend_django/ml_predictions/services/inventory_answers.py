@@ -19,7 +19,7 @@ ALERT_COLUMNS = (
     "product_id", "variant_id", "sku", "product_name", "options", "alert_type", "code", "current_stock",
     "recommended_stock", "predicted_demand_7days", "predicted_demand_30days", "daily_sales_rate",
     "days_until_stockout", "estimated_stockout_date", "urgency_level", "rotation_rate", "price", "category",
-    "money_at_stake", "confidence",
+    "money_at_stake", "probability", "expected_money", "also", "confidence",
 )  # fmt: skip
 REORDER_COLUMNS = (
     "product_id", "variant_id", "sku", "product_name", "options", "current_stock", "on_order", "drafted",
@@ -126,8 +126,21 @@ def short(value: float | None) -> float | int:
 
 
 REASONS = {  # code of the alert → sentence, and the figures in it
+    "NEGATIVE_STOCK": ("inventory.negative_stock", ("stock", "daily", "risk_days", "money", "currency")),
     "OUT_OF_STOCK": ("inventory.out_of_stock", ("daily", "risk_days", "money", "currency")),
-    "STOCKOUT_BEFORE_DELIVERY": ("inventory.stockout_before_delivery", ("stock", "on_order", "percent")),
+    "STOCKOUT_BEFORE_DELIVERY": (
+        "inventory.stockout_before_delivery",
+        ("stock", "on_order", "next_days", "percent", "money", "currency"),
+    ),
+    "LATE_PO": ("inventory.late_po", ("number", "late_units", "late_days", "percent", "money", "currency")),
+    "MARGIN_NEGATIVE": ("inventory.margin_negative", ("price", "cost", "month", "money", "currency")),
+    "SEASON_END_RISK": (
+        "inventory.season_end_risk",
+        ("season_end", "leftover", "coming", "money", "currency"),
+    ),
+    "PRICE_OR_COST_MISSING": ("inventory.price_or_cost_missing", ("position", "reorder_point")),
+    "DEMAND_DROP": ("inventory.demand_drop", ("units", "week_expected", "stock")),
+    "LEAD_TIME_DRIFT": ("inventory.lead_time_drift", ("drift_days", "stated", "money", "currency")),
     "REORDER_SOON": ("inventory.reorder_soon", ("position", "reorder_point", "review_days")),
     "DEMAND_SPIKE": ("inventory.demand_spike", ("units", "daily")),
     "DEAD_STOCK": ("inventory.dead_stock", ("stock", "idle_days", "money", "currency")),
@@ -145,6 +158,19 @@ def alert_reason(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
     figures = {
         "money": short(row["money_at_stake"]),
         "currency": analysis.currency,
+        "price": short(row["price"]),
+        "cost": short(row["effective_cost"]),
+        "month": short(row["predicted_demand_30days"]),
+        "number": row["late_number"],
+        "late_units": short(row["late_units"]),
+        "late_days": round(row["late_days"] or 0),
+        "next_days": round(row["next_receipt_days"] or row["lead_days"]),
+        "season_end": row["season_end"],
+        "leftover": short(row["leftover_units"]),
+        "coming": short((row["free_stock"] or 0) + row["on_order"]),
+        "week_expected": short(row["week_expected"]),
+        "drift_days": round(row["drift_days"] or 0),
+        "stated": short(row["stated_lead_days"]),
         "stock": short(row["current_stock"]),
         "daily": short(daily),
         "position": short(row["position"]),
@@ -159,9 +185,7 @@ def alert_reason(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
         "idle_days": round(row["idle_days"] or 0),
         "cover_days": round(row["current_stock"] / daily) if daily else 0,
     }
-    if code == "OUT_OF_STOCK" and row["current_stock"] < 0:
-        text, names = "inventory.negative_stock", ("stock", *names)
-    elif code == "DEAD_STOCK" and row["idle_days"] is None:
+    if code == "DEAD_STOCK" and row["idle_days"] is None:
         text = "inventory.never_sold"
     elif code in ("SLOW_MOVING", "OVERSTOCK") and not daily:
         text, names = "inventory.no_demand", ("stock", "money", "currency")

@@ -160,6 +160,7 @@ class InventoryOptimizationService(Service):
             content.arrays,
             self.source.stock(),
             self.source.products(),
+            open_orders=read_optional(self.source, "open_orders"),
             as_of=model.as_of,
             today=as_of + timedelta(days=1),
             rules=rules,

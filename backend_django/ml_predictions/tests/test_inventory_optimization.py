@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from ml_predictions.messages import render
-from ml_predictions.models import InventoryAlert, MLModel
+from ml_predictions.models import MLModel
+from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.services import inventory_alerts
 from ml_predictions.services.base import NotTrained
 from ml_predictions.services.inventory_answers import ALERT_COLUMNS
@@ -332,7 +333,8 @@ def row(variant: str = "1", **changes: Any) -> dict[str, Any]:
         "alert_type": "reorder_now", "code": "REORDER_NOW", "urgency_level": 3, "current_stock": 2.0,
         "recommended_stock": 9.0, "predicted_demand_7days": 3.0, "predicted_demand_30days": 12.0,
         "daily_sales_rate": 0.4, "days_until_stockout": 5.0, "estimated_stockout_date": None, "rotation_rate": None,
-        "price": 10.0, "money_at_stake": 25.0, "reason": {"code": "inventory.advice_fine", "params": {}},
+        "price": 10.0, "money_at_stake": 25.0, "probability": 0.4,
+        "expected_money": 25.0, "also": [], "reason": {"code": "inventory.advice_fine", "params": {}},
     } | changes  # fmt: skip
 
 
@@ -397,6 +399,22 @@ class TestAlertsOverTime:
         resolve_by_hand()
         inventory_alerts.refresh([row(alert_type="overstock", code="OVERSTOCK", urgency_level=2)])
         assert stored()[-1] == ("active", "", 2)
+
+    @pytest.mark.parametrize("worse", [{"urgency_level": 4}, {"alert_type": "overstock", "code": "OVERSTOCK"}])
+    def test_seen_and_snoozed_hold_until_it_gets_worse_or_another(self, worse: dict[str, Any]) -> None:
+        inventory_alerts.refresh([row()])
+        later = timezone.localdate() + timedelta(days=9)
+        InventoryAlert.objects.update(
+            acknowledged_at=timezone.now(), acknowledged_by="ada", snoozed_until=later, decided_type="reorder_now",
+            decided_urgency=3,
+        )  # fmt: skip
+        for milder in (row(urgency_level=2), row(), row(money_at_stake=99.0)):
+            inventory_alerts.refresh([milder])
+            assert InventoryAlert.objects.get().acknowledged_by == "ada"
+        assert not InventoryAlert.objects.awake(timezone.localdate()).exists()
+        inventory_alerts.refresh([row(**worse)])
+        alert = InventoryAlert.objects.awake(timezone.localdate()).get()
+        assert (alert.acknowledged_at, alert.snoozed_until, alert.decided_urgency) == (None, None, 0)
 
     def test_a_refresh_without_change_writes_the_same(self) -> None:
         inventory_alerts.refresh([row(str(i)) for i in range(50)])

@@ -14,7 +14,7 @@ from ml_predictions.serializers.records import (
     TrainingRecord,
     model_summary,
 )
-from ml_predictions.views.base import Call, answer, service_of
+from ml_predictions.views.base import Call, answer
 from retail_ml.errors import FEWEST_SALES
 
 
@@ -43,30 +43,6 @@ class ForecastAccuracy(Call):
     def get(self, request: Request) -> Response:
         """Per level and days ahead: error and coverage as promised and as they came, beside the naive baseline."""
         return answer(selectors_accuracy.forecast_accuracy(self.checked(request)))
-
-
-# --- inventory ------------------------------------------------------------------------------------
-
-
-class InventoryAnalysis(Call):
-    """What in the stock wants a decision."""
-
-    serializer_class = inputs.InventoryAnalysis
-
-    @extend_schema(summary="Analyse the stock", parameters=[inputs.InventoryAnalysis], responses=answers.ANALYSIS)
-    def get(self, request: Request) -> Response:
-        """Alerts by the money at stake, a page of them; the summary is over all."""
-        wanted = self.checked(request)
-        return answer(selectors.inventory_analysis(service_of("inventory_optimization"), wanted))
-
-
-class InventoryHealth(Call):
-    """How healthy the stock is."""
-
-    @extend_schema(summary="Health of the stock", responses=answers.HEALTH)
-    def get(self, request: Request) -> Response:
-        """A score with its components, the margin at risk and the cash in excess."""
-        return answer(service_of("inventory_optimization").health())
 
 
 # --- the whole ------------------------------------------------------------------------------------

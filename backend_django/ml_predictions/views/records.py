@@ -1,4 +1,4 @@
-"""Versions, predictions, alerts, trainings: lists with filters, ordering and search, and what one may do to a row."""
+"""Versions, predictions, forecasts, trainings: lists with filters, and what one may do to a row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from ml_predictions import actions, selectors
-from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog, Prediction, SalesForecast
+from ml_predictions.models import MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
 from ml_predictions.views.base import Guarded, answer, asked_to_wait, waited
 from ml_predictions.views.training import PREFER, result_of
@@ -126,46 +126,6 @@ class SalesForecasts(Records):
     filterset_class = SalesForecastFilter
     search_fields = ["object_id"]
     ordering_fields = ["id", "level", "object_id", "start", "sales", "quantity"]
-
-
-class AlertFilter(django_filters.FilterSet):
-    """Filters of `inventory-alerts/`."""
-
-    min_urgency = django_filters.NumberFilter(field_name="urgency_level", lookup_expr="gte")
-    min_money = django_filters.NumberFilter(field_name="money_at_stake", lookup_expr="gte")
-    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-
-    class Meta:
-        model = InventoryAlert
-        fields = ["status", "alert_type", "code", "urgency_level", "category", "product_id", "variant_id", "sku"]
-
-
-@extend_schema_view(list=extend_schema(summary="Alerts"), retrieve=extend_schema(summary="One alert"))
-class InventoryAlerts(Records):
-    """What in the stock wants a decision, and what became of it."""
-
-    queryset = InventoryAlert.objects.order_by("-money_at_stake", "id")
-    serializer_class = records.AlertRecord
-    filterset_class = AlertFilter
-    search_fields = ["sku", "product_name"]
-    ordering_fields = [
-        "id", "money_at_stake", "urgency_level", "days_until_stockout", "current_stock", "created_at", "sku",
-        "product_name",
-    ]  # fmt: skip
-
-    @extend_schema(summary="Alerts counted", responses=answers.ALERT_SUMMARY, filters=False)
-    @action(detail=False, pagination_class=None)
-    def summary(self, request: Request) -> Response:
-        """Active alerts by type and urgency, and the money at stake."""
-        return answer(selectors.alert_summary())
-
-    @extend_schema(summary="Resolve an alert", request=inputs.Resolve, responses=records.AlertRecord)
-    @action(detail=True, methods=["post"])
-    def resolve(self, request: Request, pk: int) -> Response:
-        """Resolved by hand, with a note; audited."""
-        wanted = self.checked(inputs.Resolve, request)
-        alert = actions.resolve_alert(self.get_object(), user=request.user, note=wanted["note"])
-        return answer(records.AlertRecord(alert).data)
 
 
 class TrainingFilter(django_filters.FilterSet):

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from retail_ml.inventory import alerts, health, lead_times, ordering, policy
+from retail_ml import frames
+from retail_ml.inventory import alerts, health, lead_times, ordering, policy, receipts
 from retail_ml.inventory.plan import Arrays, assume_costs, positive
 from retail_ml.inventory.policy import Rules
+from retail_ml.inventory.receipts import Receipts
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,7 +22,7 @@ CONFIDENCE = ("low", "medium", "high")
 UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
     "daily": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False, "reorder_point": 0.0,
     "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf, "confidence": 0,
-    "spike": False, "idle_days": -1, "interval": np.nan, "sold_365": 0.0,
+    "spike": False, "drop": False, "week_expected": 0.0, "idle_days": -1, "interval": np.nan, "sold_365": 0.0,
     "sold_7": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
 }  # fmt: skip
 
@@ -32,40 +34,54 @@ class Assessment:
     frame: pl.DataFrame
     parts: dict[str, Floats]
     weights: Floats
+    receipts: Receipts
+    """What is on its way to each row of `frame`."""
 
 
 def assess(
-    arrays: Arrays, stock: pl.DataFrame, products: pl.DataFrame, *, as_of: date, today: date, rules: Rules
+    arrays: Arrays,
+    stock: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    as_of: date,
+    today: date,
+    rules: Rules,
+    open_orders: pl.DataFrame | None = None,
 ) -> Assessment:
     """Every variant of `stock` (`frames.STOCK`, live) against the `arrays` of a plan made as of `as_of`.
 
-    `today` is the first day not yet over: stock-out dates count from it. `position` = on hand + on order + drafted -
-    reserved; stock below zero counts as none. Never ordered are variants that are not active, and those whose season
-    is over before an order of today would come (`season_over`); what the plan has not seen has no levels. Columns:
-    those of `stock`, `product_name`, `category`, and what `_columns` adds.
+    `today` is the first day not yet over: stock-out dates count from it. `open_orders` (`frames.OPEN_ORDERS`) says on
+    which days what is on order comes (without them: a lead time from today); drafts count in no date. `position` = on
+    hand + on order + drafted - reserved; stock below zero counts as none. Never ordered are variants that are not
+    active, and those whose season is over before an order of today would come (`season_over`); what the plan has not
+    seen has no levels. Columns: those of `stock`, `product_name`, `category`, and what `_columns` adds.
     """
     about = products.select("product_id", product_name="name", category="category")
     stock = stock.sort("variant_id").join(about, on="product_id", how="left", maintain_order="left")
     table = _Table(arrays, stock, rules, (as_of, today))
+    table.expect(frames.empty(frames.OPEN_ORDERS) if open_orders is None else open_orders)
     shelf = _shelf(table, rules)
-    code, urgency, at_stake = alerts.choose(shelf)
+    found = alerts.choose(shelf)
     parts = health.components(_vitals(table, shelf))
     days = _days_out(table, 0.5)
     early = _days_out(table, 0.1)
     frame = stock.with_columns(
         product_name=pl.col("product_name").fill_null(pl.col("sku")),
         category=pl.col("category").fill_null(""),
-        code=pl.Series([alerts.NAMES[c] if c >= 0 else None for c in code], dtype=pl.String),
-        alert_type=pl.Series([alerts.CODES[alerts.NAMES[c]] if c >= 0 else None for c in code], dtype=pl.String),
-        urgency_level=pl.Series(urgency, dtype=pl.Int64),
-        money_at_stake=pl.Series(np.round(at_stake, 2), dtype=pl.Float64),
+        code=pl.Series([alerts.NAMES[c] if c >= 0 else None for c in found.code], dtype=pl.String),
+        alert_type=pl.Series([alerts.CODES[alerts.NAMES[c]] if c >= 0 else None for c in found.code], dtype=pl.String),
+        urgency_level=pl.Series(found.urgency, dtype=pl.Int64),
+        money_at_stake=pl.Series(np.round(found.money, 2), dtype=pl.Float64),
+        probability=pl.Series(np.round(found.probability, 4), dtype=pl.Float64).fill_nan(None),
+        expected_money=pl.Series(np.round(found.expected, 2), dtype=pl.Float64),
+        also=found.also,
         estimated_stockout_date=_dates(days, today),
         earliest_stockout_date=_dates(early, today),
         health_score=pl.Series(health.scores(parts), dtype=pl.Float64),
         **_columns(table, shelf, days),
     )
     weights = health.shop_weights(table["sold_365"] * table.value, np.maximum(table.on_hand, 0) * table.value)
-    return Assessment(frame, parts, np.where(shelf.active | (table.on_hand > 0), weights, 0.0))
+    return Assessment(frame, parts, np.where(shelf.active | (table.on_hand > 0), weights, 0.0), table.receipts)
 
 
 class _Table:
@@ -79,7 +95,7 @@ class _Table:
         )
         self.row = rows["row"].cast(pl.Int64).fill_null(-1).to_numpy()
         self.known = self.row >= 0
-        self.arrays = arrays
+        self.arrays, self.stock, self.today = arrays, stock, today
         self.days_since = max((today - as_of).days - 1, 0)
         self.cost, self.price = positive(stock["cost"]), positive(stock["price"])
         self.share, assumed = assume_costs(self.cost, self.price)
@@ -94,6 +110,11 @@ class _Table:
         self.lead_sd = np.where(learned, self["lead_sd"], stated.sd)
         self.stated_lead_days = stated.days
         self.season_over = ordering.season_over(stock["season_end"], self.lead_days, today=today)
+        longer = self.lead_days - stated.days
+        known = stock["lead_time_days"].is_not_null().to_numpy()
+        self.drift_days = np.where(learned & known & (longer > 2 * stated.sd), longer, 0.0)
+        left = (stock["season_end"] - today).dt.total_days().cast(pl.Float64) + 1  # its last day sells too
+        self.season_days = np.maximum(left.fill_null(float("nan")).to_numpy(), 0.0)
         group = stock["category"].fill_null("").rank("dense").cast(pl.Int64).fill_null(1)
         self.group = group.to_numpy() - 1
         self.checks = np.mean(
@@ -113,10 +134,30 @@ class _Table:
     drafted: Floats
     pack_size: Floats
     minimum_order: Floats
+    receipts: Receipts
+
+    def expect(self, open_orders: pl.DataFrame) -> None:
+        """What is on its way, by its days."""
+        self.receipts = receipts.expected(
+            open_orders,
+            self.stock["variant_id"],
+            on_order=self.on_order,
+            lead=(self.lead_days, self.lead_sd),
+            today=self.today,
+        )
+
+    @property
+    def next_days(self) -> Floats:
+        """Days of demand before the next delivery, or before an order of today comes where nothing is on its way."""
+        first = self.receipts.next_days
+        return np.maximum(np.where(np.isfinite(first), first, self.lead_days), 1.0)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        """An array of the plan at the rows of the live stock; `UNKNOWN` where the plan has not seen a variant."""
-        if name not in self.arrays or not len(self.arrays[name]):  # a file of an older release lacks the newest
+        """An array of the plan at the rows of the live stock; `UNKNOWN` where the plan has not seen a variant.
+
+        So it is of everything that a version of an older release does not hold.
+        """
+        if name not in self.arrays or not len(self.arrays[name]):
             return np.full(len(self.row), UNKNOWN[name])
         values = self.arrays[name][np.maximum(self.row, 0)]
         return np.where(self.known, values, np.asarray(UNKNOWN[name], dtype=values.dtype))
@@ -139,6 +180,11 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     bound = np.maximum(t["excess_bound"], t["order_up_to"] + t.pack_size)
     young = t["range_days"] + t.days_since < alerts.YOUNG_DAYS
     idle = np.where(t["idle_days"] < 0, -1, t["idle_days"] + t.days_since)
+    excess = np.where(young, 0.0, np.maximum(coming - bound, 0.0))
+
+    def above(units: Floats, days: Floats | float) -> Floats:
+        return policy.probability_above(units, daily, ratio, days=days)
+
     return alerts.Shelf(
         active=t.active,
         on_hand=np.where(t.on_hand > 0, t.free, t.on_hand),
@@ -148,21 +194,61 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         reorder_point=np.where(wanted, t["reorder_point"], 0.0),
         order_up_to=np.where(wanted, t["order_up_to"], 0.0),
         abc=t["abc"],
-        out_before_receipt=policy.probability_above(t.free, daily, ratio, days=np.maximum(t.lead_days, 1)),
-        excess=np.where(young, 0.0, np.maximum(coming - bound, 0.0)),
+        out_before_receipt=above(t.free, t.next_days),
+        excess=excess,
+        excess_stays=1 - above(coming - excess, alerts.OVERSTOCK_DAYS + t.lead_days),
+        lies_still=1 - above(np.zeros(len(daily)), alerts.STILL_DAYS),
+        moves_slowly=1 - above(np.floor(np.maximum(t.on_hand, 0) / 2), alerts.STILL_DAYS),
         young=young,
         dead=alerts.is_dead(t.on_hand, idle, interval=t["interval"], range_days=t["range_days"] + t.days_since)
         & t.known,
         spike=t["spike"].astype(bool),
+        drop=t["drop"].astype(bool),
+        missed=np.maximum(t["week_expected"] - t["sold_7"], 0.0),
         lead_days=t.lead_days,
+        late_days=t.receipts.late_days,
+        drift_days=t.drift_days,
+        season_days=t.season_days,
+        **_season(t, coming),
         review_days=rules.review_days,
         cost=t.value,
         margin=t.margin,
-        short_protection=policy.units_short(coming, daily, ratio, days=rules.review_days + t.lead_days),
-        short_risk=policy.units_short(
-            t.free + np.where(t.lead_days <= alerts.RISK_DAYS, t.on_order, 0.0), daily, ratio, days=alerts.RISK_DAYS
-        ),
+        priced=np.isfinite(t.cost) & np.isfinite(t.price),
+        month=t["units_30"],
+        **_shortages(t, rules),
     )
+
+
+def _season(t: _Table, coming: Floats) -> dict[str, Floats]:
+    """Units expected to be left when the season ends, and the probability that more than a tenth is."""
+    days = np.nan_to_num(t.season_days)
+    daily, ratio = t["daily"], t["ratio"]
+    ends = np.isfinite(t.season_days)
+    mean = daily * days
+    left = coming - mean + policy.units_short(coming, daily, ratio, days=np.maximum(days, 1e-9))
+    share = np.ceil((1 - alerts.LEFTOVER_SHARE) * coming) - 1
+    risk = 1 - policy.probability_above(share, daily, ratio, days=np.maximum(days, 1e-9))
+    return {
+        "leftover": np.where(ends, np.maximum(left, 0.0), 0.0),
+        "leftover_risk": np.where(ends, risk, 0.0),
+        "incoming": coming,
+    }
+
+
+def _shortages(t: _Table, rules: Rules) -> dict[str, Floats]:
+    """Units expected to be missing before the next delivery, over review + lead time, and over 14 days."""
+    daily, ratio = t["daily"], t["ratio"]
+
+    def short(units: Floats, days: Floats | float) -> Floats:
+        return policy.units_short(units, daily, ratio, days=days)
+
+    risk, protection = float(alerts.RISK_DAYS), rules.review_days + t.lead_days
+    first = short(t.free, np.minimum(t.next_days, risk))  # what comes later does not give these sales back
+    return {
+        "short_before": short(t.free, t.next_days),
+        "short_protection": short(t.free + t.receipts.within(protection), protection),
+        "short_risk": np.maximum(first, short(t.free + t.receipts.within(risk), risk)),
+    }
 
 
 def _vitals(t: _Table, shelf: alerts.Shelf) -> health.Vitals:
@@ -188,14 +274,7 @@ def _vitals(t: _Table, shelf: alerts.Shelf) -> health.Vitals:
 
 
 def _days_out(t: _Table, probability: float) -> Floats:
-    return policy.days_until_out(
-        t["daily"],
-        t["ratio"],
-        on_hand=t.free,
-        on_order=t.on_order,
-        lead_days=t.lead_days,
-        probability=probability,
-    )
+    return receipts.days_until_out(t["daily"], t["ratio"], on_hand=t.free, receipts=t.receipts, probability=probability)
 
 
 def _dates(days: Floats, today: date) -> pl.Series:
@@ -247,6 +326,14 @@ def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Serie
         "lead_days": t.lead_days,
         "out_before_receipt": shelf.out_before_receipt,
         "sold_7": t["sold_7"],
+        "week_expected": t["week_expected"],
+        "next_receipt_days": np.where(np.isfinite(t.receipts.next_days), t.receipts.next_days, np.nan),
+        "late_days": t.receipts.late_days,
+        "late_units": t.receipts.late_units,
+        "season_days": t.season_days,
+        "leftover_units": shelf.leftover,
+        "drift_days": shelf.drift_days,
+        "stated_lead_days": t.stated_lead_days,
     }
     series = {
         name: pl.Series(values.astype(float), dtype=pl.Float64).fill_nan(None) for name, values in numbers.items()
@@ -259,4 +346,7 @@ def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Serie
         "cost_known": pl.Series(np.isfinite(t.cost), dtype=pl.Boolean),
         "dead": pl.Series(shelf.dead, dtype=pl.Boolean),
         "season_over": pl.Series(t.season_over, dtype=pl.Boolean),
+        "young": pl.Series(shelf.young, dtype=pl.Boolean),
+        **t.receipts.lists,
+        "late_number": pl.Series(t.receipts.late_number.tolist(), dtype=pl.String),
     }

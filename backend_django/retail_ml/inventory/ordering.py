@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from retail_ml.inventory import policy
+from retail_ml.inventory import policy, receipts
 from retail_ml.inventory.policy import Rules
+from retail_ml.inventory.receipts import Receipts
 
 Floats = npt.NDArray[np.float64]
 
@@ -141,9 +142,8 @@ def scheduled(frame: pl.DataFrame, *, today: date) -> pl.DataFrame:
     free, coming, daily = column("free_stock"), column("on_order"), column("daily_demand")
     lead = np.ceil(np.maximum(column("lead_days"), 0) - 1e-9)
     units = column(UNITS)
-    days = policy.days_until_out(
-        daily, column("variance_ratio"), on_hand=free, on_order=coming + units, lead_days=lead, probability=0.5
-    )
+    expected = Receipts.listed(frame).plus(lead, units)
+    days = receipts.days_until_out(daily, column("variance_ratio"), on_hand=free, receipts=expected, probability=0.5)
     there = np.maximum(free - daily * lead, 0) + coming + units
     cover = np.divide(there, daily, out=np.full(len(daily), np.nan), where=daily > 0)
     last = pl.Series(np.maximum(days - 1, 0), dtype=pl.Float64).fill_nan(None).cast(pl.Int64)

@@ -13,7 +13,7 @@ import polars as pl
 from retail_ml import frames
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import history as hs
-from retail_ml.inventory import lead_times, policy
+from retail_ml.inventory import lead_times, policy, unusual
 from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
 from retail_ml.shelf import walk_back
@@ -24,7 +24,6 @@ Arrays = dict[str, npt.NDArray[Any]]
 USUAL_COST_SHARE = 0.5
 """Cost as a share of the price, assumed (and said) where the shop knows no cost at all."""
 EXCESS_DAYS, EXCESS_QUANTILE = 90, 0.95
-SPIKE_QUANTILE = 0.995
 VARIANT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
     "variant_id": pl.String,
     "units_7": pl.Float64,
@@ -112,7 +111,7 @@ def make(
             EXCESS_QUANTILE, expected.daily, expected.ratio, days=EXCESS_DAYS + terms.lead_days
         ),
         "confidence": _confidence(known, expected.origins),
-        "spike": _spikes(behind, expected, known),
+        **unusual.weeks(behind, expected, sold=known["sold_7"]),
         **{name: known[name] for name in ("idle_days", "interval", "sold_365", "sold_7", "range_days", "kind")},
     }
     return Plan(arrays, h, behind, terms, *_goods(variants), {"history_days": h.days, **shelf})
@@ -191,16 +190,6 @@ def _confidence(known: dict[str, Any], origins: npt.NDArray[np.int64]) -> npt.ND
     low = (known["days_known"] < 28) | (known["selling_days"] < 4) | (origins < 4)
     high = (known["days_known"] >= 150) & (known["selling_days"] >= 20) & (origins >= 20)
     return np.where(low, 0, np.where(high, 2, 1)).astype(np.int64)
-
-
-def _spikes(h: hs.History, expected: dm.Demand, known: dict[str, Any]) -> npt.NDArray[np.bool_]:
-    """Did the last 7 days sell more than the 99.5 % quantile of what was expected before them?"""
-    if h.days < 35 or not len(h.start):
-        return np.zeros(len(h.start), dtype=bool)
-    week_ago, week = h.days - 7, np.full(len(h.start), 7)
-    before = dm.daily_mean(h, np.array([week_ago]), protection=week, gamma=dm.prior(h.until(week_ago)))[:, 0]
-    bound = policy.demand_quantile(SPIKE_QUANTILE, before, expected.ratio, days=7.0)
-    return np.asarray((known["sold_7"] > np.maximum(bound, 2.0)) & (before > 0))
 
 
 def replayed(plan: Plan, rules: Rules, *, seed: int) -> dict[str, Any] | None:

@@ -212,25 +212,3 @@ def demand_quantile(q: float, daily: Floats, ratio: Floats, *, days: Floats | fl
     """The `q` quantile of demand over `days`, 0 where nothing sells."""
     found = formulas.nb_quantile(q, *_law(daily, ratio, days)) if len(daily) else np.empty(0)
     return np.where(daily > 0, found, 0.0)
-
-
-def days_until_out(
-    daily: Floats, ratio: Floats, *, on_hand: Floats, on_order: Floats, lead_days: Floats, probability: float
-) -> Floats:
-    """First day by which everything has sold with at least this probability; NaN beyond 730 days.
-
-    Without a promised date, what is on order counts as there after a full lead time, if the shelf lasts until then.
-    Sold out means that demand has reached the stock: an empty shelf gives 0.
-    """
-    lasting = np.maximum(np.ceil(lead_days), 0)
-    shelf = np.maximum(on_hand, 0)
-    out_before = probability_above(shelf - 1, daily, ratio, days=lasting) >= probability
-    units = np.where(out_before, shelf, shelf + np.maximum(on_order, 0))
-    low, high = np.zeros(len(daily)), np.full(len(daily), float(HORIZON))
-    for _ in range(int(np.ceil(np.log2(HORIZON)))):
-        middle = np.floor((low + high) / 2)
-        gone = probability_above(units - 1, daily, ratio, days=middle) >= probability
-        low, high = np.where(gone, low, middle), np.where(gone, middle, high)
-    ever = probability_above(units - 1, daily, ratio, days=float(HORIZON)) >= probability
-    days = np.where(ever & (daily > 0), high, np.nan)
-    return np.where((shelf <= 0) & (daily > 0), 0.0, days)

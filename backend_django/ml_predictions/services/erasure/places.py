@@ -161,7 +161,7 @@ PLACES: list[Place] = [
     ),
     Words("versions", f"{APP}.MLModel", ("metrics", "receipt", "parameters", "fingerprint")),
     Words("predictions", f"{APP}.Prediction", ("parameters", "result", "requested_by")),
-    Words("alerts", f"{APP}.InventoryAlert", ("resolved_by", "note", "reason")),
+    Words("alerts", f"{APP}.InventoryAlert", ("resolved_by", "acknowledged_by", "snoozed_by", "note", "reason")),
     Words("calendar", f"{APP}.CalendarEvent", ("created_by", "note")),
     Words("rules", f"{APP}.RecommendationRule", ("created_by", "note")),
 ]

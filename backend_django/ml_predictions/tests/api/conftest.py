@@ -9,7 +9,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from api_base.tests.clients import client_of
-from ml_predictions.models import InventoryAlert, MLModel, MLTrainingLog
+from ml_predictions.models import MLModel, MLTrainingLog
+from ml_predictions.models_inventory import InventoryAlert
 
 
 @pytest.fixture

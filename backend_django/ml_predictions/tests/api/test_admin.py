@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from ml_predictions import artifacts
+from ml_predictions import artifacts, conf
 from ml_predictions.models import (
     CustomerSegment,
-    InventoryAlert,
     MLModel,
     MLTrainingLog,
     MLWorker,
@@ -25,6 +24,7 @@ from ml_predictions.models import (
     ProductRecommendation,
     SalesForecast,
 )
+from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.models_segments import SegmentChange, SegmentSnapshot
 from products.models import ProductVariant
 
@@ -193,6 +193,22 @@ def test_resolve_selected_alerts(ben: Client, make_alert: Any):
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.status, first.resolved_by, second.status) == ("resolved", "ben@shop.test", "active")
+
+
+def test_acknowledge_snooze_and_wake_selected_alerts(ben: Client, make_alert: Any):
+    alert, gone = make_alert(1), make_alert(2, status="resolved")
+    chosen = {"_selected_action": [alert.pk, gone.pk]}
+    ben.post(page(InventoryAlert), {"action": "acknowledge", **chosen})
+    ben.post(page(InventoryAlert), {"action": "snooze_week", **chosen})
+    alert.refresh_from_db()
+    gone.refresh_from_db()
+    assert (alert.acknowledged_by, alert.snoozed_until) == ("ben@shop.test", conf.shop_today() + timedelta(days=7))
+    assert (gone.acknowledged_by, gone.snoozed_until) == ("", None)
+    assert "SKU-1" in ben.get(page(InventoryAlert) + "?snoozed=1").content.decode()
+    assert "SKU-1" not in ben.get(page(InventoryAlert) + "?snoozed=0").content.decode()
+    ben.post(page(InventoryAlert), {"action": "wake", **chosen})
+    alert.refresh_from_db()
+    assert alert.snoozed_until is None
 
 
 def filed(make_model: Any, version: int, **values: Any) -> MLModel:

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ml_predictions import artifacts
-from ml_predictions.models import SERVICES, InventoryAlert, MLModel, MLTrainingLog, Prediction, SalesForecast
+from ml_predictions.models import SERVICES, MLModel, MLTrainingLog, Prediction, SalesForecast
+from ml_predictions.models_inventory import InventoryAlert
 
 pytestmark = pytest.mark.postgres
 

@@ -124,3 +124,5 @@ def test_levels_and_live_stand_on_what_was_learnt():
     assert (stated["lead_days"], learnt["lead_days"]) == (7.0, 21.0)
     assert learnt["reorder_point"] > stated["reorder_point"] + 20
     assert learnt["out_before_receipt"] > stated["out_before_receipt"]
+    told = [[row["code"], *row["also"]].count("LEAD_TIME_DRIFT") for row in (stated, learnt)]
+    assert (told, learnt["drift_days"]) == ([0, 1], 14.0)

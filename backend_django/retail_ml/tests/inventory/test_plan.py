@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from retail_ml import frames
 from retail_ml.inventory import live, plan, replay
 from retail_ml.inventory.policy import Rules
 from retail_ml.tests.inventory.tables import AS_OF, demand, lines, products, stock
@@ -30,11 +31,17 @@ def made() -> plan.Plan:
     return plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES)
 
 
-def assess(table: pl.DataFrame, arrays=None) -> pl.DataFrame:
+def assess(table: pl.DataFrame, arrays=None, orders=None) -> pl.DataFrame:
     arrays = made().arrays if arrays is None else arrays
     ids = [p.removeprefix("p-") for p in table["product_id"].unique()]
     return live.assess(
-        arrays, table, products(ids), as_of=AS_OF, today=AS_OF + timedelta(days=1), rules=RULES
+        arrays,
+        table,
+        products(ids),
+        open_orders=frames.empty(frames.OPEN_ORDERS) if orders is None else orders,
+        as_of=AS_OF,
+        today=AS_OF + timedelta(days=1),
+        rules=RULES,
     ).frame.sort("variant_id")
 
 
@@ -52,7 +59,7 @@ def test_levels_grow_with_demand_and_the_dead_have_none_to_speak_of():
     ("columns", "code"),
     [
         ({"on_hand": 0.0}, "OUT_OF_STOCK"),
-        ({"on_hand": -3.0}, "OUT_OF_STOCK"),
+        ({"on_hand": -3.0}, "NEGATIVE_STOCK"),
         ({"on_hand": 8.0, "reserved": 8.0}, "OUT_OF_STOCK"),
         ({"on_hand": 2.0, "on_order": 500.0, "lead_time_days": 30.0}, "STOCKOUT_BEFORE_DELIVERY"),
         ({"on_hand": 20.0}, "REORDER_NOW"),
@@ -93,6 +100,84 @@ def test_drafts_do_not_move_the_stock_out_date_but_orders_do():
     plain, drafted, ordered = (one(on_hand=30.0, **c) for c in ({}, {"drafted": 60.0}, {"on_order": 60.0}))
     assert plain["estimated_stockout_date"] == drafted["estimated_stockout_date"]
     assert ordered["estimated_stockout_date"] > plain["estimated_stockout_date"]
+
+
+def order(variant: str, units: float, *, expected: int, ordered: int = -20, draft: bool = False) -> pl.DataFrame:
+    """One line of a purchase order, days counted from today."""
+    today = AS_OF + timedelta(days=1)
+    row = {"variant_id": variant, "order_id": "7", "number": "PO-7", "supplier_id": "1", "units": units, "draft": draft,
+           "ordered": today + timedelta(days=ordered), "expected": today + timedelta(days=expected)}  # fmt: skip
+    return pl.DataFrame([row], schema=frames.OPEN_ORDERS)
+
+
+def with_order(*, on_hand: float, units: float = 60.0, variant: str = "v05", season_end=None, **days) -> dict:
+    table = stock([variant], on_hand=on_hand, on_order=units, season_end=season_end)
+    return assess(table, orders=order(variant, units, **days)).to_dicts()[0]
+
+
+def test_an_order_counts_from_its_day_on():
+    plain = one(on_hand=30.0)
+    soon, far = with_order(on_hand=30.0, expected=2), with_order(on_hand=30.0, expected=120)
+    assert soon["estimated_stockout_date"] > plain["estimated_stockout_date"]
+    assert far["estimated_stockout_date"] == plain["estimated_stockout_date"]  # the shelf is empty long before
+    assert soon["out_before_receipt"] < far["out_before_receipt"]
+    assert far["code"] == "STOCKOUT_BEFORE_DELIVERY"
+    assert far["probability"] > 0.9
+
+
+def test_a_late_order_is_chased_and_waited_for():
+    late = with_order(on_hand=20.0, expected=-9)
+    assert (late["late_days"], late["late_units"], late["late_number"]) == (9.0, 60.0, "PO-7")
+    assert "LATE_PO" in [late["code"], *late["also"]]
+    in_time = with_order(on_hand=20.0, expected=-1)
+    assert "LATE_PO" not in [in_time["code"], *in_time["also"]]
+    assert late["next_receipt_days"] >= 1
+    healthy = with_order(on_hand=900.0, expected=-9)
+    assert "LATE_PO" in [healthy["code"], *healthy["also"]]
+
+
+def test_one_alert_and_the_others_beside_it():
+    row = one(on_hand=0.0)
+    assert (row["code"], row["also"]) == ("OUT_OF_STOCK", ["REORDER_NOW"])
+    odd = one(on_hand=0.0, cost=None, price=None)
+    assert odd["also"] == ["REORDER_NOW", "PRICE_OR_COST_MISSING"]
+    assert one(on_hand=-3.0)["also"] == ["REORDER_NOW"]
+    assert one(on_hand=9_000.0)["also"] == ["SLOW_MOVING"]
+
+
+def test_what_earns_nothing_is_not_ordered_without_a_word():
+    row = one(on_hand=20.0, cost=12.0, lead_time_days=1.0)
+    assert row["code"] == "MARGIN_NEGATIVE"
+    assert row["money_at_stake"] == pytest.approx(2.0 * row["predicted_demand_30days"], abs=0.01)
+    full = one(on_hand=200.0, cost=12.0)
+    assert "MARGIN_NEGATIVE" not in [full["code"], *full["also"]], "nothing is to be ordered"
+
+
+def test_a_season_that_ends_before_the_stock_does():
+    today = AS_OF + timedelta(days=1)
+    row = one(on_hand=200.0, season_end=today + timedelta(days=19))
+    assert (row["code"], row["alert_type"], row["urgency_level"]) == ("SEASON_END_RISK", "overstock", 4)
+    assert row["leftover_units"] == pytest.approx(200 - 20 * row["daily_demand"], rel=0.02)
+    assert row["money_at_stake"] == pytest.approx(row["leftover_units"] * 5 / 2, abs=0.01)
+    far = one(on_hand=200.0, season_end=today + timedelta(days=400))
+    assert "SEASON_END_RISK" not in [far["code"], *far["also"]]
+    over = one(on_hand=200.0, season_end=today - timedelta(days=3))
+    assert over["leftover_units"] == pytest.approx(200.0, abs=1e-6)
+
+
+def test_money_expected_is_weighed_once():
+    empty, dead, over = one(on_hand=0.0), one("v11", on_hand=10.0), one(on_hand=9_000.0)
+    assert empty["probability"] is None
+    assert empty["expected_money"] == empty["money_at_stake"] > 0
+    assert dead["expected_money"] == pytest.approx(dead["money_at_stake"] * dead["probability"], abs=0.01)
+    assert over["probability"] >= 0.95
+    late = with_order(on_hand=20.0, expected=30)
+    assert late["expected_money"] == late["money_at_stake"]
+
+
+def test_a_version_of_an_older_release_serves_on():
+    older = {name: values for name, values in made().arrays.items() if name not in ("drop", "week_expected")}
+    assert assess(stock(["v05"], on_hand=0.0), older)["code"].to_list() == ["OUT_OF_STOCK"]
 
 
 def test_what_is_not_on_offer_is_never_ordered():
@@ -161,6 +246,19 @@ def test_spikes_are_seen_and_quiet_weeks_are_not():
     assert found.arrays["spike"].tolist() == [False, True]
     row = assess(stock(["spiked"], on_hand=3_000.0), found.arrays).to_dicts()[0]
     assert row["code"] in ("DEMAND_SPIKE", "OVERSTOCK")
+
+
+def test_a_drop_is_seen_but_not_in_a_shop_that_was_closed():
+    dropped = {"calm": np.full(200, 4.0), "dropped": np.r_[np.full(193, 4.0), np.zeros(7)]}
+    found = plan.make(lines(dropped), stock(list(dropped)), products(list(dropped)), as_of=AS_OF, rules=RULES)
+    assert found.arrays["drop"].tolist() == [False, True]
+    assert found.arrays["week_expected"][1] == pytest.approx(28, rel=0.05)
+    row = assess(stock(["dropped"], on_hand=100.0), found.arrays).to_dicts()[0]
+    assert (row["code"], row["alert_type"]) == ("DEMAND_DROP", "slow_moving")
+    assert assess(stock(["dropped"], on_hand=0.0), found.arrays)["code"].to_list() == ["OUT_OF_STOCK"]
+    closed = {name: np.r_[np.full(193, 4.0), np.zeros(7)] for name in dropped}
+    shut = plan.make(lines(closed), stock(list(closed)), products(list(closed)), as_of=AS_OF, rules=RULES)
+    assert shut.arrays["drop"].tolist() == [False, False]
 
 
 # --- replay ---------------------------------------------------------------------------------------

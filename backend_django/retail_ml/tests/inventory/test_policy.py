@@ -156,42 +156,6 @@ def test_quantities_obey_pack_and_minimum_and_repeat_adds_nothing(position, s, a
     assert order(position + quantity, s, S, pack, minimum) == 0
 
 
-def days(on_hand, *, daily=1.0, ratio=1.5, on_order=0.0, lead=7.0, q=0.5):
-    return float(
-        policy.days_until_out(
-            np.array([daily]),
-            np.array([ratio]),
-            on_hand=np.array([on_hand], float),
-            on_order=np.array([on_order], float),
-            lead_days=np.array([lead]),
-            probability=q,
-        )[0]
-    )
-
-
-def test_stock_out_dates():
-    assert days(0) == 0
-    assert days(-4) == 0
-    assert np.isnan(days(5, daily=0.0))
-    assert np.isnan(days(100_000))
-    assert days(30) == pytest.approx(30, abs=2)
-    assert days(30, q=0.1) < days(30) < days(30, q=0.9)
-    assert days(30, on_order=20) == pytest.approx(50, abs=2)
-    assert days(3, on_order=20, lead=30) == days(3)  # gone before it comes
-
-
-@given(st.floats(0, 500), st.floats(0.01, 20), st.floats(1.05, 20))
-@settings(max_examples=60, deadline=None)
-def test_stock_out_day_is_the_first_that_reaches_the_probability(stock, daily, ratio):
-    t = days(stock, daily=daily, ratio=ratio)
-    if np.isnan(t) or t == 0:
-        return
-    args = (np.array([np.floor(stock) - 1 if stock == np.floor(stock) else stock - 1]), np.array([daily]))
-    law = (*args, np.array([ratio]))
-    assert policy.probability_above(*law, days=t)[0] >= 0.5 - 1e-9
-    assert t == 1 or policy.probability_above(*law, days=t - 1)[0] < 0.5
-
-
 def test_abc_of_equal_and_of_no_value():
     assert policy.abc_class(np.zeros(3)).tolist() == [2, 2, 2]
     assert policy.abc_class(np.array([7.0])).tolist() == [0]

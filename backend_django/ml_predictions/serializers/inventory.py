@@ -1,0 +1,158 @@
+"""The inventory's calls: what is asked of alerts and stock, and the shapes of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers as s
+
+from api_base.serializers import Explained
+from ml_predictions.actions_alerts import MOST_AT_ONCE
+from ml_predictions.models_inventory import InventoryAlert
+from ml_predictions.serializers import answers
+from ml_predictions.serializers.inputs import LONGEST_ID
+from ml_predictions.serializers.records import AlertRecord
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+class InventoryAnalysis(Explained):
+    """Which alerts of the analysis to show; the summary is over all."""
+
+    alert_type = s.ChoiceField(choices=InventoryAlert.Type.choices, required=False)
+    code = s.CharField(max_length=40, required=False)
+    min_urgency = s.IntegerField(min_value=1, max_value=5, required=False)
+    category = s.CharField(max_length=LONGEST_ID, required=False)
+    product_id = s.CharField(max_length=LONGEST_ID, required=False)
+    search = s.CharField(max_length=LONGEST_ID, required=False, help_text=_("In SKU and product name."))
+    ordering = s.ChoiceField(
+        choices=[
+            f"{sign}{name}"
+            for name in ("money_at_stake", "urgency_level", "days_until_stockout", "product_name", "sku")
+            for sign in ("", "-")
+        ],
+        default="-money_at_stake",
+    )
+    page = s.IntegerField(min_value=1, max_value=1_000_000, default=1)
+    page_size = s.IntegerField(min_value=1, max_value=200, default=100)
+
+
+# --- acting on alerts -----------------------------------------------------------------------------
+
+
+class Note(Explained):
+    """A note on how the alert was dealt with."""
+
+    note = s.CharField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class Snooze(Note):
+    """Until which day an alert is put off."""
+
+    until = s.DateField(help_text=_("The day on which it comes back: from tomorrow to a year ahead."))
+
+
+class ResolveMany(Note):
+    """Which alerts to resolve: by their ids, or by filters of the list. All of them or none."""
+
+    ids = s.ListField(child=s.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_AT_ONCE)
+    filters = s.DictField(
+        required=False, help_text=_('Filters of the list, such as {"code": "SLOW_MOVING"}; at least one.')
+    )
+    at_most = s.IntegerField(
+        min_value=1, max_value=MOST_AT_ONCE, default=200, help_text=_("When more fit, none is resolved.")
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ids or filters, one of them and not empty."""
+        if bool(attrs.get("ids")) == bool(attrs.get("filters")):
+            raise s.ValidationError({"ids": [_("Send ids or filters, one of the two.")]})
+        return attrs
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+ANALYSIS = answers.shape(
+    "InventoryAnalysis",
+    success=s.BooleanField(),
+    total_products_analyzed=s.IntegerField(help_text="Variants."),
+    as_of=s.DateField(),
+    count=s.IntegerField(help_text="Alerts that pass the filters."),
+    page=s.IntegerField(),
+    page_size=s.IntegerField(),
+    alerts=answers.many(
+        "AnalysedVariant",
+        product_id=answers.text(),
+        variant_id=answers.text(),
+        sku=answers.text(),
+        product_name=answers.text(),
+        alert_type=s.ChoiceField(choices=InventoryAlert.Type.choices),
+        code=answers.text(),
+        current_stock=answers.number(null=False),
+        recommended_stock=answers.number(),
+        predicted_demand_7days=answers.number(),
+        predicted_demand_30days=answers.number(),
+        daily_sales_rate=answers.number(),
+        days_until_stockout=answers.number(),
+        estimated_stockout_date=answers.day(),
+        urgency_level=s.IntegerField(min_value=1, max_value=5),
+        rotation_rate=answers.number(),
+        price=answers.number(),
+        category=answers.text(null=True),
+        money_at_stake=answers.number(),
+        reason=answers.text(),
+    ),
+    summary=answers.part(
+        "AnalysisSummary",
+        total_alerts=s.IntegerField(),
+        by_type=s.DictField(child=s.IntegerField()),
+        by_urgency=s.DictField(child=s.IntegerField()),
+        total_stock_value_at_risk=answers.number(),
+    ),
+    note=s.CharField(required=False, help_text="When the shop has never counted its stock."),
+)
+HEALTH = answers.shape(
+    "InventoryHealth",
+    success=s.BooleanField(),
+    health_score=answers.number("0…100"),
+    status=s.ChoiceField(choices=["healthy", "warning", "critical"], allow_null=True),
+    components=answers.part(
+        "HealthComponents",
+        **{name: answers.number("0…100") for name in ("availability", "cover", "movement", "return", "data_quality")},
+    ),
+    margin_at_risk=answers.number(),
+    cash_in_excess=answers.number(),
+    metrics=answers.part(
+        "HealthCounts",
+        total_products=s.IntegerField(),
+        **{n: s.IntegerField(allow_null=True) for n in ("low_stock", "overstock", "slow_moving", "optimal")},
+    ),
+    recommendations=answers.texts(),
+)
+ALERT_SUMMARY = answers.shape(
+    "AlertSummary",
+    success=s.BooleanField(),
+    total_active=s.IntegerField(),
+    critical=s.IntegerField(),
+    by_type=s.DictField(child=s.IntegerField()),
+    by_urgency=s.DictField(child=s.IntegerField()),
+    money_at_stake=answers.number(null=False),
+)
+DIGEST = answers.shape(
+    "AlertDigest",
+    success=s.BooleanField(),
+    today=s.DateField(),
+    alerts_a_day=s.IntegerField(help_text="The setting ALERTS_A_DAY: how many are worth the owner's time."),
+    alerts=AlertRecord(many=True),
+    rest=answers.part("DigestRest", count=s.IntegerField(), money=answers.number(null=False)),
+    acknowledged=answers.part("DigestSeen", count=s.IntegerField(), money=answers.number(null=False)),
+    snoozed=answers.part("DigestSnoozed", count=s.IntegerField(), money=answers.number(null=False)),
+    sentence=answers.text(),
+)
+RESOLVED_MANY = answers.shape(
+    "ResolvedMany",
+    success=s.BooleanField(),
+    resolved=s.IntegerField(),
+    ids=s.ListField(child=s.IntegerField()),
+)
