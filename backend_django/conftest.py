@@ -26,6 +26,7 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.LANGUAGE_CODE = "en"
+    settings.API_RATES = {}  # a test that counts requests says so
 
 
 @contextmanager

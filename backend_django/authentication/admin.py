@@ -1,17 +1,21 @@
-"""Users in the admin: by e-mail, with role and password; nobody raises themselves."""
+"""Users and service keys in the admin: by e-mail, with role and password; nobody raises themselves."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from authentication.admin_tools import KeepsHistory, LargeTableAdmin
-from authentication.models import Role, User
+from authentication import service_keys
+from authentication.admin_tools import AddOnlyAdmin, KeepsHistory, LargeTableAdmin, take_over
+from authentication.models import Role, ServiceKey, User
 
 POWERS = ("role", "is_staff")
 SUPERUSER_POWERS = ("is_superuser", "groups", "user_permissions")
@@ -78,6 +82,52 @@ class UserAdmin(KeepsHistory, LargeTableAdmin, DjangoUserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes a user with more powers than their own, nor one with orders."""
         return super().has_delete_permission(request, obj) and _may_touch(request.user, obj)
+
+
+class ServiceKeyForm(forms.ModelForm):
+    """A new key: what it is for and how long it lives."""
+
+    days = forms.IntegerField(label=_("days"), min_value=1, max_value=service_keys.MOST_DAYS, initial=365)
+
+    class Meta:
+        model = ServiceKey
+        fields = ("name",)
+
+
+@admin.register(ServiceKey)
+class ServiceKeyAdmin(AddOnlyAdmin):
+    """Keys of the shop's servers: made, shown once, revoked; never changed or deleted."""
+
+    form = ServiceKeyForm
+    list_display = ("name", "prefix", "owner", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_select_related = ("owner",)
+    search_fields = ("name",)
+    ordering = ("-id",)
+    sortable_by = ("id",)
+    actions = ("revoke",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Make the key of who asks, and show it this once."""
+        row, text = service_keys.issue(cast("User", request.user), obj.name, days=form.cleaned_data["days"])
+        take_over(obj, row)
+        told = gettext("This is the key; it is shown this once: {key}").format(key=text)
+        self.message_user(request, told, messages.WARNING)
+
+    @admin.action(description=_("Revoke"), permissions=["delete"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ServiceKey]) -> None:
+        """End the chosen keys at once."""
+        for key in queryset:
+            service_keys.revoke(key, user=request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Revoking needs the permission; no row is deleted."""
+        return obj is None and request.user.has_perm("authentication.delete_servicekey")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without deleting."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
 
 
 def _is_super(user: Any) -> bool:

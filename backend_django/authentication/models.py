@@ -159,3 +159,27 @@ class ErasedPerson(models.Model):
 
     def __str__(self) -> str:
         return f"{self.digest[:12]}…"
+
+
+class ServiceKey(models.Model):
+    """A read-only key of a shop's server; written, found and ended by `authentication.service_keys`."""
+
+    name = models.CharField(_("name"), max_length=80, help_text=_("What it is for, such as “shop front”."))
+    owner = models.ForeignKey(
+        User, models.CASCADE, related_name="service_keys", verbose_name=_("owner of the key"), editable=False,
+        help_text=_("The key reads what this user may read."),
+    )  # fmt: skip
+    prefix = models.CharField(_("begins with"), max_length=8, unique=True, editable=False)
+    digest = models.CharField(_("hash"), max_length=64, editable=False)
+    created_at = models.DateTimeField(_("made"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires"))
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("service key")
+        verbose_name_plural = _("service keys")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from api_base.fields import Email, Text
+from api_base.fields import Email, Text, Whole
 from api_base.serializers import Record, Strict
-from authentication import customers
-from authentication.models import User
+from authentication import customers, service_keys
+from authentication.models import ServiceKey, User
 
 
 class PasswordField(serializers.CharField):
@@ -108,3 +108,32 @@ class CustomerRecord(Record):
         for name, value in validated_data.items():
             setattr(instance, name, value)
         return customers.store(instance)
+
+
+class ServiceKeyRecord(Record):
+    """A key of a shop's server, without the key itself."""
+
+    owner = serializers.CharField(source="owner.email", read_only=True)
+    days = Whole(min_value=1, max_value=service_keys.MOST_DAYS, default=365, write_only=True)
+
+    class Meta:
+        model = ServiceKey
+        fields = ["id", "name", "owner", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at", "days"]
+        read_only_fields = ["prefix", "created_at", "expires_at", "last_used_at", "revoked_at"]
+
+
+class NewServiceKey(ServiceKeyRecord):
+    """A new key with its text, which is shown once."""
+
+    key = serializers.CharField(read_only=True, help_text="Send it as `Authorization: Api-Key …`. It is shown once.")
+
+    class Meta(ServiceKeyRecord.Meta):
+        fields = [*ServiceKeyRecord.Meta.fields, "key"]
+
+    def create(self, validated_data: dict[str, Any]) -> ServiceKey:
+        """The key of the user who asks; its text only lives in this answer."""
+        row, text = service_keys.issue(
+            self.context["request"].user, validated_data["name"], days=validated_data["days"]
+        )
+        row.key = text  # type: ignore[attr-defined]
+        return row

@@ -11,6 +11,7 @@ app_name = "authentication"
 
 router = SimpleRouter(use_regex_path=False)
 router.register("customers", views.Customers, basename="customers")
+router.register("service-keys", views.ServiceKeys)
 
 urlpatterns = [
     path("auth/login/", views.LoginView.as_view(), name="login"),

@@ -10,23 +10,26 @@ from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api_base.views import Editable
-from authentication import lockout, tokens
+from api_base.views import Editable, Records
+from authentication import lockout, service_keys, tokens
 from authentication import schema as schema  # noqa: PLC0414  # imported for its effect: it registers the scheme
 from authentication.customers import CustomerError
-from authentication.models import Role, User
+from authentication.models import Role, ServiceKey, User
 from authentication.serializers import (
     ChangePasswordSerializer,
     CustomerRecord,
     LoginAnswerSerializer,
     LoginSerializer,
+    NewServiceKey,
     RefreshSerializer,
+    ServiceKeyRecord,
     TokenPairSerializer,
     UserSerializer,
 )
@@ -146,6 +149,43 @@ class Customers(Editable):
         "create": ("authentication.add_customer",),
         **dict.fromkeys(("update", "partial_update"), ("authentication.change_customer",)),
     }
+
+
+class ServiceKeyFilter(django_filters.FilterSet):
+    """Filters of `service-keys/`."""
+
+    revoked = django_filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = ServiceKey
+        fields = ["prefix"]
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Service keys"),
+    retrieve=extend_schema(summary="One service key"),
+    destroy=extend_schema(summary="Revoke a service key"),
+)
+class ServiceKeys(mixins.DestroyModelMixin, Records):
+    """Read-only, expiring keys for a shop's own server."""
+
+    queryset = ServiceKey.objects.select_related("owner").order_by("-id")
+    serializer_class = ServiceKeyRecord
+    filterset_class = ServiceKeyFilter
+    search_fields: ClassVar[list[str]] = ["name"]
+    ordering_fields: ClassVar[list[str]] = ["id", "name", "expires_at", "last_used_at"]
+
+    @extend_schema(summary="Make a service key", request=ServiceKeyRecord, responses={201: NewServiceKey})
+    def create(self, request: Request) -> Response:
+        """A key that reads what you may read, until its day; this answer alone shows it."""
+        serializer = NewServiceKey(data=request.data, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(serializer.data, status=201, headers={"Cache-Control": "no-store"})
+
+    def perform_destroy(self, instance: ServiceKey) -> None:
+        """Ends it at once; the row stays, to show that there was one."""
+        service_keys.revoke(instance, user=self.request.user)
 
 
 def _checked(serializer_class: type, request: Request) -> dict[str, Any]:

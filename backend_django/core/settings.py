@@ -159,8 +159,21 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 
 # --- the API --------------------------------------------------------------------------------------
 
+API_RATES = {
+    "account": env.int("API_RATE_ACCOUNT", default=600),
+    "address": env.int("API_RATE_ADDRESS", default=60),
+}
+"""Requests a minute: of an account or service key, and of an address that is not signed in. 0: no limit."""
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["authentication.tokens.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "authentication.tokens.TokenAuthentication",
+        "authentication.service_keys.ServiceKeyAuthentication",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "authentication.throttles.AccountThrottle",
+        "authentication.throttles.AddressThrottle",
+    ],
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "DEFAULT_PERMISSION_CLASSES": ["authentication.permissions.IsSuperuserOrAdmin"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.api.JSONParser"],

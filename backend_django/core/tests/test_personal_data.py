@@ -60,6 +60,7 @@ NOBODY = {
     "ml_predictions.CalendarEvent": {"name", "object_id"},  # names of days; who asked for them stands in the note
     "ml_predictions.RecommendationRule": {"object_id", "source_product_id"},
     "ml_predictions.SegmentSnapshot": {"segments"},  # counts and sums
+    "authentication.ServiceKey": {"digest", "name", "prefix"},  # names what the key is for
     "auth.Permission": {"codename", "name"},
     "auth.Group": {"name"},
     "contenttypes.ContentType": {"app_label", "model"},

@@ -56,6 +56,8 @@ class Call(Guarded, GenericAPIView):
     serializer_class: Any = TrainNothing
     pagination_class = None
     filter_backends: Any = []
+    only_reads: ClassVar[bool] = False
+    """A POST that stores nothing: keys that only read may make it."""
 
     def checked(self, request: Request) -> dict[str, Any]:
         """The body or the query with its defaults; raises ValidationError with what is allowed."""

@@ -133,6 +133,7 @@ class BasketRecommendations(Call):
     """For a basket in progress."""
 
     serializer_class = inputs.Basket
+    only_reads = True
 
     @extend_schema(summary="For a basket", request=inputs.Basket, responses=answers.RECOMMENDED_TO_ALL)
     def post(self, request: Request) -> Response:
