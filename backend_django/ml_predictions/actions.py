@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
 from api_base.audit import record
@@ -227,7 +228,7 @@ def save_schedule(values: dict[str, Any], *, user: Any) -> Schedule:
             setattr(row, name, value)
         row.changed_by = str(user)[:160]
         row.save()
-        _record(user, row, CHANGE, gettext_noop("Schedule changed."))
+        record(user, row, CHANGE, gettext_noop("Schedule changed."))
     return row
 
 

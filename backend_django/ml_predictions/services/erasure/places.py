@@ -164,5 +164,6 @@ PLACES: list[Place] = [
     Words("alerts", f"{APP}.InventoryAlert", ("resolved_by", "acknowledged_by", "snoozed_by", "note", "reason")),
     Words("calendar", f"{APP}.CalendarEvent", ("created_by", "note")),
     Words("rules", f"{APP}.RecommendationRule", ("created_by", "note")),
+    Words("schedule", f"{APP}.Schedule", ("changed_by",)),
 ]
 """Where this app may name a person. Model files are looked through apart (`services.erasure.versions`)."""
