@@ -221,6 +221,7 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": "orders.models.Order.Status",
         "NewOrderStatus": "orders.serializers.MADE_AS",
         "ProductStatus": "products.models.Product.Status",
+        "PurchaseOrderStatus": "purchasing.models.PurchaseOrder.Status",
         "MovementKind": "products.models.StockMovement.Kind",
         "NewMovementKind": "products.serializers.BY_HAND",
         "Role": "authentication.models.Role",

@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/", include("authentication.urls")),
     path("api/", include("products.urls")),
     path("api/", include("orders.urls")),
+    path("api/", include("purchasing.urls")),
     path("api/ml/", include("ml_predictions.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SwaggerPage.as_view(), name="docs"),

@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
 from api_base.serializers import Explained
+from api_base.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.messages.readable import NAMES
 from ml_predictions.models import CustomerSegment
 from ml_predictions.models_segments import ChanceBand, Driver, Segment
 from ml_predictions.serializers.answers import anything, day, many, number, part, shape, text, texts
 from ml_predictions.serializers.records import rendered
-from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 
 SEPARATORS = {"comma": ",", "semicolon": ";"}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.utils import timezone, translation
 
 from ml_predictions.actions import NotSupportedBySource
@@ -203,3 +205,23 @@ def test_a_shop_without_purchase_orders_gets_the_lines_instead(user, monkeypatch
 def test_drafting_takes_as_many_queries_for_many_lines(user, django_assert_max_num_queries):
     with django_assert_max_num_queries(45):
         assert draft_orders(user=user)["totals"]["lines"] > 8
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("empty")
+def test_two_who_draft_at_once_order_no_more_than_one(user):
+    """On SQLite, which lets one writer in at a time, they come one after the other."""
+
+    def call(_: int) -> int:
+        try:
+            return len(draft_orders(user=user)["drafts"])
+        finally:
+            connection.close()
+
+    if connection.vendor == "sqlite":
+        found = [len(draft_orders(user=user)["drafts"]) for _ in range(2)]
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(call, range(2)))
+    assert sorted(found) == [0, 2]
+    assert PurchaseOrder.objects.count() == 2

@@ -8,9 +8,9 @@ from datetime import date
 
 import pytest
 
+from api_base.spreadsheets import UTF8_MARK, harmless, original
 from ml_predictions.models import CalendarEvent
 from ml_predictions.serializers import calendar_csv
-from ml_predictions.serializers.spreadsheets import UTF8_MARK, harmless, original
 from ml_predictions.views import recommending
 
 FORMULAS = ["=1+1", "+34", "-2", "@sum", "\t=1", "\r=1", " =1", "＝1", "|cmd", "%1", "\u00a0=1"]

@@ -10,8 +10,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api_base.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.serializers import ordering
-from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.views.base import Call, answer, service_of
 
 

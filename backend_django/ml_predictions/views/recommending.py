@@ -13,9 +13,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api_base.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.messages import render
 from ml_predictions.serializers import answers, inputs
-from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.views.base import Call, answer, checked_id, service_of
 
 COLUMNS = ("product_id", "rank", "recommended_id", "recommended_name", "similarity_score", "price", "pinned", "reason")
