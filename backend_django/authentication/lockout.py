@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import Throttled
 
 
 def username(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
@@ -22,6 +24,15 @@ def username(request: HttpRequest, credentials: Mapping[str, Any] | None = None)
     """
     given: Mapping[str, Any] = credentials or request.POST
     return str(given.get("email") or given.get("username") or "").strip().lower()[:255]
+
+
+def authenticated(request: Any, email: str, password: str) -> Any:
+    """The user with this e-mail and password, or None; a wrong one counts. Raises Throttled when it is locked out."""
+    user = authenticate(request, email=email, password=password)
+    if getattr(request, "axes_locked_out", False):
+        left = seconds_left(request, username(request, {"email": email}))
+        raise Throttled(wait=left, detail=_("Too many wrong passwords."))
+    return user
 
 
 def seconds_left(request: HttpRequest, email: str) -> int:

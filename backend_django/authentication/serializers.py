@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from api_base.fields import Email, Text, Whole
 from api_base.serializers import Record, Strict
-from authentication import customers, service_keys
+from authentication import customers, lockout, service_keys
 from authentication.models import ServiceKey, User
 
 
@@ -67,8 +67,9 @@ class ChangePasswordSerializer(Strict):
     new_password = PasswordField()
 
     def validate_current_password(self, value: str) -> str:
-        """It must be the user's."""
-        if not self.context["request"].user.check_password(value):
+        """It must be the user's; a wrong one counts towards the lock-out. Raises Throttled."""
+        request = self.context["request"]
+        if lockout.authenticated(request, request.user.email, value) is None:
             raise serializers.ValidationError(_("This is not your present password."), code="wrong_password")
         return value
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import django_filters
-from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -59,10 +58,7 @@ class LoginView(OpenView):
     def post(self, request: Request) -> Response:
         """Sign in with e-mail (in any case) and password."""
         data = _checked(LoginSerializer, request)
-        user = authenticate(request, email=data["email"], password=data["password"])
-        if getattr(request, "axes_locked_out", False):
-            email = lockout.username(request, data)
-            raise Throttled(wait=lockout.seconds_left(request, email), detail=_("Too many wrong passwords."))
+        user = lockout.authenticated(request, data["email"], data["password"])
         if not isinstance(user, User):
             raise AuthenticationFailed(_("E-mail or password is wrong."), code="wrong_credentials")
         user_logged_in.send(sender=User, request=request, user=user)  # last sign-in, and the count starts anew

@@ -310,5 +310,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _json(internal(request_id), 500)
 
 
+def json_error(code: str, message: str, status: int, **details: Any) -> JsonResponse:
+    """An error that is answered before any view."""
+    return _json(body(code, message, details), status)
+
+
 def _json(data: dict[str, Any], status: int) -> JsonResponse:
     return JsonResponse(data, status=status, json_dumps_params={"ensure_ascii": False})

@@ -33,6 +33,7 @@ MEANING = {
     "406": "The answer is JSON; the request takes none.",
     "409": "Not in this state: nothing trained yet, too little data, a training under way; the message says what next.",
     "413": "The body is larger than this call takes.",
+    "414": "The address is longer than 4,096 characters.",
     "415": "The body is of a kind that this call does not take; most take JSON.",
     "429": "Too many requests: `Retry-After` says in how many seconds to try again.",
     "500": "A fault of the server; its log has the details under the id in `details`.",

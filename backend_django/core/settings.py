@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core.logs.RequestLog",
+    "core.security.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -245,6 +246,7 @@ ML_PREDICTIONS = {
     "LIVE": env.str("LIVE", default="auto"),
     "ALERTS_A_DAY": env.int("ALERTS_A_DAY", default=20),
     "KINDS": {"erase": "ml_predictions.jobs.erasure.erase", "refresh": "ml_predictions.jobs.nightly.refresh"},
+    "NIGHTLY": {"drop_expired_sign_ins": "authentication.housekeeping.drop_expired"},
     "PERSONAL_DATA": "core.personal_data.PLACES",
     "BACKUP_RETENTION_DAYS": env.int("BACKUP_RETENTION_DAYS", default=None),
 }

@@ -13,5 +13,7 @@ workers = int(os.environ.get("WEB_PROCESSES", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 timeout = 90
 """Seconds that a process may be silent; an answer that waits for a training takes at most 50."""
+limit_request_line = 8190
+"""Characters of an address that reach the project, which answers those that are too long in its own words."""
 loglevel = "warning"
 control_socket_disable = True

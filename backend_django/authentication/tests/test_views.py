@@ -323,3 +323,13 @@ def test_a_refused_change_names_the_field_and_changes_nothing(cast, current, new
     assert answer.status_code == 400
     assert field in str(answer.json())
     assert me(data["access"]).status_code == 200
+
+
+def test_a_wrong_present_password_counts_to_the_lockout(cast, settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    access = sign_in()["access"]
+    answers = [change(access, current="wrong-word-9") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert change(access, current=PASSWORD).status_code == 429, "also with the right one, until the time is over"
+    assert post("login", {"email": "ben@shop.test", "password": PASSWORD}).status_code == 429

@@ -157,7 +157,7 @@ def test_a_step_that_fails_is_told_and_keeps_no_other_from_being_done(run, setti
 def test_nothing_trained_and_nothing_sold_is_a_quiet_night(run):
     nightly.refresh(run)
     assert run.result["errors"] == {}
-    assert set(run.result["steps"]) == set(nightly.STEPS)
+    assert set(run.result["steps"]) == set(nightly.steps())
 
 
 def test_customers_are_made_anew_only_where_something_was_sold(shop, settings):
