@@ -34,6 +34,7 @@ CONFLICTS = {
     "alerts_not_active",
     "already_resolved",
     "already_running",
+    "artifact_being_mended",
     "artifact_refused",
     "calendar_busy",
     "erasure_under_way",

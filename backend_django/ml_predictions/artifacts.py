@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import os
+import platform
 import shutil
 import uuid
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ from django.utils import translation
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+import retail_ml
 from ml_predictions import conf
 
 FORMATS = {"sales_forecast": 2}
@@ -72,8 +74,20 @@ class Saved:
 
 
 def libraries() -> dict[str, str]:
-    """Versions of the libraries that a model file depends on."""
-    return {name: version(name) for name in LIBRARIES}
+    """Versions of the libraries that a model file depends on, of Python, and of the mathematics of this project."""
+    found = {name: version(name) for name in LIBRARIES}
+    return {**found, "python": platform.python_version(), "retail_ml": code_digest()}
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Twelve digits that change with any line of `retail_ml`: which code trained a version."""
+    digest = hashlib.sha256()
+    root = Path(retail_ml.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        if "tests" not in path.parts:
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
 
 
 def save(service: str, content: Content) -> Saved:

@@ -29,8 +29,13 @@ DEFAULTS: dict[str, Any] = {
     "ARTIFACT_ROOT": Path("var/models"),
     # Keys that sign model files: the first signs, all verify (so a key can be rotated). Part of the backup.
     "ARTIFACT_KEYS": [],
-    # Versions per service whose model files are kept, the active one always among them.
+    # Versions per service that are kept with their files: the one in service and the newest beside it, so many in all.
     "KEEP_VERSIONS": 5,
+    # Days for which a version that was in service is kept whatever its age, so that one can go back to it.
+    "KEEP_SERVED_DAYS": 7,
+    # Share by which the error of a new version may exceed that of the one in service, on tests that both have passed,
+    # before it is kept beside it instead of promoted. 0.05: 5 % of the error.
+    "PROMOTION_TOLERANCE": 0.05,
     # The shop's currency (ISO 4217): order lines in another are left out and counted. "": the one most orders have.
     "CURRENCY": "",
     # The shop's time zone: it decides where a business day begins and ends.

@@ -121,8 +121,12 @@ class MLModel(models.Model):
     as_of = models.DateField(_("as of"), help_text=_("The last day of data that it has seen."))
     trained_at = models.DateTimeField(_("trained"), default=timezone.now)
     activated_at = models.DateTimeField(_("in service since"), null=True, blank=True)
+    retired_at = models.DateTimeField(_("in service until"), null=True, blank=True)
     metrics = models.JSONField(_("metrics"), default=dict)
     receipt = models.JSONField(_("receipt"), default=dict, help_text=_("The back-test behind its numbers."))
+    comparison = models.JSONField(
+        _("comparison"), null=True, help_text=_("With the version that was in service, on the same days.")
+    )
     parameters = models.JSONField(_("parameters"), default=dict)
     fingerprint = models.JSONField(_("data fingerprint"), default=dict)
     libraries = models.JSONField(_("library versions"), default=dict)

@@ -13,11 +13,11 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from ml_predictions import conf
-from ml_predictions.jobs import rows
+from ml_predictions.jobs import mending, rows
 from ml_predictions.jobs.run import NO_DATABASE, Cancelled, LostRun
 from ml_predictions.messages import TEXTS, message
-from ml_predictions.models import Kind, MLModel
-from ml_predictions.services import get_service
+from ml_predictions.models import SERVICES, Kind, MLModel
+from ml_predictions.services import get_service, retention
 from ml_predictions.services.base import TrainingRun
 from ml_predictions.sources import get_source
 from retail_ml.errors import RetailMLError
@@ -57,17 +57,23 @@ def refresh_customers() -> dict[str, Any]:
     found = get_source().fingerprint()
     if model is None or all(found.get(name) == model.fingerprint.get(name) for name in SOLD):
         return {}
-    parameters = {"n_clusters": model.parameters.get("n_clusters", 6)}
     try:
-        return {"training_log_id": rows.submit(kind, parameters, cause=rows.Cause.NIGHTLY).pk}
+        return {"training_log_id": rows.submit(kind, mending.parameters_of(model), cause=rows.Cause.NIGHTLY).pk}
     except rows.AlreadyRunning as under_way:
         return {"training_log_id": under_way.training_log_id}
 
 
+def prune() -> dict[str, Any]:
+    """Delete the versions that no rule keeps, with their files."""
+    return {service: gone for service in SERVICES if (gone := retention.prune(service))}
+
+
 STEPS: dict[str, Step] = {
+    "check_files": mending.check_files,
     "score_forecasts": score_forecasts,
     "refresh_alerts": refresh_alerts,
     "refresh_customers": refresh_customers,
+    "prune": prune,
 }
 """The steps of this app, in their order; those of the setting NIGHTLY follow."""
 

@@ -7,6 +7,47 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 TEXTS: dict[str, Any] = {
+    "promotion.not_worse": _(
+        "On the {tests} tests that it has in common with version {version}, its error is {error} against {before}: not "
+        "worse by more than {percent} %."
+    ),
+    "promotion.worse": _(
+        "Kept, but not put into service: on the {tests} tests that it has in common with version {version}, which "
+        "serves, its error is {error} against {before}, worse by more than {percent} %. Activate it if you want it all "
+        "the same."
+    ),
+    "promotion.stale": _(
+        "On the {tests} tests in common its error is {error} against {before} of version {version}; it serves all the "
+        "same, because the data of that version is too old."
+    ),
+    "promotion.no_common_test": _(
+        "Not comparable with version {version}: the two have no test on the same days. It serves because it is newer."
+    ),
+    "promotion.not_compared": _(
+        "Not compared with version {version}: the newest version says who the customers are today, and serves."
+    ),
+    "artifact_being_mended": _(
+        "The model file {name} was refused: {reason}. Training {training_log_id} makes it anew; until then stored "
+        "results go on serving. Ask {url} how far it is."
+    ),
+    "report.what": _("Version {version} of {service} ({model}), trained on {trained} from data up to {as_of}."),
+    "report.data": _("It has seen {orders} orders with {lines} lines, {customers} customers and {products} products."),
+    "report.forecast": _(
+        "Replayed from {origins} days of the past, up to {days} days ahead, it missed sales by {wape} % of them; the "
+        "naive method by {baseline} %."
+    ),
+    "report.coverage": _(
+        "Of the days, {coverage_80} % fell inside its 80 % interval and {coverage_95} % inside the one of 95 %."
+    ),
+    "report.untested": _("There was too little of the past to test it on."),
+    "report.serves": _("In service since {since}."),
+    "report.served": _("In service from {since} to {until}; it can be put back."),
+    "report.never_served": _("It has never been in service."),
+    "report.file_whole": _("Its file is whole and bears our signature."),
+    "report.file_refused": _("Its file is refused: {reason}."),
+    "report.changed": _("Changed since it was trained, so that training again may give other numbers: {names}."),
+    "nightly.check_files": _("The files of the versions in service are read."),
+    "nightly.prune": _("Old versions are deleted with their files."),
     "nightly.score_forecasts": _("Past forecasts are held against what came."),
     "nightly.refresh_alerts": _("The alerts are brought in line with today's stock and sales."),
     "nightly.refresh_customers": _("The customers' figures are brought up to date."),

@@ -92,6 +92,22 @@ UNDER_WAY = shape(
     status_url=text(),
 )
 
+REPORT = shape(
+    "VersionReport",
+    success=s.BooleanField(),
+    model=ModelRecord(),
+    sentences=texts(),
+    comparison=s.DictField(allow_null=True, help_text="With the version that was in service, on the same tests."),
+    metrics=anything(),
+    receipt=anything("The back-test, fold by fold."),
+    parameters=anything(),
+    fingerprint=anything("Of the data that it has seen."),
+    libraries=anything("Versions of the libraries and of the code that trained it."),
+    changed_since=texts(),
+    file=part("VersionFile", name=text(), sha256=text(), whole=s.BooleanField(), reason=text(null=True)),
+    training=s.DictField(allow_null=True),
+)
+
 # --- sales forecast -------------------------------------------------------------------------------
 
 MODEL = {

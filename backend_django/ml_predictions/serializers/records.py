@@ -62,7 +62,7 @@ class ModelRecord(serializers.ModelSerializer[MLModel]):
     class Meta:
         model = MLModel
         fields = [
-            "id", "service", "version", "model_type", "is_active", "as_of", "trained_at", "activated_at",
+            "id", "service", "version", "model_type", "is_active", "as_of", "trained_at", "activated_at", "retired_at",
             "beats_baseline", "metrics", "parameters", "training_log",
         ]  # fmt: skip
         read_only_fields = fields
@@ -72,11 +72,12 @@ class ModelDetail(ModelRecord):
     """One version with the evidence for it."""
 
     receipt = Stored(read_only=True)
+    comparison = Stored(read_only=True, allow_null=True)
     fingerprint = Stored(read_only=True)
     libraries = Stored(read_only=True)
 
     class Meta(ModelRecord.Meta):
-        fields = [*ModelRecord.Meta.fields, "receipt", "fingerprint", "libraries", "artifact_sha256"]
+        fields = [*ModelRecord.Meta.fields, "receipt", "comparison", "fingerprint", "libraries", "artifact_sha256"]
         read_only_fields = fields
 
 

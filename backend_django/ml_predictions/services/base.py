@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar, Protocol
 
@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import Max, Model
 from django.utils import timezone
 
-from ml_predictions import artifacts, conf
+from ml_predictions import artifacts
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel, MLTrainingLog
+from ml_predictions.services import promotion, retention
 from ml_predictions.sources import get_source
 from ml_predictions.sources.base import Source
 
@@ -67,6 +68,7 @@ class Version:
     beats_baseline: bool | None = None  # None: nothing to compare with
     promote: bool = True
     why: dict[str, Any] | None = None  # a message: why it is, or is not, the one that serves
+    comparison: dict[str, Any] | None = None  # with the version in service; made when it is published
 
 
 class Service(ABC):
@@ -115,6 +117,7 @@ class Service(ABC):
         is not promoted is kept beside the one in service.
         """
         fingerprint = self.source.fingerprint()
+        versions = [self._judged(version) for version in versions]
         saved = [artifacts.save(self.name, version.content) for version in versions]
         try:
             with transaction.atomic():
@@ -129,12 +132,31 @@ class Service(ABC):
             for file in saved:
                 artifacts.delete(file.name)
             raise
-        self._prune(run)
+        retention.prune(self.name)
+        self._sweep(run)
         return models[0]
+
+    def _judged(self, version: Version) -> Version:
+        """A version that was to serve, with what came of holding it against the one in service.
+
+        One that is worse is not promoted. Where the file of the one in service cannot be read, any other is better.
+        """
+        active = MLModel.objects.filter(service=self.name, is_active=True).first()
+        if active is None or not version.promote:
+            return version
+        try:
+            self.content(active)
+        except artifacts.ArtifactRefused:
+            return version
+        found = promotion.compare(self.name, version, active)
+        judged = replace(version, comparison=found)
+        return replace(judged, promote=False, why=found["sentence"]) if found["worse"] else judged
 
     def put_in_service(self, model: MLModel, content: artifacts.Content) -> None:
         """Make `model` the version in service, inside the caller's transaction."""
-        MLModel.objects.filter(service=self.name, is_active=True).exclude(pk=model.pk).update(is_active=False)
+        now = timezone.now()
+        before = MLModel.objects.filter(service=self.name, is_active=True).exclude(pk=model.pk)
+        before.update(is_active=False, retired_at=now)
         if self.rows is not None:
             rows = self.rows._default_manager
             self.before_rows(model)
@@ -142,7 +164,7 @@ class Service(ABC):
             rows.filter(model_id__in=versions)._raw_delete(rows.db)
             self.write_rows(model, content)
         model.is_active = True
-        model.activated_at = timezone.now()
+        model.activated_at = now
         model.save(update_fields=["is_active", "activated_at"])
 
     def before_rows(self, model: MLModel) -> None:
@@ -157,6 +179,7 @@ class Service(ABC):
             as_of=version.as_of,
             metrics=version.metrics,
             receipt=version.receipt,
+            comparison=version.comparison,
             parameters=version.parameters,
             fingerprint=fingerprint,
             libraries=artifacts.libraries(),
@@ -180,15 +203,8 @@ class Service(ABC):
             "metrics": versions[0].metrics,
         }
 
-    def _prune(self, run: TrainingRun) -> None:
-        """Forget the oldest versions beyond KEEP_VERSIONS; the one in service always stays.
-
-        What attempts that were killed have left in the folder goes too: all of it is older than this run's start.
-        """
-        idle = MLModel.objects.filter(service=self.name, is_active=False).order_by("-version")
-        for model in idle[max(conf.get("KEEP_VERSIONS") - 1, 0) :]:
-            model.delete()
-            artifacts.delete(model.artifact)
+    def _sweep(self, run: TrainingRun) -> None:
+        """Remove what attempts that were killed have left in the folder: all of it is older than this run's start."""
         started = MLTrainingLog.objects.filter(pk=run.log_id).values_list("started_at", flat=True).first()
         if started is not None:
             keep = MLModel.objects.filter(service=self.name).values_list("artifact", flat=True)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from ml_predictions import actions, selectors
+from ml_predictions import actions, selectors, selectors_versions
 from ml_predictions.models import MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
 from ml_predictions.views.base import Guarded, answer, asked_to_wait, waited
@@ -75,6 +75,19 @@ class Models(Records):
         wanted = self.checked(inputs.Activate, request)
         model = actions.activate_model(self.get_object(), user=request.user, accept_worse=wanted["accept_worse"])
         return answer(records.ModelDetail(model).data)
+
+    @extend_schema(summary="The report of a version", responses=answers.REPORT, filters=False)
+    @action(detail=True, pagination_class=None)
+    def report(self, request: Request, pk: int) -> Response:
+        """The receipt: how it was tested, beside what, on which data, by which code; in sentences and figures."""
+        model = self.get_object()
+        return answer({"model": records.ModelRecord(model).data, **selectors_versions.report(model)})
+
+    @extend_schema(summary="Delete a version", responses={204: None})
+    def destroy(self, request: Request, pk: int) -> Response:
+        """One that is not in service, with its rows and files; audited."""
+        actions.delete_model(self.get_object(), user=request.user)
+        return Response(status=204)
 
 
 class PredictionFilter(django_filters.FilterSet):

@@ -152,6 +152,59 @@ def test_a_damaged_file_is_refused_and_the_old_version_stays(api: Any, filed: An
     assert list(MLModel.objects.filter(is_active=True)) == [good]
 
 
+def test_a_damaged_file_in_service_is_made_anew_once_and_the_answer_says_so(
+    api: Any, filed: Any, settings: Any, cast: Any
+):
+    model = filed(1, is_active=True)
+    (settings.ML_PREDICTIONS["ARTIFACT_ROOT"] / model.artifact / "a.npy").write_bytes(b"changed")
+    for _ in range(2):
+        answer = api.get("/api/ml/inventory-health/")
+        error, log = answer.json()["error"], MLTrainingLog.objects.get()
+        assert (answer.status_code, error["code"]) == (409, "artifact_being_mended")
+        assert error["details"]["training_log_id"] == log.pk
+        assert (log.kind, log.cause, log.status) == ("inventory_optimization", "file", "queued")
+    MLTrainingLog.objects.update(status="failed")
+    assert api.get("/api/ml/inventory-health/").json()["error"]["code"] == "artifact_refused"
+    assert MLTrainingLog.objects.count() == 1  # once a day: what fails today fails again
+
+
+def test_the_nightly_step_finds_a_damaged_file_before_anybody_asks(filed: Any, settings: Any):
+    from ml_predictions.jobs.mending import check_files
+
+    model = filed(1, is_active=True)
+    assert check_files() == {}
+    artifacts.load.cache_clear()
+    (settings.ML_PREDICTIONS["ARTIFACT_ROOT"] / model.artifact / "a.npy").write_bytes(b"changed")
+    assert check_files()["inventory_optimization"]["training_log_id"] == MLTrainingLog.objects.get().pk
+
+
+def test_a_version_is_deleted_with_its_file_and_the_one_in_service_is_not(api: Any, filed: Any, settings: Any):
+    old, serving = filed(1), filed(2, is_active=True)
+    folder = settings.ML_PREDICTIONS["ARTIFACT_ROOT"]
+    assert api.delete(f"/api/ml/models/{old.pk}/").status_code == 204
+    assert not (folder / old.artifact).exists()
+    assert LogEntry.objects.get().change_message == "Deleted."
+    refused = api.delete(f"/api/ml/models/{serving.pk}/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "model_in_service")
+    assert (folder / serving.artifact).exists()
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "missed sales by 21.5 %"), ("es", "21,5 %")])
+def test_the_report_says_what_stands_behind_a_version(api: Any, filed: Any, settings: Any, language: str, said: str):
+    tested = {
+        "wape": 0.215, "baseline_wape": 0.3, "origins": 4, "horizon_days": 28, "coverage_80": 0.8, "coverage_95": 0.95,
+    }  # fmt: skip
+    seen = {"orders": 300, "lines": 700, "customers": 60, "products": 24}
+    libraries = artifacts.libraries() | {"retail_ml": "another"}
+    model = filed(1, fingerprint=seen, receipt=tested, libraries=libraries)
+    MLModel.objects.update(service="sales_forecast")
+    body = api.get(f"/api/ml/models/{model.pk}/report/", HTTP_ACCEPT_LANGUAGE=language).json()
+    assert (body["file"]["whole"], body["changed_since"], body["model"]["id"]) == (True, ["retail_ml"], model.pk)
+    assert any(said in sentence for sentence in body["sentences"])
+    assert len(body["sentences"]) == 7
+    assert any("300" in sentence for sentence in body["sentences"])
+
+
 # --- predictions ----------------------------------------------------------------------------------
 
 
@@ -284,8 +337,15 @@ def test_place_in_the_queue_and_retry(api: Any):
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "not_retryable")
 
 
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+READ_ONLY = [
+    (name, method)
+    for name in LISTS
+    for method in ("post", "put", "patch", "delete")
+    if (name, method) != ("models", "delete")
+]
+
+
+@pytest.mark.parametrize(("name", "method"), READ_ONLY)
 def test_records_cannot_be_written_directly(api: Any, name: str, method: str):
     assert (
         getattr(api, method)(f"/api/ml/{name}/1/", json.dumps({}), content_type="application/json").status_code == 405

@@ -1,0 +1,95 @@
+"""The report of one version: what it is, what stands behind it, and whether it can be had again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ml_predictions.messages import message
+from ml_predictions.models import MLModel
+from ml_predictions.services import get_service
+
+WHY = ("sentence", "why", "reason")
+"""Where the receipts of the services keep the sentence that sums them up."""
+
+
+def report(model: MLModel) -> dict[str, Any]:
+    """The receipt of a version with its sentences (messages), its file's state and what has changed since."""
+    from ml_predictions import artifacts  # it brings NumPy along, which the server's start does without
+
+    refused = _refused(model)
+    now = artifacts.libraries()
+    changed = sorted(name for name in now if model.libraries.get(name) != now[name])
+    log = model.training_log
+    return {
+        "sentences": list(_sentences(model, refused, changed)),
+        "comparison": model.comparison,
+        "metrics": model.metrics,
+        "receipt": model.receipt,
+        "parameters": model.parameters,
+        "fingerprint": model.fingerprint,
+        "libraries": model.libraries,
+        "changed_since": changed,
+        "file": {"name": model.artifact, "sha256": model.artifact_sha256, "whole": refused is None, "reason": refused},
+        "training": log
+        and {
+            "id": log.pk,
+            "cause": log.cause,
+            "requested_by": log.requested_by,
+            "started_at": log.started_at,
+            "duration_seconds": log.duration_seconds,
+        },
+    }
+
+
+def _refused(model: MLModel) -> str | None:
+    """Why the file of a version is refused; None for a whole one."""
+    from ml_predictions import artifacts
+
+    try:
+        get_service(model.service).content(model)
+    except artifacts.ArtifactRefused as error:
+        return str(error.reason)
+    return None
+
+
+def _sentences(model: MLModel, refused: str | None, changed: list[str]) -> Iterator[dict[str, Any]]:
+    told = {"version": model.version, "service": model.service, "model": model.model_type}
+    yield message("report.what", **told, as_of=model.as_of.isoformat(), trained=model.trained_at.date().isoformat())
+    seen = {name: model.fingerprint.get(name) for name in ("orders", "lines", "customers", "products")}
+    if all(count is not None for count in seen.values()):
+        yield message("report.data", **seen)
+    yield from _evidence(model)
+    if model.comparison:
+        yield model.comparison["sentence"]
+    if model.is_active and model.activated_at:
+        yield message("report.serves", since=model.activated_at.date().isoformat())
+    elif model.activated_at:
+        until = model.retired_at or model.activated_at
+        days = {"since": model.activated_at.date().isoformat(), "until": until.date().isoformat()}
+        yield message("report.served", **days)
+    else:
+        yield message("report.never_served")
+    yield message("report.file_refused", reason=refused) if refused else message("report.file_whole")
+    if changed:
+        yield message("report.changed", names=", ".join(changed))
+
+
+def _evidence(model: MLModel) -> Iterator[dict[str, Any]]:
+    """How it was tested, beside the naive method; the services' own sentence where they have one."""
+    receipt = model.receipt
+    if model.service == "sales_forecast":
+        if receipt.get("wape") is None or receipt.get("baseline_wape") is None:
+            yield message("report.untested")
+            return
+        errors = {"wape": _percent(receipt["wape"]), "baseline": _percent(receipt["baseline_wape"])}
+        yield message("report.forecast", **errors, origins=receipt["origins"], days=receipt["horizon_days"])
+        if receipt.get("coverage_80") is not None:
+            yield message("report.coverage", **{n: _percent(receipt[n]) for n in ("coverage_80", "coverage_95")})
+        return
+    found = next((receipt[name] for name in WHY if isinstance(receipt.get(name), dict)), None)
+    yield found if found and "code" in found else message("report.untested")
+
+
+def _percent(share: float) -> float:
+    return round(100 * share, 1)
