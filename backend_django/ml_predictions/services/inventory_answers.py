@@ -165,7 +165,7 @@ def alert_reason(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
         "late_units": short(row["late_units"]),
         "late_days": round(row["late_days"] or 0),
         "next_days": round(row["next_receipt_days"] or row["lead_days"]),
-        "season_end": row["season_end"],
+        "season_end": str(row["season_end"] or ""),  # stored as JSON, and put into words when read
         "leftover": short(row["leftover_units"]),
         "coming": short((row["free_stock"] or 0) + row["on_order"]),
         "week_expected": short(row["week_expected"]),

@@ -435,3 +435,14 @@ def test_training_writes_the_alerts_of_the_analysis(service: InventoryOptimizati
     done = again().refresh_alerts()
     assert done["created"] + done["updated"] >= len(again().analysis().alert_rows()) > 0
     assert InventoryAlert.objects.filter(status="active", code="OUT_OF_STOCK").count() > 20
+
+
+def test_what_a_seasons_end_will_leave_behind_is_stored_and_told(service: InventoryOptimizationService) -> None:
+    variant = ProductVariant.objects.first()
+    ends = service.analysis().as_of + timedelta(days=20)
+    ProductVariant.objects.filter(pk=variant.pk).update(stock=500, season_end=ends)
+    again().refresh_alerts()
+    stored = InventoryAlert.objects.get(variant_id=str(variant.pk), code="SEASON_END_RISK")
+    assert stored.reason["params"]["season_end"] == ends.isoformat()
+    with translation.override("en"):
+        assert "July 19" in render(stored.reason)
