@@ -16,7 +16,17 @@ from pathlib import Path
 import polib
 
 BACKEND = Path(__file__).resolve().parent.parent / "backend_django"
-APPS = ("core", "api_base", "authentication", "products", "purchasing", "orders", "ingest", "ml_predictions")
+APPS = (
+    "core",
+    "api_base",
+    "authentication",
+    "products",
+    "purchasing",
+    "orders",
+    "ingest",
+    "ml_predictions",
+    "dashboard",
+)
 HEADER = {
     "Project-Id-Version": "Trastienda",
     "Language": "es",

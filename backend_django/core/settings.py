@@ -48,6 +48,8 @@ INSTALLED_APPS = [
     "orders",
     "ingest",
     "ml_predictions",
+    "dashboard",
+    "django_htmx",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -148,6 +150,11 @@ TIME_ZONE = env.str("TIME_ZONE", default="Europe/Madrid")
 """The shop's own time zone: it decides where a business day begins and ends."""
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "dashboard.finders.PlotlyFinder",
+]
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns at every start when it is not there
 WHITENOISE_USE_FINDERS = not PRODUCTION  # no collectstatic needed to look at it
 MEDIA_URL = "/media/"

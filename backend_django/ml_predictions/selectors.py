@@ -57,6 +57,13 @@ def queue_positions() -> dict[int, int]:
     return {log: place for place, log in enumerate(waiting.values_list("pk", flat=True), start=1)}
 
 
+def under_way() -> list[MLTrainingLog]:
+    """What runs or waits, the running ones first: a handful."""
+    status = MLTrainingLog.Status
+    rows = MLTrainingLog.objects.filter(status__in=[status.RUNNING, status.QUEUED]).order_by("-status", "id")
+    return list(rows[:5])
+
+
 def alert_summary() -> dict[str, Any]:
     """Active alerts that are not snoozed, counted by type and urgency, and the money at stake."""
     today = conf.shop_today()

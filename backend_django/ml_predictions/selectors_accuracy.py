@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Min, QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from ml_predictions.messages import message
 from ml_predictions.models_accuracy import ForecastScore, Horizon, PastForecast, PublishedForecast, ScoredLevel
@@ -114,6 +114,12 @@ def _versions(rows: list[ForecastScore]) -> list[dict[str, Any]]:
         }
         for _, one in sorted(found.items(), reverse=True)[:MOST_VERSIONS]
     ]
+
+
+def last_days(days: int = LAST_DAYS) -> list[dict[str, Any]]:
+    """The total's last scored days, each with the last forecast that was made before it: for a chart. Two queries."""
+    until = PastForecast.objects.filter(level="total", actual__isnull=False).aggregate(last=Max("start"))["last"]
+    return _last_days({}, until)[-days:]
 
 
 def _last_days(wanted: dict[str, Any], until: date | None) -> list[dict[str, Any]]:

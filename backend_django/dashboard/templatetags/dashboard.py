@@ -1,0 +1,180 @@
+"""How figures are written: money in the shop's currency, numbers and days in the reader's language."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.template.context import RequestContext
+from django.utils import formats
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from ml_predictions.messages import render, spoken
+
+register = template.Library()
+SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "MXN": "$", "ARS": "$", "COP": "$", "CLP": "$", "PEN": "S/"}
+BEFORE = {"GBP", "USD", "MXN", "ARS", "COP", "CLP", "PEN"}
+"""Currencies whose symbol stands before the figure in English."""
+METHODS = {
+    "seasonal_naive": _("the same weekday last time"), "window_average": _("mean of the same weekdays"),
+    "weekday_mean": _("mean by weekday"), "historic_average": _("mean of all days"), "last_year": _("as last year"),
+    "linear": _("linear"), "gradient_boosting": _("gradient boosting"), "random_forest": _("random forest"),
+    "ensemble": _("ensemble"),
+}  # fmt: skip
+LEVELS = {"total": _("The whole shop"), "category": _("Category"), "product": _("Product"), "variant": _("Variant")}
+NONE = "–"
+"""What is not known."""
+
+
+def _unknown(value: Any) -> bool:
+    """None, not finite, or the "" that a template gives for what is not there."""
+    return value is None or value == "" or not math.isfinite(float(value))
+
+
+@register.filter
+def number(value: Any, decimals: int = 0) -> str:
+    """A figure with so many decimals; – for none.
+
+    >>> number(1234.56, 1), number(None)
+    ('1,234.6', '–')
+    """
+    if _unknown(value):
+        return NONE
+    return formats.number_format(round(value, decimals) + 0.0, decimals, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def percent(share: Any, decimals: int = 0) -> str:
+    """A share as per cent; – for none.
+
+    >>> percent(0.1234, 1)
+    '12.3 %'
+    """
+    return NONE if _unknown(share) else f"{number(100 * share, decimals)} %"
+
+
+@register.filter
+def signed(share: Any) -> str:
+    """A change as per cent with its sign; – for none.
+
+    >>> signed(0.193), signed(-0.02)
+    ('+19 %', '-2 %')
+    """
+    return NONE if _unknown(share) else ("+" if share > 0 else "") + percent(share)
+
+
+@register.filter
+def figure(receipt: Mapping[str, Any], name: str) -> Any:
+    """A figure of a receipt: of days, else of sums of 28 days (products and variants have only these).
+
+    >>> figure({"wape": 0.2}, "wape"), figure({"wape_28": 0.3}, "wape")
+    (0.2, 0.3)
+    """
+    return receipt.get(name, receipt.get(f"{name}_28"))
+
+
+@register.filter
+def per(total: float | None, count: float) -> float | None:
+    """`total` shared among `count`; none for none."""
+    return total / count if total is not None and count else None
+
+
+@register.filter
+def method(name: str) -> str:
+    """What a way of forecasting is called."""
+    return str(METHODS.get(name, name))
+
+
+@register.filter
+def level(name: str) -> str:
+    """What a level of the forecast is called."""
+    return str(LEVELS.get(name, name))
+
+
+@register.filter
+def explained(error: Exception | None) -> str:
+    """The sentence of one of our own exceptions."""
+    return spoken(error) if error else ""
+
+
+@register.simple_tag(takes_context=True)
+def money(context: Mapping[str, Any], value: float | None, decimals: int = -1) -> str:
+    """An amount in the shop's currency; whole from 1,000 on unless `decimals` says otherwise."""
+    return amount(value, str(context.get("currency", "")), decimals)
+
+
+def amount(value: Any, currency: str, decimals: int = -1) -> str:
+    """An amount as people write it in the active language.
+
+    >>> amount(1234.5, "GBP"), amount(-12.3, "GBP"), amount(2, "CHF")
+    ('£1,234', '-£12.30', '2.00 CHF')
+    """
+    if _unknown(value):
+        return NONE
+    places = decimals if decimals >= 0 else (0 if abs(value) >= 1_000 else 2)
+    text, symbol = number(abs(value), places), SYMBOLS.get(currency, currency)
+    sign = "-" if value < 0 and float(f"{abs(value):.{places}f}") else ""
+    first = currency in BEFORE and (get_language() or "").startswith("en")
+    return f"{sign}{symbol}{text}" if first else f"{sign}{text} {symbol}".rstrip()
+
+
+@register.filter
+def day(value: date | datetime | str | None, form: str = "DATE_FORMAT") -> str:
+    """A day in words, of a date or of ISO text; – for none."""
+    if not value:
+        return NONE
+    if isinstance(value, str):
+        value = date.fromisoformat(value[:10])
+    return formats.date_format(value, form)
+
+
+@register.filter
+def said(message: Mapping[str, Any] | None) -> str:
+    """The sentence of a stored message."""
+    return render(message)
+
+
+@register.filter
+def chart_data(spec: Mapping[str, Any]) -> SafeString:
+    """A chart as JSON for its data block: nothing in it can end the block."""
+    text = json.dumps(spec, ensure_ascii=False, allow_nan=False, default=str)
+    return mark_safe(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+@register.simple_tag(takes_context=True)
+def query(context: RequestContext, **changes: Any) -> str:
+    """The address's query with some parameters changed; one that is None is left out, and the page begins anew."""
+    given = {key: values for key, values in context["request"].GET.lists() if key != "page"}
+    for key, value in changes.items():
+        given.pop(key, None)
+        if value not in (None, ""):
+            given[key] = [str(value)]
+    return "?" + urlencode(given, doseq=True)
+
+
+@register.simple_tag(takes_context=True)
+def sorting(context: RequestContext, name: str, label: Any) -> SafeString:
+    """The head of a column one can sort by: a link, with the direction for everybody to read."""
+    now = context["request"].GET.get("ordering") or context.get("ordering", "")
+    down, up = now == f"-{name}", now == name
+    target = query(context, ordering=name if down else f"-{name}")
+    arrow = "↓" if down else "↑" if up else ""
+    direction = "descending" if down else "ascending" if up else "none"
+    return format_html(
+        '<th scope="col" aria-sort="{}"><a href="{}">{} <span aria-hidden="true">{}</span></a></th>',
+        direction, target, label, arrow,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol of the set in base.html; it says nothing to a screen reader."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', escape(name))

@@ -1,0 +1,98 @@
+"""What all pages share: who may come in, the menu, what stands around every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+from django.views import View
+from rest_framework.request import Request
+
+from ml_predictions import conf, selectors, selectors_sales
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may load: from this server alone, and no script or style that stands in the page itself."""
+THEMES = ("auto", "light", "dark")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the menu: `name` of its address, its label, and its icon (a symbol of icons.svg)."""
+
+    name: str
+    label: Any
+    icon: str
+
+
+MENU = (
+    Entry("morning", _("Morning"), "sun"),
+    Entry("sales", _("Sales"), "chart"),
+)
+
+
+def may_enter(request: HttpRequest) -> bool:
+    """Does the permission class of the setting PERMISSION let this user in?"""
+    shim = Request(request)
+    shim.user = request.user
+    return bool(import_string(conf.get("PERMISSION"))().has_permission(shim, None))
+
+
+class Kept(View):
+    """Keeps its answers to what POLICY allows."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The answer, with the policy."""
+        response = super().dispatch(request, *args, **kwargs)
+        response["Content-Security-Policy"] = POLICY
+        return response
+
+
+class Page(Kept):
+    """A page: `template`, `title` and `entry` (its name in the menu) are given, `context` is written."""
+
+    template: ClassVar[str]
+    title: ClassVar[Any]
+    entry: ClassVar[str] = ""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Who is not signed in signs in first; whoever may not come in is told so."""
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path(), reverse("dashboard:sign-in"))
+        if not may_enter(request):
+            return TemplateResponse(request, "dashboard/refused.html", {"title": _("No access")}, status=403)
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The page."""
+        return self.page(self.context(**kwargs))
+
+    def context(self, **kwargs: Any) -> Mapping[str, Any]:
+        """What the template needs beside the frame; `kwargs` are the parts of the address."""
+        return {}
+
+    def page(self, context: Mapping[str, Any], *, status: int = 200, template: str = "") -> HttpResponse:
+        """The template with `context` and the frame around it."""
+        whole = {"title": self.title, "entry": self.entry, **frame(self.request), **context}
+        return TemplateResponse(self.request, template or self.template, whole, status=status)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Menu, theme, and how the machine does: in a few queries, the same on every page."""
+    theme = request.COOKIES.get("theme", "auto")
+    return {
+        "menu": MENU,
+        "theme": theme if theme in THEMES else "auto",
+        "currency": selectors_sales.currency(),
+        "worker_alive": selectors.worker_alive(),
+        "under_way": selectors.under_way(),
+    }

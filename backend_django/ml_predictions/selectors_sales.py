@@ -1,0 +1,117 @@
+"""What the dashboard reads of sales: the days that were, the forecast with both bands, and what to pick from."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+from django.core.cache import cache
+
+from ml_predictions import conf
+from ml_predictions.models import SalesForecast
+from ml_predictions.services import get_service
+from ml_predictions.sources import get_source
+from retail_ml import frames
+
+CACHED_SECONDS = 600
+"""Past days are read from the order lines; they are kept for so long, by the last whole day they hold."""
+MOST_FOUND = 20
+
+
+def currency() -> str:
+    """The shop's currency, remembered for a while: to see which one most orders have takes a scan."""
+    found: str | None = cache.get("ml_predictions.currency")
+    if found is None:
+        found = str(getattr(get_source(), "currency", "") or conf.get("CURRENCY"))
+        cache.set("ml_predictions.currency", found, CACHED_SECONDS)
+    return found
+
+
+def history(level: str, object_id: str, *, days: int) -> list[dict[str, Any]]:
+    """`date, sales, units` of each of the last `days` whole days of the total, a category, a product or a variant."""
+    source = get_source()
+    until = source.data_until()
+    if until is None:
+        return []
+    key = f"ml_predictions.history:{level}:{object_id}:{days}:{until.as_of}"
+    found: list[dict[str, Any]] | None = cache.get(key)
+    if found is None:
+        first = until.as_of - timedelta(days=days - 1)
+        lines = _of(level, object_id, source.order_lines(since=first))
+        found = _dense(frames.daily_sales(lines, [], until=until.as_of), first, until.as_of)
+        cache.set(key, found, CACHED_SECONDS)
+    return found
+
+
+def _of(level: str, object_id: str, lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines that belong to one object."""
+    if level == "total":
+        return lines
+    if level == "category":
+        products = get_source().products().filter(pl.col("category") == object_id)
+        return lines.join(products.select("product_id"), on="product_id", how="semi")
+    return lines.filter(pl.col(f"{level}_id") == object_id)
+
+
+def _dense(daily: pl.DataFrame, first: date, last: date) -> list[dict[str, Any]]:
+    """Every day from `first` to `last`, those without a sale as 0."""
+    days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
+    joined = days.join(daily, on="day", how="left").fill_null(0.0).sort("day")
+    return [
+        {"date": day, "sales": sales, "units": units}
+        for day, sales, units in joined.select("day", "sales", "units").iter_rows()
+    ]
+
+
+def forecast(level: str, object_id: str, *, days: int) -> dict[str, Any]:
+    """The next `days` days with both bands: `days` (dicts), `summary` and `summary_80`, `receipt`, `model`.
+
+    Raises NotTrained, UnknownId, BadParameter.
+    """
+    service: Any = get_service("sales_forecast")
+    wide = service.predict(days_ahead=days, level=level, object_id=object_id, coverage=0.95)
+    near = service.predict(days_ahead=days, level=level, object_id=object_id, coverage=0.80)
+    rows = [
+        {
+            "date": far["date"],
+            "sales": far["predicted_sales"], "units": far["predicted_quantity"],
+            "sales_95": (far["confidence_lower"], far["confidence_upper"]),
+            "sales_80": (close["confidence_lower"], close["confidence_upper"]),
+            "units_95": (far["quantity_lower"], far["quantity_upper"]),
+            "units_80": (close["quantity_lower"], close["quantity_upper"]),
+        }
+        for far, close in zip(wide["predictions"], near["predictions"], strict=True)
+    ]  # fmt: skip
+    return {**wide, "predictions": rows, "summary_80": near["summary"]}
+
+
+def next_days(days: int) -> list[dict[str, Any]]:
+    """The stored forecast of the total: one query; nothing before the first training."""
+    rows = SalesForecast.objects.filter(model__is_active=True, level="total").order_by("start")[:days]
+    return [
+        {
+            "date": row.start, "sales": row.sales, "sales_80": (row.sales_lower_80, row.sales_upper_80),
+            "sales_95": (row.sales_lower_95, row.sales_upper_95),
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def categories() -> list[str]:
+    """The categories that the forecast in service knows."""
+    rows = SalesForecast.objects.filter(model__is_active=True, level="category").order_by("object_id")
+    return list(rows.values_list("object_id", flat=True).distinct())
+
+
+def find_products(text: str) -> list[dict[str, str]]:
+    """Products whose name or id contains `text`: `product_id`, `name`, `category`; at most 20, active ones first."""
+    wanted = text.strip().lower()
+    if not wanted:
+        return []
+    table = get_source().products()
+    named = table.filter(
+        pl.col("name").str.to_lowercase().str.contains(wanted, literal=True) | (pl.col("product_id") == text)
+    )
+    rows = named.sort("active", "name", descending=[True, False]).head(MOST_FOUND)
+    return rows.select("product_id", "name", "category").to_dicts()
