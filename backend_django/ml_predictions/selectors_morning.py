@@ -9,7 +9,8 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from ml_predictions import selectors_customers
-from ml_predictions.models import CustomerSegment, InventoryAlert, MLTrainingLog
+from ml_predictions.models import CustomerSegment, MLTrainingLog
+from ml_predictions.models_inventory import InventoryAlert
 
 TOP = 3
 """Things that are named of each kind."""

@@ -94,6 +94,9 @@ class FindProducts(Page):
 class Export(Page):
     """The forecast as a file for a spreadsheet."""
 
+    title = _("Sales")
+    entry = "sales"
+
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """CSV with a row a day."""
         wanted = Wanted(request)

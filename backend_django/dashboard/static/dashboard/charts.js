@@ -79,7 +79,7 @@
   const names = (options, count, first) => Array.from({ length: count }, (_, i) =>
     new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }).format(first(i)));
   const week = (i) => Date.UTC(2023, 0, 1 + i), year = (i) => Date.UTC(2023, i, 1);
-  Plotly.register({ moduleType: "locale", name: locale, dictionary: {}, format: {
+  if (!locale.startsWith("en")) Plotly.register({ moduleType: "locale", name: locale, dictionary: {}, format: {
     days: names({ weekday: "long" }, 7, week), shortDays: names({ weekday: "short" }, 7, week),
     months: names({ month: "long" }, 12, year), shortMonths: names({ month: "short" }, 12, year), date: "%d/%m/%Y" } });
 
