@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from api_base.spreadsheets import UTF8_MARK, csv_line
 from dashboard import charts
 from dashboard.views.base import Page, frame
 from ml_predictions import selectors, selectors_accuracy, selectors_sales
-from ml_predictions.serializers.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.services.base import NotTrained
 from retail_ml.errors import BadParameter, UnknownId
 
