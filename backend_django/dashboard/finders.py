@@ -39,6 +39,6 @@ class PlotlyFinder(BaseFinder):
         storage.prefix = "plotly"
         yield "plotly.min.js", storage
 
-    def check(self, **kwargs: Any) -> list[Any]:
+    def check(self, **kwargs: Any) -> Any:
         """Nothing to configure."""
         return []

@@ -37,7 +37,7 @@ class SignIn(Kept, auth.LoginView):
 
     template_name = "dashboard/sign_in.html"
     authentication_form = SignInForm
-    next_page = reverse_lazy("dashboard:morning")
+    next_page: Any = reverse_lazy("dashboard:morning")
     redirect_authenticated_user = True
     extra_context = {"title": _("Sign in")}
 
@@ -45,7 +45,7 @@ class SignIn(Kept, auth.LoginView):
 class SignOut(auth.LogoutView):
     """Back to the page that asks who you are."""
 
-    next_page = reverse_lazy("dashboard:sign-in")
+    next_page: Any = reverse_lazy("dashboard:sign-in")
 
 
 @require_POST
