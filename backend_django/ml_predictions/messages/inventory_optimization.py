@@ -128,10 +128,12 @@ TEXTS: dict[str, Any] = {
     "inventory.draft_counted": _("Of {asked} units, {drafted} stand in drafts already: only the rest is added."),
     "inventory.rounded_up": _("{asked} units became {units}: packs of {pack}, at least {minimum} an order."),
     "inventory.break_taken": _(
-        "Raised to {units} units, where one costs {cost} {currency}: over a year that costs less than ordering only "
-        "what is needed."
+        "Raised to {units} units, where one costs {unit_cost} {currency}: over a year that costs less than ordering "
+        "only what is needed."
     ),
-    "inventory.break_above": _("With {more} units more, one would cost {cost} {currency} instead of {instead}."),
+    "inventory.break_above": _(
+        "With {more} units more, one would cost {next_unit_cost} {currency} instead of {unit_cost}."
+    ),
     "inventory.cost_unknown": _("Its cost is not known: enter it before you confirm."),
     "inventory.nothing_to_draft": _("There is nothing to draft: what is needed is in stock, on order or in drafts."),
     "inventory.below_minimum_order": _(

@@ -230,25 +230,23 @@ def notes(row: Mapping[str, Any], currency: str) -> list[dict[str, Any]]:
         found.append(message("inventory.rounded_up", asked=short(asked), units=short(units), **packs))
     if row["break_taken"]:
         found.append(
-            message("inventory.break_taken", units=short(units), cost=_money(row["unit_cost"]), currency=currency)
+            message(
+                "inventory.break_taken", units=short(units), unit_cost=round(row["unit_cost"], 4), currency=currency
+            )
         )
     if row["next_break_units"] is not None:
         found.append(
             message(
                 "inventory.break_above",
                 more=short(row["next_break_units"] - units),
-                cost=_money(row["next_break_cost"]),
-                instead=_money(row["unit_cost"]),
+                next_unit_cost=round(row["next_break_cost"], 4),
+                unit_cost=round(row["unit_cost"], 4),
                 currency=currency,
             )
         )
     if row["unit_cost"] is None:
         found.append(message("inventory.cost_unknown"))
     return found
-
-
-def _money(value: float) -> float:
-    return round(value, 4)
 
 
 # --- suppliers ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils import timezone, translation
 
 from ml_predictions.actions import NotSupportedBySource
 from ml_predictions.actions_orders import draft_orders
+from ml_predictions.messages import render
 from ml_predictions.services.inventory_optimization import InventoryOptimizationService
 from ml_predictions.sources.django_shop import DjangoShop
 from products.models import ProductVariant
@@ -147,10 +148,24 @@ def test_a_suppliers_price_break_and_smallest_order_are_respected_or_said(user):
     assert (line["unit_cost"], line["next_break_cost"]) == (1.25, 1.0)
     assert found["missing_to_minimum"] == pytest.approx(1_000_000 - found["estimated_cost"])
     assert found["note"]["code"] == "inventory.below_minimum_order"
-    order = PurchaseOrder.objects.get()
+    order = PurchaseOrder.objects.get(supplier__name="Norte")
     assert "Norte takes orders from" in order.note
     stored = order.lines.get(variant=item.variant)
     assert (stored.unit_cost, "instead of 1.25" in stored.note) == (Decimal("1.25"), True)
+
+
+@pytest.mark.usefixtures("empty")
+def test_more_is_ordered_where_a_break_makes_it_cheaper_over_a_year(user):
+    row = max((r for r in wanted()["recommendations"] if r["confidence"] != "low"), key=lambda r: r["daily_demand"])
+    item = SupplierItem.objects.get(variant=int(row["variant_id"]))
+    break_at = int(row["recommended_order_quantity"]) + 2
+    price = {"minimum_quantity": break_at, "unit_cost": Decimal("0.5")}
+    SupplierPrice.objects.create(variant=item.variant, supplier=item.supplier, **price)
+    found = next(r for r in wanted()["recommendations"] if r["variant_id"] == row["variant_id"])
+    assert (found["recommended_order_quantity"], found["break_taken"], found["unit_cost"]) == (break_at, True, 0.5)
+    assert "one costs 0.50 EUR" in render(found["notes"][0])
+    draft_orders(user=user)
+    assert row["variant_id"] not in quantities()
 
 
 @pytest.mark.usefixtures("empty")

@@ -131,9 +131,9 @@ def next_breaks(frame: pl.DataFrame, breaks: pl.DataFrame) -> pl.DataFrame:
 def scheduled(frame: pl.DataFrame, *, today: date) -> pl.DataFrame:
     """`frame` with what ordering today brings.
 
-    `expected_on` = today + the lead time in whole days; `stockout_date_with_order`, the likely day on which the shelf
-    is empty if it is ordered (null beyond two years), as `live.assess` has it without; `cover_days`, days of demand
-    that are there once it has come: what then is left on the shelf, what is on order, and this.
+    `expected_on` = today + the lead time in whole days; `stockout_date_with_order`, the likely day on which all has
+    sold if it is ordered (null beyond two years): a shelf that is empty before it comes is counted from then on;
+    `cover_days`, days of demand that are there once it has come: what then is left, what is on order, and this.
     """
 
     def column(name: str) -> Floats:
@@ -141,10 +141,14 @@ def scheduled(frame: pl.DataFrame, *, today: date) -> pl.DataFrame:
 
     free, coming, daily = column("free_stock"), column("on_order"), column("daily_demand")
     lead = np.ceil(np.maximum(column("lead_days"), 0) - 1e-9)
-    units = column(UNITS)
-    expected = Receipts.listed(frame).plus(lead, units)
-    days = receipts.days_until_out(daily, column("variance_ratio"), on_hand=free, receipts=expected, probability=0.5)
-    there = np.maximum(free - daily * lead, 0) + coming + units
+    units, ratio = column(UNITS), column("variance_ratio")
+    listed = Receipts.listed(frame)
+    arrived = listed.within(lead)
+    left = np.maximum(free + arrived - daily * lead, 0)
+    first = receipts.days_until_out(daily, ratio, on_hand=free, receipts=listed.plus(lead, units), probability=0.5)
+    again = receipts.days_until_out(daily, ratio, on_hand=left + units, receipts=listed.after(lead), probability=0.5)
+    days = np.where(first <= lead, lead + again, first)
+    there = left + np.maximum(coming - arrived, 0) + units
     cover = np.divide(there, daily, out=np.full(len(daily), np.nan), where=daily > 0)
     last = pl.Series(np.maximum(days - 1, 0), dtype=pl.Float64).fill_nan(None).cast(pl.Int64)
     table = frame.with_columns(_lead=pl.Series(lead).cast(pl.Int64), _last=last).with_columns(

@@ -73,6 +73,18 @@ class Receipts:
             units=np.take_along_axis(all_units, order, axis=1),
         )
 
+    def after(self, days: Floats) -> Receipts:
+        """Those that come later than so many days from today, counted from then on."""
+        later = self.days > days[:, None]
+        all_days = np.where(later, self.days - days[:, None], np.inf)
+        order = np.argsort(all_days, axis=1, kind="stable")
+        all_units = np.where(later, self.units, 0.0)
+        return replace(
+            self,
+            days=np.take_along_axis(all_days, order, axis=1),
+            units=np.take_along_axis(all_units, order, axis=1),
+        )
+
     def within(self, days: Floats | float) -> Floats:
         """Units that arrive in time to be sold within so many days from today."""
         return np.asarray((self.units * (self.days < np.asarray(days)[..., None])).sum(axis=1), dtype=float)
