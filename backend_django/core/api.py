@@ -47,6 +47,7 @@ CONFLICTS = {
     "not_trained",
     "rule_exists",
     "too_many_alerts",
+    "version_gone",
     "worse_than_baseline",
 }
 """Codes of our own exceptions that say: not in this state, do something else first."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
@@ -285,6 +286,7 @@ def predict_sales(parameters: dict[str, Any], *, user: Any) -> dict[str, Any]:
         parameters=parameters,
         result={name: answer[name] for name in ("predictions", "summary", "months", "explanation", "receipt")},
         as_of=model.as_of,
+        last_day=model.as_of + timedelta(days=parameters["days_ahead"]),
         requested_by=str(user)[:160],
         execution_time_ms=elapsed,
     )

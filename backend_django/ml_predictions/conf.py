@@ -36,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
     # Share by which the error of a new version may exceed that of the one in service, on tests that both have passed,
     # before it is kept beside it instead of promoted. 0.05: 5 % of the error.
     "PROMOTION_TOLERANCE": 0.05,
+    # Train the forecast again when the nightly refresh finds that the shop has changed (once a day at most)?
+    "RETRAIN_ON_DRIFT": False,
     # The shop's currency (ISO 4217): order lines in another are left out and counted. "": the one most orders have.
     "CURRENCY": "",
     # The shop's time zone: it decides where a business day begins and ends.

@@ -127,6 +127,9 @@ class MLModel(models.Model):
     comparison = models.JSONField(
         _("comparison"), null=True, help_text=_("With the version that was in service, on the same days.")
     )
+    drift = models.JSONField(
+        _("drift"), null=True, help_text=_("Whether the shop is still the one that it has learned from.")
+    )
     parameters = models.JSONField(_("parameters"), default=dict)
     fingerprint = models.JSONField(_("data fingerprint"), default=dict)
     libraries = models.JSONField(_("library versions"), default=dict)
@@ -168,6 +171,11 @@ class Prediction(models.Model):
     requested_by = models.CharField(_("requested by"), max_length=160, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now, db_index=True)
     execution_time_ms = models.FloatField(_("time (ms)"), default=0)
+    last_day = models.DateField(_("last day"), null=True, db_index=True, help_text=_("The last day that it is of."))
+    looked_back = models.JSONField(
+        _("looked back"), null=True, help_text=_("Promise and truth, once its days are over.")
+    )
+    looked_back_on = models.DateField(_("looked back on"), null=True, help_text=_("The last day of sales known then."))
 
     class Meta:
         verbose_name = _("prediction")

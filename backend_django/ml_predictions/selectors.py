@@ -149,7 +149,9 @@ def _dashboard(models: dict[str, MLModel]) -> dict[str, Any]:
     notes: list[dict[str, Any]] = [
         message("edge.part_not_trained", service=service) for service in SERVICES if service not in models
     ]
-    sales = _sales(models.get("sales_forecast"), notes)
+    forecast = models.get("sales_forecast")
+    notes += drift_warnings(forecast)
+    sales = _sales(forecast, notes)
     customers = _customers(models.get("customer_segmentation"))
     alerts = alert_summary()
     health = _health_score(models.get("inventory_optimization"))
@@ -184,6 +186,12 @@ def _dashboard(models: dict[str, MLModel]) -> dict[str, Any]:
         "recent_trainings": list(trainings()[:10]),
         "notes": notes,
     }
+
+
+def drift_warnings(model: MLModel | None) -> list[dict[str, Any]]:
+    """Why the version no longer fits the shop, as messages; none where it does or nobody has looked."""
+    found: list[dict[str, Any]] = (model.drift or {}).get("warnings", []) if model else []
+    return found
 
 
 def business_health(parts: dict[str, float | None]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Max, Min, QuerySet
 
 from ml_predictions.messages import message
+from ml_predictions.models import MLModel
 from ml_predictions.models_accuracy import ForecastScore, Horizon, PastForecast, PublishedForecast, ScoredLevel
 
 LAST_DAYS = 28
@@ -44,6 +45,9 @@ def forecast_accuracy(wanted: dict[str, Any]) -> dict[str, Any]:
         "scores": scores,
         "versions": _versions(rows),
         "last_days": _last_days(wanted, scored_until),
+        "drift": MLModel.objects.filter(service="sales_forecast", is_active=True)
+        .values_list("drift", flat=True)
+        .first(),
         "notes": _notes(scores, scored_until, chosen=bool(wanted)),
     }
 
@@ -144,6 +148,12 @@ def _last_days(wanted: dict[str, Any], until: date | None) -> list[dict[str, Any
         for row in rows  # the newest forecast of a day comes last, and stays
     }
     return list(found.values())
+
+
+def _drift() -> dict[str, Any] | None:
+    """What the last look at the forecast in service has found."""
+    serving = MLModel.objects.filter(service="sales_forecast", is_active=True)
+    return serving.values_list("drift", flat=True).first()
 
 
 def _money(value: float | None) -> float | None:

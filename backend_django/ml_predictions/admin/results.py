@@ -23,19 +23,20 @@ from ml_predictions.models import (
 class PredictionAdmin(ReadOnly):
     """What `predict-sales/` has answered."""
 
-    list_display = ("id", "service", "model", "as_of", "requested_by", "created_at", "execution_time_ms")
+    list_display = ("id", "service", "model", "as_of", "last_day", "looked_back_on", "requested_by", "created_at")
     list_filter = ("service",)
     list_select_related = ("model",)
     search_fields = ("requested_by",)
-    json_fields = ("parameters", "result")
+    json_fields = ("parameters", "result", "looked_back")
     pretty_parameters = pretty("parameters", _("parameters"))
     pretty_result = pretty("result", _("result"))
+    pretty_looked_back = pretty("looked_back", _("looked back"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         """The list does not read the days of each answer."""
         rows: QuerySet[Prediction] = super().get_queryset(request)
         match = request.resolver_match
-        return rows.defer("result") if match and str(match.url_name).endswith("_changelist") else rows
+        return rows.defer("result", "looked_back") if match and str(match.url_name).endswith("_changelist") else rows
 
 
 @admin.register(SalesForecast)

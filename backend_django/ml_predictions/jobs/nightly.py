@@ -41,6 +41,24 @@ def score_forecasts() -> dict[str, Any]:
     return {"scored": forecast_accuracy.refresh()}
 
 
+def look_back() -> dict[str, Any]:
+    """Hold the predictions whose days are over against what came."""
+    from ml_predictions.services import predictions
+
+    return {"predictions": predictions.look_back()}
+
+
+def watch_drift() -> dict[str, Any]:
+    """Is the forecast still of this shop? With RETRAIN_ON_DRIFT it is trained again when not."""
+    from ml_predictions.services import drift
+
+    found = drift.watch()
+    model = _active(drift.SERVICE)
+    if not found or not found["drifted"] or model is None or not conf.get("RETRAIN_ON_DRIFT"):
+        return {"drifted": bool(found and found["drifted"])}
+    return {"drifted": True, "training_log_id": mending.train_again(model, cause=rows.Cause.DRIFT).pk}
+
+
 def refresh_alerts() -> dict[str, Any]:
     """Bring the inventory's alerts in line with today's stock and sales."""
     if not _active(Kind.INVENTORY_OPTIMIZATION.value):
@@ -71,6 +89,8 @@ def prune() -> dict[str, Any]:
 STEPS: dict[str, Step] = {
     "check_files": mending.check_files,
     "score_forecasts": score_forecasts,
+    "look_back": look_back,
+    "watch_drift": watch_drift,
     "refresh_alerts": refresh_alerts,
     "refresh_customers": refresh_customers,
     "prune": prune,

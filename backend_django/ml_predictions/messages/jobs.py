@@ -46,6 +46,25 @@ TEXTS: dict[str, Any] = {
     "report.file_whole": _("Its file is whole and bears our signature."),
     "report.file_refused": _("Its file is refused: {reason}."),
     "report.changed": _("Changed since it was trained, so that training again may give other numbers: {names}."),
+    "version_gone": _(
+        "The version behind prediction {prediction_id} was deleted, so its numbers cannot be made again; what was "
+        "answered is stored with the prediction."
+    ),
+    "prediction.gone": _("The shop no longer has {id}: nobody can say what came."),
+    "drift.error": _(
+        "Of the last {days} days {outside} fell outside the forecast's 95 % interval, more than chance explains: train "
+        "again, and see whether something has happened that belongs into the calendar."
+    ),
+    "drift.order_value": _(
+        "What an order brings is no longer spread as when the forecast learned it (stability index {index})."
+    ),
+    "drift.unit_price": _("Prices are no longer spread as when the forecast learned them (stability index {index})."),
+    "drift.category": _(
+        "The categories sell in other shares than when the forecast learned them (stability index {index})."
+    ),
+    "drift.weekday": _("Customers come on other days of the week than before (stability index {index})."),
+    "nightly.look_back": _("Predictions whose days are over are held against what came."),
+    "nightly.watch_drift": _("What is sold is held against what the forecast has learned from."),
     "nightly.check_files": _("The files of the versions in service are read."),
     "nightly.prune": _("Old versions are deleted with their files."),
     "nightly.score_forecasts": _("Past forecasts are held against what came."),

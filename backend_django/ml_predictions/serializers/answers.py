@@ -159,6 +159,17 @@ PREDICTED = shape(
     prediction_id=s.IntegerField(),
 )
 
+REPRODUCED = shape(
+    "ReproducedPrediction",
+    success=s.BooleanField(),
+    identical=s.BooleanField(help_text="Are these the numbers that were answered?"),
+    largest_difference=number(null=False),
+    changed_since=texts(),
+    predictions=s.ListField(child=s.DictField()),
+    summary=anything(),
+    model=part("ReproducedModel", **MODEL),
+)
+
 # --- recommendations ------------------------------------------------------------------------------
 
 RECOMMENDED_ITEM = {

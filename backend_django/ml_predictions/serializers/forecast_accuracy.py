@@ -70,5 +70,10 @@ ANSWER = answers.shape(
         version=s.IntegerField(),
         days_ahead=s.IntegerField(),
     ),
+    drift=s.DictField(
+        allow_null=True,
+        help_text="Whether the forecast in service is still of this shop: checked_until, drifted, live_days, inputs, "
+        "warnings. Null until the nightly refresh has looked.",
+    ),
     notes=answers.texts(),
 )

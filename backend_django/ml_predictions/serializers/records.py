@@ -73,11 +73,20 @@ class ModelDetail(ModelRecord):
 
     receipt = Stored(read_only=True)
     comparison = Stored(read_only=True, allow_null=True)
+    drift = Stored(read_only=True, allow_null=True)
     fingerprint = Stored(read_only=True)
     libraries = Stored(read_only=True)
 
     class Meta(ModelRecord.Meta):
-        fields = [*ModelRecord.Meta.fields, "receipt", "comparison", "fingerprint", "libraries", "artifact_sha256"]
+        fields = [
+            *ModelRecord.Meta.fields,
+            "receipt",
+            "comparison",
+            "drift",
+            "fingerprint",
+            "libraries",
+            "artifact_sha256",
+        ]
         read_only_fields = fields
 
 
@@ -89,7 +98,8 @@ class PredictionRecord(serializers.ModelSerializer[Prediction]):
     class Meta:
         model = Prediction
         fields = [
-            "id", "service", "model", "parameters", "as_of", "requested_by", "created_at", "execution_time_ms",
+            "id", "service", "model", "parameters", "as_of", "last_day", "looked_back_on", "requested_by", "created_at",
+            "execution_time_ms",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -98,9 +108,12 @@ class PredictionDetail(PredictionRecord):
     """One answer of `predict-sales/`, whole."""
 
     result = Stored(read_only=True)
+    looked_back = Stored(
+        read_only=True, allow_null=True, help_text="What was promised and what came; null until its days are over."
+    )
 
     class Meta(PredictionRecord.Meta):
-        fields = [*PredictionRecord.Meta.fields, "result"]
+        fields = [*PredictionRecord.Meta.fields, "result", "looked_back"]
         read_only_fields = fields
 
 

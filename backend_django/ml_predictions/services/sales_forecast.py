@@ -108,13 +108,19 @@ class SalesForecastService(Service):
                 cursor.executemany(sql, chunk)
 
     def predict(
-        self, *, days_ahead: int = 30, level: str = "total", object_id: str = "", coverage: float = 0.95
+        self,
+        *,
+        days_ahead: int = 30,
+        level: str = "total",
+        object_id: str = "",
+        coverage: float = 0.95,
+        model: MLModel | None = None,
     ) -> dict[str, Any]:
-        """The next `days_ahead` days of the version in service: `predictions`, `summary`, `receipt`, `model`.
+        """The `days_ahead` days after the last that a version has seen: `predictions`, `summary`, `receipt`, `model`.
 
-        `model` is the MLModel. Raises NotTrained, BadParameter, UnknownId.
+        `model`: the version, by default the one in service. Raises NotTrained, BadParameter, UnknownId.
         """
-        model = self.active()
+        model = model or self.active()
         content = self.content(model)
         forecasts = Forecasts(content.meta, content.arrays)
         ahead = forecasts.ahead(level, object_id, days=days_ahead, coverage=coverage)

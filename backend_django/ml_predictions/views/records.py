@@ -106,7 +106,7 @@ class PredictionFilter(django_filters.FilterSet):
 class Predictions(Records):
     """What `predict-sales/` has answered."""
 
-    queryset = Prediction.objects.order_by("-id")
+    queryset = Prediction.objects.select_related("model").order_by("-id")
     serializer_class = records.PredictionRecord
     detail_serializer_class = records.PredictionDetail
     filterset_class = PredictionFilter
@@ -116,7 +116,17 @@ class Predictions(Records):
     def get_queryset(self) -> QuerySet[Prediction]:
         """The list leaves the days out, and does not read them."""
         rows: QuerySet[Prediction] = super().get_queryset()
-        return rows.defer("result") if self.action == "list" else rows
+        return rows.defer("result", "looked_back") if self.action == "list" else rows
+
+    @extend_schema(summary="The same numbers again", request=inputs.TrainNothing, responses=answers.REPRODUCED)
+    @action(detail=True, methods=["post"])
+    def reproduce(self, request: Request, pk: int) -> Response:
+        """Made again from the stored version, and held against what was answered; nothing is stored."""
+        from ml_predictions.services import predictions
+
+        self.checked(inputs.TrainNothing, request)
+        found = predictions.reproduce(self.get_object())
+        return answer({**found, "model": records.model_summary(found["model"])})
 
 
 class SalesForecastFilter(django_filters.FilterSet):

@@ -220,6 +220,25 @@ def test_the_list_of_predictions_leaves_the_days_out(api: Any, make_model: Any):
     assert api.get("/api/ml/predictions/", {"created_from": tomorrow}).json()["count"] == 0
 
 
+def test_a_prediction_whose_version_is_gone_says_why_it_cannot_be_made_again(api: Any):
+    seen = {"came": {"sales": 10.0}, "error": 1.0}
+    row = Prediction.objects.create(service="sales_forecast", as_of=date(2026, 6, 29), looked_back=seen)
+    answer = api.post(f"/api/ml/predictions/{row.pk}/reproduce/")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (409, "version_gone")
+    assert error["details"] == {"prediction_id": row.pk, "as_of": "2026-06-29"}
+    assert api.get(f"/api/ml/predictions/{row.pk}/").json()["looked_back"] == seen
+    assert "looked_back" not in api.get("/api/ml/predictions/").json()["results"][0]
+
+
+def test_drift_is_told_where_one_looks(api: Any, make_model: Any):
+    found = {"drifted": True, "warnings": [{"code": "drift.error", "params": {"days": 20, "outside": 6}}]}
+    make_model(is_active=True, drift=found)
+    told = "Of the last 20 days 6 fell outside"
+    assert any(note.startswith(told) for note in api.get("/api/ml/dashboard-summary/").json()["notes"])
+    assert api.get("/api/ml/forecast-accuracy/").json()["drift"]["warnings"][0].startswith(told)
+
+
 # --- stored forecasts -----------------------------------------------------------------------------
 
 
