@@ -54,6 +54,7 @@ class Plan:
     """What was sold."""
     behind: hs.History
     """What was asked for, as far as the stock history tells; else the same."""
+    demand: dm.Demand
     terms: Terms
     pack: Floats
     minimum: Floats
@@ -87,7 +88,6 @@ def make(
     protection = policy.protection_days(terms.lead_days, rules)
     shared = _forecast(variants, records.variant_demand)
     expected = dm.estimate(behind, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"])
-    found = policy.levels(expected, terms, rules)
     arrays: Arrays = {
         "variant_id": h.variant_ids,
         "product_id": np.array(variants["product_id"].to_list(), dtype=str),
@@ -97,10 +97,7 @@ def make(
         "units_7": np.where(np.isfinite(shared["units_7"]), shared["units_7"], 7 * expected.daily),
         "units_30": np.where(np.isfinite(shared["units_30"]), shared["units_30"], 30 * expected.daily),
         "from_forecast": np.isfinite(shared["daily"]),
-        "reorder_point": found.reorder_point,
-        "order_up_to": found.order_up_to,
-        "tau": found.tau,
-        "economic": found.economic,
+        **vars(policy.levels(expected, terms, rules)),
         "lead_days": terms.lead_days,
         "lead_sd": terms.lead_sd,
         "lead_source": variants["source"].to_numpy(),
@@ -114,7 +111,12 @@ def make(
         **unusual.weeks(behind, expected, sold=known["sold_7"]),
         **{name: known[name] for name in ("idle_days", "interval", "sold_365", "sold_7", "range_days", "kind")},
     }
-    return Plan(arrays, h, behind, terms, *_goods(variants), {"history_days": h.days, **shelf})
+    return Plan(arrays, h, behind, expected, terms, *_goods(variants), {"history_days": h.days, **shelf})
+
+
+def levelled(plan: Plan, rules: Rules) -> Plan:
+    """The plan with the levels of other rules; demand stays as it is."""
+    return replace(plan, arrays=plan.arrays | vars(policy.levels(plan.demand, plan.terms, rules)))
 
 
 def _behind(
@@ -196,4 +198,12 @@ def replayed(plan: Plan, rules: Rules, *, seed: int) -> dict[str, Any] | None:
     """`replay.replay` of this plan's history; None when it is too short."""
     from retail_ml.inventory.replay import replay
 
-    return replay(plan.history, replace(plan.terms), rules, pack=plan.pack, minimum=plan.minimum, seed=seed)
+    return replay(plan.history, plan.terms, rules, pack=plan.pack, minimum=plan.minimum, seed=seed)
+
+
+def tuned(plan: Plan, rules: Rules, *, seed: int) -> tuple[Plan, dict[str, Any] | None]:
+    """The plan with the levels of the rules that `tuning.tune` finds, and what they rest on; None: too few weeks."""
+    from retail_ml.inventory.tuning import tune
+
+    found = tune(plan.history, plan.terms, rules, goods=(plan.pack, plan.minimum), seed=seed)
+    return (plan, None) if found is None else (levelled(plan, found.rules), found.facts)

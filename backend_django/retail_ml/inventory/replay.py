@@ -89,7 +89,7 @@ def replay(
     days = window(h.days)
     if days is None or not len(h.start):
         return None
-    world, left = _world(h, terms, rules, days=days, goods=(pack, minimum), seed=seed)
+    world, left = make_world(h, terms, rules, days=days, goods=(pack, minimum), seed=seed)
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
     ours = _figures(simulate(world, lambda known: _levels(world, known)), world)
@@ -120,16 +120,27 @@ def _rules_of_thumb(world: World, *, served: float) -> dict[str, Any]:
     }
 
 
-def _world(
-    h: History, terms: Terms, rules: Rules, *, days: Window, goods: tuple[Floats, Floats], seed: int
+def make_world(
+    h: History,
+    terms: Terms,
+    rules: Rules,
+    *,
+    days: Window,
+    goods: tuple[Floats, Floats],
+    seed: int,
+    most: int = MOST_VARIANTS,
 ) -> tuple[World, dict[str, int]]:
+    """What the policies meet, and how many variants were left out of it or have an assumed cost.
+
+    `goods` are packs and minimums. At most `most` variants, drawn by `seed`; classes are those of the year before.
+    """
     rng = np.random.default_rng(seed)
     if len(h.open_days) == 1:  # else days in stock are known for each variant
         shop_open = hs.opened_as_seen(h, days.start)
         h = replace(h, shop_open=shop_open, open_days=shop_open[None, :])
     priced = np.isfinite(terms.price) & (terms.price > 0)
     seen = h.units[:, days.start] > 0  # what was not sold yet, no policy could have known of
-    chosen = np.sort(rng.permutation(np.flatnonzero(priced & seen))[:MOST_VARIANTS])
+    chosen = np.sort(rng.permutation(np.flatnonzero(priced & seen))[:most])
     price = terms.price[chosen]
     known = np.isfinite(terms.cost[chosen])
     usual = float(np.median(terms.cost[chosen][known] / price[known])) if known.any() else 0.5

@@ -282,7 +282,7 @@ def test_the_replay_does_not_see_what_comes_after_a_decision():
     """Levels decided on a day are the same whether or not the rest of the history is there."""
     p = made()
     days = replay.window(p.history.days)
-    world, _ = replay._world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+    world, _ = replay.make_world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
     known = world.h.until(days.start)
     cut = plan.make(
         sales().filter(pl.col("day") < p.history.first_day + timedelta(days=days.start)),
@@ -307,7 +307,7 @@ def test_the_replay_does_not_know_of_a_weekday_that_opens_later():
     units = {v: demand(420, 4.0, seed=i) + 1 for i, v in enumerate(IDS)}
     shut = {v: np.where(sunday & (np.arange(420) < start), 0, u) for v, u in units.items()}
     p = plan.make(lines(shut), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES)
-    world, _ = replay._world(p.history, p.terms, RULES, days=replay.window(420), goods=(p.pack, p.minimum), seed=1)
+    world, _ = replay.make_world(p.history, p.terms, RULES, days=replay.window(420), goods=(p.pack, p.minimum), seed=1)
     open_before = np.diff(world.h.shop_open)[:start]
     assert open_before.tolist() == (~sunday[:start]).astype(float).tolist()
     assert np.diff(p.history.shop_open)[:start].sum() == start  # with all that is known today, Sunday is no closed day
@@ -318,7 +318,7 @@ def test_the_cheapest_rule_that_serves_as_much_stands_beside():
     same = found["same_service"]
     assert same is None or same["fill_rate"] >= found["fill_rate"]
     assert same is None or same["total_cost"] >= found["baseline"]["total_cost"]
-    world, _ = replay._world(
+    world, _ = replay.make_world(
         made().history, made().terms, RULES, days=replay.window(420), goods=(made().pack, made().minimum), seed=1
     )
     assert replay._rules_of_thumb(world, served=0.0)["same_service"] == found["baseline"]
@@ -336,7 +336,7 @@ def test_a_decision_is_given_the_days_before_it_and_no_more():
         daily[:, turn:] *= after
         units = np.concatenate([np.zeros((len(daily), 1)), np.cumsum(daily, axis=1)], axis=1)
         h = dataclasses.replace(p.history, units=units)
-        world, _ = replay._world(h, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+        world, _ = replay.make_world(h, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
         found = []
 
         def decide(known):
@@ -356,7 +356,7 @@ def test_a_shop_that_could_foresee_would_lose_nothing():
     """The walk itself: levels above any demand serve every unit, levels of nothing only the first stock."""
     p = made()
     days = replay.window(p.history.days)
-    world, _ = replay._world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+    world, _ = replay.make_world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
     n = len(world.stock)
     plenty = replay._figures(replay.simulate(world, lambda known: (np.full(n, 5e3), np.full(n, 6e3))), world)
     nothing = replay._figures(replay.simulate(world, lambda known: (np.zeros(n), np.zeros(n))), world)
