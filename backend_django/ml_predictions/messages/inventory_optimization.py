@@ -37,6 +37,14 @@ TEXTS: dict[str, Any] = {
         "rule of thumb of {days} days, the cheapest of nine in hindsight, would have cost {thumb} and served "
         "{thumb_fill} %."
     ),
+    "inventory.own_less_stock": _(
+        "With this policy, goods would have been on the shelf {available} % of the time in the last {weeks} weeks "
+        "instead of {own_available} %, with {percent} % less stock at cost."
+    ),
+    "inventory.own_more_stock": _(
+        "With this policy, goods would have been on the shelf {available} % of the time in the last {weeks} weeks "
+        "instead of {own_available} %, with {percent} % more stock at cost."
+    ),
     "inventory.demand_forecast": _("Demand is taken half from the sales forecast, half from each variant's own rates."),
     "inventory.demand_own": _(
         "Demand is taken from each variant's own rates: no recent sales forecast that can be read is in service."

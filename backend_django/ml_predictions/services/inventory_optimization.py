@@ -242,7 +242,22 @@ def _receipt(replay: dict[str, Any] | None, reason: dict[str, Any] | None) -> di
         "thumb_fill": round(100 * replay["baseline"]["fill_rate"], 1),
     }
     sentence = message("inventory.beats_thumb" if ours <= thumb else "inventory.loses_to_thumb", **figures)
-    return {"method": "replay", "available": True, **replay, "sentence": sentence}
+    notes = _own_history(replay["own_history"], weeks=replay["weeks"])
+    return {"method": "replay", "available": True, **replay, "sentence": sentence, "notes": notes}
+
+
+def _own_history(own: dict[str, Any] | None, *, weeks: int) -> list[dict[str, Any]]:
+    """The policy beside what the shop's own shelves really held."""
+    if own is None or not own["shop"]["average_inventory"]:
+        return []
+    change = own["policy"]["average_inventory"] / own["shop"]["average_inventory"] - 1
+    figures = {
+        "weeks": weeks,
+        "available": round(100 * own["policy"]["available"], 1),
+        "own_available": round(100 * own["shop"]["available"], 1),
+        "percent": round(abs(100 * change)),
+    }
+    return [message("inventory.own_less_stock" if change <= 0 else "inventory.own_more_stock", **figures)]
 
 
 def _why(row: dict[str, Any]) -> dict[str, Any]:

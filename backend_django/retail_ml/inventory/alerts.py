@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from retail_ml.inventory.season import SALVAGE_SHARE
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -37,8 +39,6 @@ STILL_DAYS = 91
 YOUNG_DAYS = 56
 """Days in the range below which nobody can say that there is too much of an item."""
 LEFTOVER_SHARE, SEASON_NEAR_DAYS = 0.1, 30
-SALVAGE_SHARE = 0.5
-"""What a unit is still worth when its season is over, as a share of its cost; an assumption, and said so."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from retail_ml import frames
-from retail_ml.inventory import alerts, health, lead_times, ordering, policy, receipts
+from retail_ml.inventory import alerts, health, lead_times, ordering, policy, receipts, season
 from retail_ml.inventory.plan import Arrays, assume_costs, positive
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.receipts import Receipts
@@ -175,7 +175,14 @@ class _Table:
 
 def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     daily, ratio = t["daily"], t["ratio"]
-    wanted = ~t.season_over  # what will not be bought again has no levels to hold
+    point, up_to = season.bounded(  # what will not be bought again has no levels to hold
+        (t["reorder_point"], t["order_up_to"]),
+        (daily, ratio),
+        days_left=np.where(t.season_over, 0.0, t.season_days),
+        lead_days=t.lead_days,
+        review_days=rules.review_days,
+        served=season.target(t.price, t.cost),
+    )
     coming = t.free + t.on_order
     bound = np.maximum(t["excess_bound"], t["order_up_to"] + t.pack_size)
     young = t["range_days"] + t.days_since < alerts.YOUNG_DAYS
@@ -191,8 +198,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         on_order=t.on_order,
         position=t.position,
         daily=daily,
-        reorder_point=np.where(wanted, t["reorder_point"], 0.0),
-        order_up_to=np.where(wanted, t["order_up_to"], 0.0),
+        reorder_point=point,
+        order_up_to=up_to,
         abc=t["abc"],
         out_before_receipt=above(t.free, t.next_days),
         excess=excess,

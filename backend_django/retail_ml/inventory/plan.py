@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from retail_ml.inventory import history as hs
 from retail_ml.inventory import lead_times, policy, unusual
 from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
-from retail_ml.shelf import walk_back
+from retail_ml.inventory.replay import OwnShelf, replay, window
+from retail_ml.shelf import at_night, walk_back
 
 Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -55,6 +56,8 @@ class Plan:
     behind: hs.History
     """What was asked for, as far as the stock history tells; else the same."""
     demand: dm.Demand
+    own: OwnShelf | None
+    """What was on the shelf in the weeks of the replay; None where no stock history tells."""
     terms: Terms
     pack: Floats
     minimum: Floats
@@ -81,7 +84,7 @@ def make(
     variants = stock.with_columns(**{name: pl.Series(values) for name, values in vars(told).items()})
     variants = variants.unique("variant_id").join(about, on="product_id", how="left").sort("variant_id")
     h = hs.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
-    behind, shelf = _behind(h, records.stock_history, stock, lines)
+    behind, own, shelf = _behind(h, records.stock_history, stock, lines)
     known = hs.facts(h)
     lines = lines.filter(pl.col("day") <= as_of)
     terms = _terms(lines, variants, known)
@@ -111,7 +114,7 @@ def make(
         **unusual.weeks(behind, expected, sold=known["sold_7"]),
         **{name: known[name] for name in ("idle_days", "interval", "sold_365", "sold_7", "range_days", "kind")},
     }
-    return Plan(arrays, h, behind, expected, terms, *_goods(variants), {"history_days": h.days, **shelf})
+    return Plan(arrays, h, behind, expected, own, terms, *_goods(variants), {"history_days": h.days, **shelf})
 
 
 def levelled(plan: Plan, rules: Rules) -> Plan:
@@ -121,13 +124,20 @@ def levelled(plan: Plan, rules: Rules) -> Plan:
 
 def _behind(
     h: hs.History, stock_history: pl.DataFrame, stock: pl.DataFrame, lines: pl.DataFrame
-) -> tuple[hs.History, dict[str, Any]]:
-    """The demand behind the sales, and what the stock history was good for."""
+) -> tuple[hs.History, OwnShelf | None, dict[str, Any]]:
+    """The demand behind the sales, the shelf in the weeks of the replay, and what the stock history was good for."""
     if stock_history.is_empty() or not len(h.start):
-        return h, {"shelf_used": False, "shelf_days": 0}
+        return h, None, {"shelf_used": False, "shelf_days": 0}
     found = walk_back(stock_history, stock, lines, ids=h.variant_ids, start=h.first_day, days=h.days)
     facts = {"shelf_used": not found.refused, "shelf_days": int(found.out.sum()), "shelf": found.counts}
-    return hs.behind(h, found), facts
+    days = window(h.days)
+    if days is None or found.refused:
+        return hs.behind(h, found), None, facts
+    first = h.first_day + timedelta(days=days.scored)
+    nights = at_night(stock_history, stock, ids=h.variant_ids, start=first, days=days.end - days.scored)
+    opened = np.diff(h.shop_open)[days.scored :] > 0
+    there = (opened & ~found.out[:, days.scored :]).sum(axis=1) / max(int(opened.sum()), 1)
+    return hs.behind(h, found), OwnShelf(found.trusted, there, nights.mean(axis=1).astype(float)), facts
 
 
 def _goods(variants: pl.DataFrame) -> tuple[Floats, Floats]:
@@ -196,9 +206,7 @@ def _confidence(known: dict[str, Any], origins: npt.NDArray[np.int64]) -> npt.ND
 
 def replayed(plan: Plan, rules: Rules, *, seed: int) -> dict[str, Any] | None:
     """`replay.replay` of this plan's history; None when it is too short."""
-    from retail_ml.inventory.replay import replay
-
-    return replay(plan.history, plan.terms, rules, pack=plan.pack, minimum=plan.minimum, seed=seed)
+    return replay(plan.history, plan.terms, rules, pack=plan.pack, minimum=plan.minimum, seed=seed, own=plan.own)
 
 
 def tuned(plan: Plan, rules: Rules, *, seed: int) -> tuple[Plan, dict[str, Any] | None]:

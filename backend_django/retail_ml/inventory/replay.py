@@ -74,7 +74,14 @@ def window(days: int) -> Window | None:
 
 
 def replay(
-    h: History, terms: Terms, rules: Rules, *, pack: Floats, minimum: Floats, seed: int
+    h: History,
+    terms: Terms,
+    rules: Rules,
+    *,
+    pack: Floats,
+    minimum: Floats,
+    seed: int,
+    own: OwnShelf | None = None,
 ) -> dict[str, Any] | None:
     """Fill rate, average stock and cost of the policy over the last weeks, and of the rule of thumb beside it.
 
@@ -83,8 +90,8 @@ def replay(
     variant is below k days of its 90-day average, up to 30 days more; of nine k the cheapest *in hindsight* is
     shown, and under `same_service` the cheapest that served as much as the policy (None: none did). A variant without
     a cost gets the shop's usual cost share (else half the price); those without a price, or not sold before the
-    replay begins, are left out. At most 5,000 variants, drawn by `seed`. None: fewer than 14 weeks of history, or
-    fewer than 30 units sold in those scored.
+    replay begins, are left out. At most 5,000 variants, drawn by `seed`. With `own` there is `own_history`: see
+    `_beside_own`. None: fewer than 14 weeks of history, or fewer than 30 units sold in those scored.
     """
     days = window(h.days)
     if days is None or not len(h.start):
@@ -92,7 +99,8 @@ def replay(
     world, left = make_world(h, terms, rules, days=days, goods=(pack, minimum), seed=seed)
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
-    ours = _figures(simulate(world, lambda known: _levels(world, known)), world)
+    outcome = simulate(world, lambda known: _levels(world, known))
+    ours = _figures(outcome, world)
     first = h.first_day + timedelta(days=days.scored)
     return {
         **ours,
@@ -102,7 +110,42 @@ def replay(
         "until": (h.first_day + timedelta(days=days.end - 1)).isoformat(),
         "variants": len(world.stock),
         "units": round(float(world.daily[:, days.scored :].sum()), 1),
+        "own_history": None if own is None else _beside_own(outcome, world, own, rows=_rows(h, world)),
         **left,
+    }
+
+
+def _rows(h: History, world: World) -> Ints:
+    return np.searchsorted(h.variant_ids, world.h.variant_ids)
+
+
+def _beside_own(outcome: Outcome, world: World, own: OwnShelf, *, rows: Ints) -> dict[str, Any] | None:
+    """The policy and the shop's own past, over the same variants and days; None where no variant's history is trusted.
+
+    `available`: share of the open days on which a variant was on the shelf, weighted with the value that it sold a
+    year before the scored weeks. That is the fill rate of a demand that comes evenly, and can be told of the shop's own
+    past too, where what was missed is in no data. `average_inventory` at cost.
+    """
+    days, h = world.window, world.h
+    sold = h.units[:, days.scored] - h.units[:, max(days.scored - 365, 0)]
+    weight = sold * world.terms.price * own.trusted[rows]
+    if not weight.sum() > 0:
+        return None
+    open_days = h.shop_open[days.end] - h.shop_open[days.scored]
+    known = own.trusted[rows]
+    cost = world.terms.cost * known
+
+    def told(share: Floats, units: Floats) -> dict[str, float]:
+        return {
+            "available": round(float((weight * share).sum() / weight.sum()), 4),
+            "average_inventory": round(float((cost * units).sum()), 2),
+        }
+
+    nights = outcome.held / np.maximum(world.terms.cost, 1e-12) / (days.end - days.scored)
+    return {
+        "variants": int(known.sum()),
+        "policy": told(outcome.days_in_stock / max(open_days, 1.0), nights),
+        "shop": told(own.days_in_stock[rows], own.average[rows]),
     }
 
 
@@ -183,6 +226,17 @@ def draw_leads(mean: Floats, sd: Floats, reviews: int, rng: np.random.Generator)
 
 
 @dataclass(frozen=True, eq=False)
+class OwnShelf:
+    """What the shop's own stock history says of the scored weeks; arrays over the variants of a history."""
+
+    trusted: npt.NDArray[np.bool_]
+    days_in_stock: Floats
+    """Share of the open days on which something was on the shelf."""
+    average: Floats
+    """Units at night."""
+
+
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """What became of each variant in the scored days; arrays of one entry per variant, money unless said otherwise."""
 
@@ -198,6 +252,8 @@ class Outcome:
     periods: Floats
     """Review periods in which something was asked for, a count; and those of them in which nothing was missed."""
     whole_periods: Floats
+    days_in_stock: Floats
+    """Open days on which something was on the shelf in the morning, a count."""
 
 
 def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outcome:
@@ -211,7 +267,7 @@ def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outc
     units, shelf_days = h.units.copy(), h.open_days.copy()
     stock, on_order = world.stock.copy(), np.zeros(len(world.stock))
     arrivals = np.zeros((len(stock), days.end + int(world.lead.max()) + 1))
-    sums = np.zeros((9, len(stock)))
+    sums = np.zeros((10, len(stock)))
     period = np.zeros((2, len(stock)))  # asked and missed since the last review
     levels: tuple[Floats, Floats] | None = None
     price, margin, open_today = world.terms.price, world.terms.price - world.terms.cost, np.diff(h.shop_open)
@@ -237,12 +293,13 @@ def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outc
             period[:] = 0
         asked = world.daily[:, t]
         sold = np.minimum(stock, asked)
-        shelf_days[:, t + 1] = shelf_days[:, t] + open_today[t] * (stock > 0)
+        there = open_today[t] * (stock > 0)
+        shelf_days[:, t + 1] = shelf_days[:, t] + there
         stock -= sold
         units[:, t + 1] = units[:, t] + sold
         if t >= days.scored:
             sums[:4] += [asked * price, sold * price, (asked - sold) * margin, stock * world.terms.cost]
-            sums[5:7] += [asked, sold]
+            sums[[5, 6, 9]] += [asked, sold, there]
             period += [asked, asked - sold]
     return Outcome(*sums)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import numpy as np
@@ -371,3 +371,49 @@ def test_no_replay_without_14_weeks(days):
     units = {"v": np.ones(days)}
     found = plan.make(lines(units), stock(["v"]), products(["v"]), as_of=AS_OF, rules=RULES)
     assert plan.replayed(found, RULES, seed=1) is None
+
+
+# --- beside the shop's own shelves -----------------------------------------------------------------
+
+
+def test_the_replay_stands_beside_what_the_shelves_really_held():
+    """Of one shop: `full` always had ten, `half` was there every second week of the scored ones."""
+    ids = ["full", "half"]
+    units = {v: np.ones(420) for v in ids}
+    units["half"][-182:] = np.tile(np.r_[np.ones(7), np.zeros(7)], 13)
+    rows = []
+    first = AS_OF - timedelta(days=419)
+    for v in ids:
+        rows.append((v, first, 6, 10.0 if v == "full" else 7.0))
+        for t in np.flatnonzero(units[v]):
+            day = first + timedelta(days=int(t))
+            rows.append((v, day, 12, -1.0))
+            if v == "full" or t < 238:
+                rows.append((v, day, 20, 1.0))
+        if v == "half":
+            for t in range(251, 420, 14):
+                rows.append((v, first + timedelta(days=t), 23, 7.0))
+    history = pl.DataFrame(
+        {
+            "variant_id": [v for v, *_ in rows],
+            "at": [datetime(d.year, d.month, d.day, hour, tzinfo=UTC) for _, d, hour, _ in rows],
+            "day": [d for _, d, _, _ in rows],
+            "units": [u for *_, u in rows],
+            "kind": ["x"] * len(rows),
+        },
+        schema=frames.STOCK_HISTORY,
+    )
+    net = history.group_by("variant_id").agg(pl.col("units").sum()).sort("variant_id")
+    shelf = stock(ids, on_hand=net["units"].to_list())
+    found = plan.make(
+        lines(units), shelf, products(ids), as_of=AS_OF, rules=RULES, records=plan.Records(stock_history=history)
+    )
+    assert found.facts["shelf_used"], found.facts
+    own = plan.replayed(found, RULES, seed=1)["own_history"]
+    assert own["variants"] == 2
+    assert own["shop"]["available"] == pytest.approx(
+        (1 + 8 / 14) / 2, abs=1e-3
+    )  # the night of the delivery counts as there
+    assert own["shop"]["average_inventory"] == pytest.approx(5 * (10 + 2), rel=0.1)
+    assert own["policy"]["available"] > 0.95
+    assert plan.replayed(made(), RULES, seed=1)["own_history"] is None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import nbinom, norm
 
-from retail_ml.inventory import formulas, season
+from retail_ml.inventory import formulas, live, plan, season
+from retail_ml.inventory.policy import Rules
+from retail_ml.tests.inventory.tables import AS_OF, demand, lines, products, stock
 
 
 def bounded(days, *, s=20.0, S=60.0, daily=1.0, ratio=2.0, lead=7.0, served=0.6):
@@ -115,3 +119,23 @@ def test_more_stock_is_marked_down_further_and_little_not_at_all():
     assert offs[-1] > 0.3
     assert marked(300, elasticity=0.8).off[0] == 0  # demand that hardly answers: a lower price brings less
     assert marked(60, salvage=10.0).off[0] == 0  # worth as much afterwards
+
+
+def test_the_live_view_orders_no_more_than_the_season_can_sell():
+    """Sixteen days to go, a week to come: an order for what is left, less than without an end; then none."""
+    units = {"v": demand(300, 2.0)}
+    made = plan.make(lines(units), stock(["v"]), products(["v"]), as_of=AS_OF, rules=Rules())
+
+    def row(**columns):
+        shelf = stock(["v"], on_hand=2.0, **columns)
+        today = AS_OF + timedelta(days=1)
+        found = live.assess(made.arrays, shelf, products(["v"]), as_of=AS_OF, today=today, rules=Rules())
+        return found.frame.to_dicts()[0]
+
+    ends = (None, AS_OF + timedelta(days=16), AS_OF + timedelta(days=7))
+    endless, ending, over = (row(season_end=end) for end in ends)
+    assert endless["recommended_order_quantity"] > ending["recommended_order_quantity"] > 0
+    level = season.target(np.array([10.0]), np.array([5.0]))[0]
+    law = formulas.nb_parameters(16 * ending["daily_demand"], 16 * ending["daily_demand"] * ending["variance_ratio"])
+    assert ending["order_up_to"] == nbinom.ppf(level, *law)
+    assert over["recommended_order_quantity"] == 0

@@ -56,7 +56,7 @@ def scripted(monkeypatch, early: dict[float, float], late: dict[float, float], *
             costs = late if days.end == world.window.end else early
             each = np.full(n, costs.get(rules.overstock_weight, 9.0)) + wobble * (rules.overstock_weight != 1)
             zero = np.zeros(n)
-            return replay.Outcome(zero, zero, each, zero, zero, zero, zero, zero, zero)
+            return replay.Outcome(*[zero] * 2, each, *[zero] * 7)
 
     return tuning._weight(world, Expected())
 
