@@ -50,6 +50,21 @@ def eoq_all_units(
     >>> eoq_all_units(8, 1300, holding_rate=0.3, breaks=[0, 400, 800], prices=[0.75, 0.72, 0.68])
     (800.0, 2, 978.6)
     """
+    starts, price = check_breaks(breaks, prices)
+    best = eoq(fixed_cost, demand, holding_rate * price)
+    reachable = best < np.append(starts[1:], np.inf)
+    lots = np.maximum(best, starts)
+    cost = np.where(reachable, price * demand + eoq_cost(lots, fixed_cost, demand, holding_rate * price), np.inf)
+    j = int(np.argmin(cost))
+    return float(lots[j]), j, round(float(cost[j]), 10)
+
+
+def check_breaks(breaks: Sequence[float], prices: Sequence[float]) -> tuple[Floats, Floats]:
+    """Breaks and prices as arrays. Raises BadParameter unless `breaks` rise from zero and are as many as `prices`.
+
+    >>> check_breaks([0, 12], [2.0, 1.5])[1].tolist()
+    [2.0, 1.5]
+    """
     starts, price = np.asarray(breaks, float), np.asarray(prices, float)
     if len(starts) != len(price) or not len(starts) or starts[0] != 0 or (np.diff(starts) <= 0).any():
         raise BadParameter(
@@ -57,12 +72,7 @@ def eoq_all_units(
             breaks=list(breaks),
             prices=list(prices),
         )
-    best = eoq(fixed_cost, demand, holding_rate * price)
-    reachable = best < np.append(starts[1:], np.inf)
-    lots = np.maximum(best, starts)
-    cost = np.where(reachable, price * demand + eoq_cost(lots, fixed_cost, demand, holding_rate * price), np.inf)
-    j = int(np.argmin(cost))
-    return float(lots[j]), j, round(float(cost[j]), 10)
+    return starts, price
 
 
 def normal_loss(x: Numbers, mean: Numbers, sd: Numbers) -> Floats:

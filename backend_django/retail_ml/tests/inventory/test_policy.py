@@ -62,6 +62,23 @@ def test_the_unit_of_money_changes_nothing(daily, ratio, scale):
     assert one_.tau[0] == pytest.approx(other.tau[0], abs=1e-9)
 
 
+def test_without_a_lead_time_only_the_review_is_protected():
+    """L = 0 and no spread: s is the quantile of a review's demand, and T_c alone is charged for."""
+    rules = Rules(fill_floors=ECONOMIC)
+    expected, terms = one(2.0, lead=0.0)
+    level = policy.levels(expected, terms, rules)
+    assert expected.mean[0] == 14.0
+    cycle = np.sqrt(2 * 2 * 730 / 1.25) / 2
+    assert level.tau[0] == pytest.approx(1 - 1.25 * cycle / 365 / 5)
+    assert level.reorder_point[0] == float(formulas.nb_quantile(level.tau[0], *formulas.nb_parameters(14.0, 42.0)))
+
+
+@pytest.mark.parametrize("weight", [0.25, 4.0])
+def test_the_weight_of_overstock_scales_the_risk_that_is_taken(weight):
+    usual, other = (found(Rules(overstock_weight=w, tau_bounds=(0.01, 0.9999))).tau[0] for w in (1.0, weight))
+    assert 1 - other == pytest.approx(weight * (1 - usual))
+
+
 def test_economic_target_by_hand():
     """1 - tau = c·h·(T_c + L)/365/(p - c), with T_c = (EOQ - μ_R + μ_R)/μ_d."""
     expected, terms = one(1.0)
