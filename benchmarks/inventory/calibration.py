@@ -19,34 +19,28 @@ CLASSES = ("A", "B", "C")
 
 
 def main(found: data.Shop) -> dict[str, Any]:
-    """Share of the value asked for that was served, mean of the seeds, per promise and class; and the default's cost."""
+    """Share of the value asked for that was served, mean of the seeds, per promise and class; the default with cost."""
     rows: dict[str, list[dict[str, float]]] = {}
     for seed in SEEDS:
         world = data.world(found, seed=seed)
+        learnt = tuning.reached(
+            world.h.until(world.window.scored), world.terms, world.rules, goods=(world.pack, world.minimum), seed=seed
+        )
+        if learnt is None:
+            raise ValueError("There are too few weeks before the scored ones to learn aims from.")
         for target in TARGETS:
-            rules = replace(world.rules, fill_floors=(target,) * 3)
-            aims = learnt(world, rules, seed=seed)
-            for name, aimed in (("as promised", rules.fill_floors), ("learnt", aims.fill_floors)):
-                only = replace(rules, fill_floors=aimed, tau_bounds=(0.001, 0.001))
-                rows.setdefault(f"{target:.0%} {name}", []).append(
-                    served(world, only) | dict(zip("abc", aimed, strict=True))
-                )
-        for name, rules in (("default", world.rules), ("default, learnt", learnt(world, world.rules, seed=seed))):
-            rows.setdefault(name, []).append(served(world, rules) | {"weight": rules.overstock_weight})
+            promised = (target,) * 3
+            for name, aims in (("as promised", promised), ("learnt", learnt.aims(promised))):
+                only = replace(world.rules, fill_floors=aims, tau_bounds=(0.001, 0.001))
+                rows.setdefault(f"{target:.0%} {name}", []).append(served(world, only))
+        for name, aims in (("as promised", world.rules.fill_floors), ("learnt", learnt.aims(world.rules.fill_floors))):
+            rows.setdefault(f"default {name}", []).append(served(world, replace(world.rules, fill_floors=aims)))
         print(seed, {name: each[-1] for name, each in rows.items()}, flush=True)
-    return {
-        name: {key: round(float(np.mean([one[key] for one in each])), 4) for key in each[0]}
-        for name, each in rows.items()
-    }
+    return {name: {key: _mean(each, key) for key in each[0]} for name, each in rows.items()}
 
 
-def learnt(world: World, rules: Rules, *, seed: int) -> Rules:
-    """Rules as the product tunes them, on what was sold before the scored days."""
-    before = world.h.until(world.window.scored)
-    found = tuning.tune(before, world.terms, rules, goods=(world.pack, world.minimum), seed=seed)
-    if found is None:
-        raise ValueError("There are too few weeks before the scored ones to tune on.")
-    return found.rules
+def _mean(each: list[dict[str, float]], key: str) -> float:
+    return round(float(np.mean([one[key] for one in each])), 4)
 
 
 def served(world: World, rules: Rules) -> dict[str, float]:

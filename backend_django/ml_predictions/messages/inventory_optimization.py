@@ -15,7 +15,7 @@ TEXTS: dict[str, Any] = {
     "inventory.step_reading": _("Reading sales, stock and products"),
     "inventory.step_levels": _("Computing demand and reorder points"),
     "inventory.step_replay": _("Replaying the policy over the shop's last weeks"),
-    "inventory.step_tuning": _("Checking the policy's constants on the shop's last weeks"),
+    "inventory.step_aims": _("Learning what fill rates must be aimed at"),
     "inventory.step_saving": _("Saving the levels"),
     "inventory.step_alerts": _("Refreshing the alerts"),
     # errors, and what is not known and why

@@ -25,7 +25,7 @@ from ml_predictions.sources.base import read_optional
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import lead_times, live, policy
-from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, Records, make, replayed, tuned
+from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, Records, aimed, make, replayed
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
 
@@ -82,10 +82,10 @@ class InventoryOptimizationService(Service):
         del lines, history, records
         run.progress(50, message("inventory.step_replay"))
         replay = replayed(plan, rules, seed=conf.get("SEED"))
-        run.progress(75, message("inventory.step_tuning"))
-        plan, tuning = tuned(plan, rules, seed=conf.get("SEED"))
+        run.progress(75, message("inventory.step_aims"))
+        plan, fill = aimed(plan, rules, seed=conf.get("SEED"))
         run.progress(90, message("inventory.step_saving"))
-        model = self.publish(run, [self._version(plan, replay, tuning=tuning, rules=rules, as_of=as_of)])
+        model = self.publish(run, [self._version(plan, replay, fill=fill, rules=rules, as_of=as_of)])
         run.progress(95, message("inventory.step_alerts"))
         self.refresh_alerts()
         return model
@@ -117,7 +117,7 @@ class InventoryOptimizationService(Service):
         return joined.select(list(VARIANT_DEMAND)).cast(VARIANT_DEMAND)
 
     def _version(
-        self, plan: Plan, replay: dict[str, Any] | None, *, tuning: dict[str, Any] | None, rules: Rules, as_of: date
+        self, plan: Plan, replay: dict[str, Any] | None, *, fill: dict[str, Any] | None, rules: Rules, as_of: date
     ) -> Version:
         forecast = bool(plan.arrays["from_forecast"].any())
         confidence = np.bincount(plan.arrays["confidence"], minlength=3)
@@ -127,7 +127,7 @@ class InventoryOptimizationService(Service):
             "n_variants": len(plan.arrays["variant_id"]),
             "replay": replay,
             "replay_reason": reason,
-            "tuning": tuning,
+            "fill_aims": fill,
             "confidence": dict(zip(live.CONFIDENCE, confidence.tolist(), strict=True)),
             "demand": message("inventory.demand_forecast" if forecast else "inventory.demand_own"),
             "history_days": plan.facts["history_days"],

@@ -209,9 +209,15 @@ def replayed(plan: Plan, rules: Rules, *, seed: int) -> dict[str, Any] | None:
     return replay(plan.history, plan.terms, rules, pack=plan.pack, minimum=plan.minimum, seed=seed, own=plan.own)
 
 
-def tuned(plan: Plan, rules: Rules, *, seed: int) -> tuple[Plan, dict[str, Any] | None]:
-    """The plan with the levels of the rules that `tuning.tune` finds, and what they rest on; None: too few weeks."""
-    from retail_ml.inventory.tuning import tune
+def aimed(plan: Plan, rules: Rules, *, seed: int) -> tuple[Plan, dict[str, Any] | None]:
+    """The plan with levels that reach the promised fill rates (`tuning`), and what it rests on; None: too few weeks."""
+    from retail_ml.inventory.tuning import reached
 
-    found = tune(plan.history, plan.terms, rules, goods=(plan.pack, plan.minimum), seed=seed)
-    return (plan, None) if found is None else (levelled(plan, found.rules), found.facts)
+    found = reached(plan.history, plan.terms, rules, goods=(plan.pack, plan.minimum), seed=seed)
+    if found is None:
+        return plan, None
+    floors = found.aims(rules.fill_floors)
+    return levelled(plan, replace(rules, fill_floors=floors)), {
+        "weeks": found.weeks,
+        "classes": dict(zip(("A", "B", "C"), found.told(rules.fill_floors), strict=True)),
+    }

@@ -1,9 +1,8 @@
-"""What a shop's own last weeks say of the two constants of the policy: λ, and what a fill rate must be aimed at.
+"""What a fill rate must be aimed at so that it is reached, by the shop's own last weeks.
 
-Both are read from replays (`replay.py`) in which the demand is what the shop sold, known to the policy up to the day of
-each decision. λ is chosen on the first half of the weeks and kept only where it also costs less than λ = 1 on the
-second half, by more than chance would have it. The aims: of what is promised (97, 95, 90 % by class), items that take
-off were of class C before and are served worse than aimed at; so the aim is the one that reached the promise.
+A level that promises 90 % of the demand of class C from the shelf reaches less: what takes off was of C before, and
+no error of its own past says so. So the policy is replayed over the last weeks at several aims, and the one that
+reached the promise is aimed at from now on. Demand is what the shop sold, known up to the day of each decision.
 """
 
 from __future__ import annotations
@@ -18,34 +17,46 @@ from retail_ml.inventory import demand as dm
 from retail_ml.inventory import policy
 from retail_ml.inventory.history import History
 from retail_ml.inventory.policy import Rules, Terms
-from retail_ml.inventory.replay import FEWEST_UNITS, Outcome, Window, World, make_world, simulate, window
+from retail_ml.inventory.replay import FEWEST_UNITS, World, make_world, simulate, window
 
 Floats = npt.NDArray[np.float64]
 
-WEIGHTS = (0.25, 0.5, 2.0, 4.0)
-"""λ tried beside 1."""
 AIMS = (0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
-MOST_AIM = 0.995
+"""Fill rates aimed at in the replays."""
 FEWEST_WEEKS = 12
 FEWEST_ASKED = 200.0
 """Units asked for of a class from which its fill rate is believed."""
-LEAST_GAIN, ERRORS = 0.01, 2.0
-"""What another λ must save on the later weeks: this share of the cost, and so many standard errors over variants."""
 MOST_VARIANTS = 2_000
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """Rules as tuned, and what they rest on."""
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """Fill rates by value that were reached, (aims, classes), and the units that were asked for of each class."""
 
-    rules: Rules
-    facts: dict[str, Any]
+    fill: Floats
+    units: Floats
+    weeks: int
+
+    def aims(self, promised: tuple[float, ...]) -> tuple[float, float, float]:
+        """What to aim at for what is promised of each class: as promised where too little was asked for to tell."""
+        enough = self.units >= FEWEST_ASKED
+        found = [aim_for(p, self.fill[:, k]) if enough[k] else p for k, p in enumerate(promised)]
+        return found[0], found[1], found[2]
+
+    def told(self, promised: tuple[float, ...]) -> list[dict[str, Any]]:
+        """Per class: what is promised, what aiming at it reached, what is aimed at."""
+        at_promise = [float(np.interp(p, AIMS, self.fill[:, k])) for k, p in enumerate(promised)]
+        return [
+            {"promised": p, "reached": round(reached, 4), "aim": round(aim, 4)}
+            for p, reached, aim in zip(promised, at_promise, self.aims(promised), strict=True)
+        ]
 
 
-def tune(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floats], seed: int) -> Tuned | None:
-    """λ and the aims of the classes' fill rates from replays of the last weeks; None where there are too few.
+def reached(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floats], seed: int) -> Reached | None:
+    """Replays of the last weeks at each of `AIMS`; None where fewer than 12 weeks can be scored, or little was sold.
 
-    `goods` are packs and minimums. Needs 12 scored weeks. The aims never fall below what is promised.
+    `goods` are packs and minimums. At most 2,000 variants, drawn by `seed`; classes are those of the year before. The
+    demand expected on each day of a decision is computed once for all aims, from what the shop sold.
     """
     days = window(h.days)
     if days is None or (days.end - days.scored) // 7 < FEWEST_WEEKS or not len(h.start):
@@ -53,80 +64,31 @@ def tune(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floats]
     world, _ = make_world(h, terms, rules, days=days, goods=goods, seed=seed, most=MOST_VARIANTS)
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
-    expected = _Expected(world)
-    weight, weight_facts = _weight(world, expected)
-    aims, aim_facts = _aims(world, expected)
-    facts = {"weight": weight_facts, "fill": aim_facts, "weeks": (days.end - days.scored) // 7}
-    return Tuned(replace(rules, overstock_weight=weight, fill_floors=aims), facts)
-
-
-class _Expected:
-    """Demand as it was expected on each day of a decision, computed once for all that is tried."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.protection = policy.protection_days(world.terms.lead_days, world.rules)
-        self.known: dict[int, dm.Demand] = {}
-
-    def run(self, rules: Rules, days: Window) -> Outcome:
-        """The replay of these rules, scored over `days`."""
-
-        def decide(known: History) -> tuple[Floats, Floats]:
-            if known.days not in self.known:
-                lead_sd = self.world.terms.lead_sd
-                self.known[known.days] = dm.estimate(known, protection=self.protection, lead_sd=lead_sd)
-            found = policy.levels(self.known[known.days], self.world.terms, rules)
-            return found.reorder_point, found.order_up_to
-
-        return simulate(replace(self.world, window=days), decide, sees_demand=True)
-
-
-def _cost(outcome: Outcome, rules: Rules) -> Floats:
-    return outcome.held * rules.holding_rate / 365 + outcome.lost_margin + outcome.lines * rules.order_cost
-
-
-def _weight(world: World, expected: _Expected) -> tuple[float, dict[str, Any]]:
-    """The λ in force, and what was found."""
-    days, rules = world.window, world.rules
-    middle = days.start + 7 * ((days.scored + days.end - 2 * days.start) // 14)
-    early, late = Window(days.start, days.scored, middle), Window(days.start, middle, days.end)
-    cost = {w: _cost(expected.run(replace(rules, overstock_weight=w), early), rules) for w in (1.0, *WEIGHTS)}
-    best = min(cost, key=lambda w: (float(cost[w].sum()), abs(np.log(w))))
-    facts: dict[str, Any] = {"best_early": best, "used": 1.0}
-    if best == 1.0:
-        return 1.0, facts
-    after = [_cost(expected.run(replace(rules, overstock_weight=w), late), rules) for w in (1.0, best)]
-    saved = after[0] - after[1]
-    total, error = float(saved.sum()), float(saved.std() * np.sqrt(len(saved)))
-    share = total / float(after[0].sum()) if after[0].sum() > 0 else 0.0
-    facts |= {"saved_late": round(share, 4), "standard_error": round(error / max(float(after[0].sum()), 1e-9), 4)}
-    if share < LEAST_GAIN or total < ERRORS * error:
-        return 1.0, facts
-    return best, facts | {"used": best}
-
-
-def _aims(world: World, expected: _Expected) -> tuple[tuple[float, float, float], list[dict[str, Any]]]:
-    """What to aim at per class so that its promise was kept, and what was found."""
-    rules, classes = world.rules, world.terms.abc
-    reached = np.zeros((len(AIMS), 3))
+    expected: dict[int, dm.Demand] = {}
+    fill = np.ones((len(AIMS), 3))
+    units = np.zeros(3)
     for i, aim in enumerate(AIMS):
-        only_fill = replace(rules, fill_floors=(aim,) * 3, tau_bounds=(0.001, 0.001))
-        found = expected.run(only_fill, world.window)
-        asked = np.bincount(classes, weights=found.asked, minlength=3)
-        served = np.bincount(classes, weights=found.sold, minlength=3)
-        reached[i] = np.divide(served, asked, out=np.ones(3), where=asked > 0)
-    units = np.bincount(classes, weights=found.asked_units, minlength=3)
-    aims, facts = [], []
-    for k, promised in enumerate(rules.fill_floors):
-        aim = aim_for(promised, reached[:, k]) if units[k] >= FEWEST_ASKED else promised
-        aims.append(aim)
-        at_promise = float(np.interp(promised, AIMS, reached[:, k]))
-        facts.append({"promised": promised, "reached": round(at_promise, 4), "aim": round(aim, 4)})
-    return (aims[0], aims[1], aims[2]), facts
+        found = simulate(world, lambda known, aim=aim: _levels(world, known, aim, expected), sees_demand=True)  # type: ignore[misc]
+        asked, sold, units = (
+            np.bincount(world.terms.abc, weights=values, minlength=3)
+            for values in (found.asked, found.sold, found.asked_units)
+        )
+        fill[i] = np.divide(sold, asked, out=np.ones(3), where=asked > 0)
+    return Reached(fill, units, (days.end - days.scored) // 7)
+
+
+def _levels(world: World, known: History, aim: float, expected: dict[int, dm.Demand]) -> tuple[Floats, Floats]:
+    """Levels for one fill rate of all classes and nothing else."""
+    if known.days not in expected:
+        protection = policy.protection_days(world.terms.lead_days, world.rules)
+        expected[known.days] = dm.estimate(known, protection=protection, lead_sd=world.terms.lead_sd)
+    only_fill = replace(world.rules, fill_floors=(aim,) * 3, tau_bounds=(0.001, 0.001))
+    found = policy.levels(expected[known.days], world.terms, only_fill)
+    return found.reorder_point, found.order_up_to
 
 
 def aim_for(promised: float, reached: Floats) -> float:
-    """The aim, between its neighbours of `AIMS`, at which `reached` was `promised`; never below it, at most 0.995.
+    """The aim, between its neighbours of `AIMS`, at which `reached` was `promised`; never below it, at most the last.
 
     >>> aim_for(0.90, np.array([0.80, 0.86, 0.92, 0.95, 0.97, 0.98]))
     0.9267
@@ -134,6 +96,5 @@ def aim_for(promised: float, reached: Floats) -> float:
     0.9
     """
     rising = np.maximum.accumulate(reached)
-    if rising[-1] < promised:
-        return max(MOST_AIM, promised)
-    return round(max(promised, float(np.interp(promised, rising, AIMS))), 4)
+    found = AIMS[-1] if rising[-1] < promised else float(np.interp(promised, rising, AIMS))
+    return round(max(promised, found), 4)
