@@ -11,6 +11,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from ml_predictions.models_segments import Segment
+
 Row = Mapping[str, Any]
 
 
@@ -65,3 +67,33 @@ def table(past: Sequence[Row], ahead: Sequence[Row], *, measure: str = "sales") 
         }
         for row in ahead
     ]
+
+
+def segments(found: Iterable[Row]) -> dict[str, Any]:
+    """A treemap of the segments: as large as the customers in them."""
+    rows = [row for row in found if row["customers"]]
+    return {
+        "kind": "treemap",
+        "labels": [row["name"] for row in rows],
+        "values": [row["customers"] for row in rows],
+        "text": [_("{n} customers").format(n=row["customers"]) for row in rows],
+        "names": [row["segment"] for row in rows],
+    }
+
+
+def customers(points: Sequence[Row]) -> dict[str, Any]:
+    """Days since the last order against all that was spent, by segment."""
+    series = []
+    for name, label in Segment.choices:
+        mine = [p for p in points if p["segment"] == name and p["total_spent"] > 0]
+        texts = [_("{orders} orders").format(orders=p["total_orders"]) for p in mine]
+        series.append(
+            {
+                "name": str(label), "segment": name, "text": texts,
+                "x": [p["recency_days"] for p in mine], "y": [p["total_spent"] for p in mine],
+            }
+        )  # fmt: skip
+    return {
+        "kind": "points", "series": series, "y_type": "log",
+        "x_title": _("days since the last order"), "y_title": _("spent in all"),
+    }  # fmt: skip

@@ -340,3 +340,36 @@ def _sentences(moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def changed_since(day: date) -> Q:
     """Customers whose segment changed on or after this day."""
     return Q(changed_on__gte=day) & ~Q(previous_segment=F("segment"))
+
+
+# --- one customer, and the picture of all ------------------------------------------------------------
+
+
+def one(customer_id: str) -> CustomerSegment:
+    """A customer's row in the version in service. Raises NotTrained, UnknownId, NotEnoughHistory."""
+    from ml_predictions.services import get_service
+
+    service: Any = get_service("customer_segmentation")
+    row: CustomerSegment = service.segment(customer_id)
+    return row
+
+
+def orders(customer_id: str) -> list[dict[str, Any]]:
+    """What a customer bought, live: `order_id`, `day`, `units`, `amount` of each order, the newest first."""
+    import polars as pl
+
+    from ml_predictions.sources import get_source
+
+    lines = get_source().order_lines(customer_id=customer_id)
+    found = lines.group_by("order_id").agg(pl.col("day").min(), pl.col("units", "amount").sum())
+    return found.sort("day", "order_id", descending=True).to_dicts()
+
+
+def points(most: int) -> list[dict[str, Any]]:
+    """Recency, spending and segment of at most so many customers, evenly drawn: for a picture. Raises NotTrained."""
+    found = rows().order_by("id")
+    count = found.count()
+    step = max(-(-count // most), 1)
+    if step > 1:
+        found = found.annotate(place=F("id") % step).filter(place=0)
+    return list(found.values("customer_id", "segment", "recency_days", "total_spent", "total_orders"))

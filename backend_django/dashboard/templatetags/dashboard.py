@@ -18,6 +18,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions.messages import render, spoken
+from ml_predictions.models_segments import Segment
 
 register = template.Library()
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "MXN": "$", "ARS": "$", "COP": "$", "CLP": "$", "PEN": "S/"}
@@ -27,9 +28,16 @@ METHODS = {
     "seasonal_naive": _("the same weekday last time"), "window_average": _("mean of the same weekdays"),
     "weekday_mean": _("mean by weekday"), "historic_average": _("mean of all days"), "last_year": _("as last year"),
     "linear": _("linear"), "gradient_boosting": _("gradient boosting"), "random_forest": _("random forest"),
-    "ensemble": _("ensemble"),
+    "ensemble": _("ensemble"), "popularity": _("best sellers"), "hybrid": _("bought together and alike"),
+    "co_purchase": _("bought together"), "frequency": _("what they buy often"),
+    "personal": _("learned for each customer"),
 }  # fmt: skip
 LEVELS = {"total": _("The whole shop"), "category": _("Category"), "product": _("Product"), "variant": _("Variant")}
+SURFACES = {
+    "page": _("A product's page"), "basket": _("A basket"), "customer": _("A customer"), "single": _("One product"),
+    "customer_all": _("A customer"), "customer_novel": _("A customer, new things"),
+    "customer_repeat": _("A customer, known things"),
+}  # fmt: skip
 NONE = "–"
 """What is not known."""
 
@@ -56,9 +64,9 @@ def percent(share: Any, decimals: int = 0) -> str:
     """A share as per cent; – for none.
 
     >>> percent(0.1234, 1)
-    '12.3 %'
+    '12.3\\xa0%'
     """
-    return NONE if _unknown(share) else f"{number(100 * share, decimals)} %"
+    return NONE if _unknown(share) else f"{number(100 * share, decimals)}\u00a0%"
 
 
 @register.filter
@@ -66,7 +74,7 @@ def signed(share: Any) -> str:
     """A change as per cent with its sign; – for none.
 
     >>> signed(0.193), signed(-0.02)
-    ('+19 %', '-2 %')
+    ('+19\\xa0%', '-2\\xa0%')
     """
     return NONE if _unknown(share) else ("+" if share > 0 else "") + percent(share)
 
@@ -100,6 +108,18 @@ def level(name: str) -> str:
 
 
 @register.filter
+def surface(name: str) -> str:
+    """Where recommendations are shown."""
+    return str(SURFACES.get(name, name))
+
+
+@register.filter
+def segment(name: str) -> str:
+    """What a segment is called."""
+    return str(Segment(name).label) if name in Segment.values else name
+
+
+@register.filter
 def explained(error: Exception | None) -> str:
     """The sentence of one of our own exceptions."""
     return spoken(error) if error else ""
@@ -115,7 +135,7 @@ def amount(value: Any, currency: str, decimals: int = -1) -> str:
     """An amount as people write it in the active language.
 
     >>> amount(1234.5, "GBP"), amount(-12.3, "GBP"), amount(2, "CHF")
-    ('£1,234', '-£12.30', '2.00 CHF')
+    ('£1,234', '-£12.30', '2.00\\xa0CHF')
     """
     if _unknown(value):
         return NONE
@@ -123,7 +143,7 @@ def amount(value: Any, currency: str, decimals: int = -1) -> str:
     text, symbol = number(abs(value), places), SYMBOLS.get(currency, currency)
     sign = "-" if value < 0 and float(f"{abs(value):.{places}f}") else ""
     first = currency in BEFORE and (get_language() or "").startswith("en")
-    return f"{sign}{symbol}{text}" if first else f"{sign}{text} {symbol}".rstrip()
+    return f"{sign}{symbol}{text}" if first else f"{sign}{text}\u00a0{symbol}".rstrip()
 
 
 @register.filter

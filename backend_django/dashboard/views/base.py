@@ -39,6 +39,8 @@ class Entry:
 MENU = (
     Entry("morning", _("Morning"), "sun"),
     Entry("sales", _("Sales"), "chart"),
+    Entry("customers", _("Customers"), "people"),
+    Entry("recommendations", _("Recommendations"), "heart"),
 )
 
 

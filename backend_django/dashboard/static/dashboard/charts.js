@@ -40,7 +40,7 @@
       layout: { barmode: spec.stacked ? "stack" : "group" },
     }),
     points: (spec, colours) => ({
-      traces: spec.series.map((one, i) => ({ type: "scattergl", mode: "markers", x: one.x, y: one.y, text: one.text,
+      traces: spec.series.map((one, i) => ({ type: "scatter", mode: "markers", x: one.x, y: one.y, text: one.text,
         name: one.name, marker: { size: one.size || 6, opacity: 0.7, color: colours.many[i % 6] },
         hovertemplate: "%{text}<extra>%{fullData.name}</extra>" })),
       layout: { xaxis: { title: { text: spec.x_title }, type: spec.x_type || "-" },

@@ -1,0 +1,38 @@
+"""What the dashboard reads of recommendations: for a customer, beside a product, and what is trending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml_predictions.services import get_service
+from ml_predictions.services.base import NotTrained
+from retail_ml.errors import RetailMLError
+
+TOP = 8
+
+
+def to_customer(customer_id: str) -> dict[str, Any] | None:
+    """What to offer to a customer; None while no recommendation is trained, or where the customer is unknown to it."""
+    service: Any = get_service("product_recommendation")
+    try:
+        found: dict[str, Any] = service.for_customer(customer_id, top_n=TOP)
+    except (NotTrained, RetailMLError):
+        return None
+    return found
+
+
+def beside(product_id: str) -> dict[str, dict[str, Any]]:
+    """`page` (the hybrid), `similar` and `together` of a product. Raises NotTrained, UnknownId."""
+    service: Any = get_service("product_recommendation")
+    return {
+        "page": service.for_product(product_id, top_n=TOP),
+        "similar": service.similar(product_id, top_n=TOP),
+        "together": service.bought_together(product_id, top_n=TOP),
+    }
+
+
+def trending() -> dict[str, Any]:
+    """What sells well these weeks. Raises NotTrained."""
+    service: Any = get_service("product_recommendation")
+    found: dict[str, Any] = service.trending(top_n=TOP)
+    return found
