@@ -146,7 +146,7 @@ TEXTS: dict[str, Any] = {
     "inventory.cost_unknown": _("Its cost is not known: enter it before you confirm."),
     "inventory.nothing_to_draft": _("There is nothing to draft: what is needed is in stock, on order or in drafts."),
     "inventory.below_minimum_order": _(
-        "{supplier} takes orders from {minimum} {currency} on: {missing} {currency} are missing."
+        "{supplier} takes orders from {minimum_cost} {currency} on: {missing_cost} {currency} are missing."
     ),
     # health
     "inventory.advice_reorder": _("Order {count} variant(s) now: {money} {currency} of margin is at stake."),

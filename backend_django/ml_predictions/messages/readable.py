@@ -72,7 +72,7 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def _figure(name: str, value: float) -> str:
-    if name.endswith("unit_cost"):  # a price: two decimals, four where it has them
+    if name.endswith("_cost"):  # two decimals, four where a price has them
         decimals = 2 if round(value, 2) == value else 4
         return formats.number_format(f"{value:.{decimals}f}", decimal_pos=decimals, use_l10n=True, force_grouping=True)
     return str(WEEKDAYS[int(value)]) if name.startswith("weekday") and value in range(7) else _number(value)

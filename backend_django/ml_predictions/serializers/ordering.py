@@ -104,7 +104,8 @@ def _left_out(name: str) -> Any:
         count=s.IntegerField(),
         expected_margin_lost=number(),
         estimated_cost=number("What it would cost."),
-        unspent=number("What is left of the budget."),
+        in_drafts=number("What of the budget stands in drafts already."),
+        unspent=number("What is left of the budget; null without one."),
         lines=many(
             f"{name}Line",
             variant_id=text(),

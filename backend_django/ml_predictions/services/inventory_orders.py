@@ -19,6 +19,12 @@ from retail_ml.inventory import ordering
 from retail_ml.inventory.ordering import UNITS
 from retail_ml.inventory.policy import Rules
 
+WHOLE = "units_without_drafts"
+"""What would be ordered of a variant if nothing stood in drafts."""
+LEFT_NOTHING: dict[str, Any] = {
+    "count": 0, "expected_margin_lost": 0.0, "estimated_cost": 0.0, "in_drafts": 0.0, "unspent": None, "lines": [],
+}  # fmt: skip
+"""What a budget leaves out where there is none."""
 MOST_LEFT_OUT = 20
 """Lines that a limited budget leaves out, named in the answer: those with the most money at stake."""
 
@@ -62,8 +68,8 @@ class OrderPlan:
         return message(
             "inventory.below_minimum_order",
             supplier=row["supplier"],
-            missing=round(row["missing_to_minimum"], 2),
-            minimum=round(row["minimum_order_value"], 2),
+            missing_cost=round(row["missing_to_minimum"], 2),
+            minimum_cost=round(row["minimum_order_value"], 2),
             currency=self.analysis.currency,
         )
 
@@ -75,10 +81,15 @@ def reorder(
 
     Raises UnknownId for a supplier that no variant is bought from.
     """
-    frame = analysis.frame.filter(pl.col(UNITS) > 0)
+    frame = analysis.frame
     if supplier is not None:
-        check_supplier(analysis.frame, supplier)
+        check_supplier(frame, supplier)
         frame = frame.filter(of_supplier(supplier))
+    if budget is None:
+        frame = frame.filter(pl.col(UNITS) > 0)
+    else:  # what stands in drafts is part of what the budget pays for
+        frame = frame.with_columns(pl.Series(WHOLE, ordering.without_drafts(frame), dtype=pl.Float64))
+        frame = frame.filter(pl.max_horizontal(WHOLE, "drafted") > 0)
     return _finished(analysis, source, frame, budget=budget, raise_to_breaks=budget is None)
 
 
@@ -114,14 +125,18 @@ def chosen(
         if reason:
             skipped.append({name: row[name] for name in ("variant_id", "sku", "asked_units")} | {"reason": reason})
     frame = frame.filter(pl.Series([reason is None for reason in reasons], dtype=pl.Boolean))
-    units = ordering.whole_packs(
-        (frame["asked_units"] - frame["drafted"]).to_numpy(),
-        pack=frame["pack_size"].to_numpy(),
-        minimum=frame["minimum_order"].to_numpy(),
+    frame = frame.with_columns(
+        pl.Series(UNITS, _packed(frame, frame["asked_units"] - frame["drafted"]), dtype=pl.Float64),
+        pl.Series(WHOLE, _packed(frame, frame["asked_units"]), dtype=pl.Float64),
     )
-    frame = frame.with_columns(pl.Series(UNITS, units, dtype=pl.Float64))
     plan = _finished(analysis, source, frame, budget=budget, raise_to_breaks=False)
     return OrderPlan(analysis, plan.frame, plan.left_out, skipped)
+
+
+def _packed(frame: pl.DataFrame, units: pl.Series) -> np.ndarray:
+    """Units in whole packs and at least the smallest order, for each row."""
+    pack, minimum = frame["pack_size"].to_numpy(), frame["minimum_order"].to_numpy()
+    return ordering.whole_packs(units.to_numpy(), pack=pack, minimum=minimum)
 
 
 def _why_not(row: Mapping[str, Any], supplier: str | None) -> dict[str, Any] | None:
@@ -150,15 +165,15 @@ def _finished(
     if "asked_units" not in frame.columns:
         frame = frame.with_columns(asked_units=pl.lit(None, dtype=pl.Float64))
     frame = frame.with_columns(break_taken=pl.lit(value=False))
-    left: dict[str, Any] = {"count": 0, "expected_margin_lost": 0.0, "estimated_cost": 0.0, "unspent": None}
-    left["lines"] = []
+    left = LEFT_NOTHING
     if budget is not None:
         frame, left = _within(frame, budget, breaks, analysis.rules)
     elif raise_to_breaks:
         frame = ordering.best_breaks(frame.drop("break_taken"), breaks, today=today, rules=analysis.rules)
     frame = ordering.next_breaks(ordering.priced(frame, breaks), breaks)
     if budget is not None:
-        left["unspent"] = round(budget - float(frame["estimated_cost"].sum()), 2)
+        spent = left["in_drafts"] + float(frame["estimated_cost"].sum())
+        left = {**left, "unspent": round(max(budget - spent, 0.0), 2)}
     order = ["urgency_level", "money_at_stake", "sku"]
     frame = ordering.scheduled(frame, today=today).sort(order, descending=[True, True, False])
     return OrderPlan(analysis, frame, left)
@@ -167,32 +182,37 @@ def _finished(
 def _within(
     frame: pl.DataFrame, budget: float, breaks: pl.DataFrame, rules: Rules
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The part of the wish that the budget pays for, and what is left out.
+    """What the budget pays for beyond what stands in drafts, and what is left out.
 
-    A quantity is reckoned with the dearest price that any smaller one may have, so that the budget always suffices.
+    It is spent on the whole wish, as if there were no drafts, and these are then taken off: so drafting twice adds
+    nothing. A quantity is reckoned with the dearest price that any smaller one may have, so that it always suffices.
     """
+    drafted = float(ordering.priced(frame.with_columns(pl.col("drafted").alias(UNITS)), breaks)["estimated_cost"].sum())
+    frame = frame.with_columns(pl.col(WHOLE).alias(UNITS), position=pl.col("position") - pl.col("drafted"))
     dearest = pl.Series(ordering.dearest(frame, breaks), dtype=pl.Float64)
     known = dearest.is_not_nan()
-    cost = pl.when(known).then(dearest).otherwise(pl.col("effective_cost"))
-    priced = frame.with_columns(effective_cost=cost).filter(known)
-    wish = _wish(priced, rules)
-    bought = budgets.spend(wish, budget)
-    unpriced = frame.filter(~known)
-    none = _wish(unpriced, rules)
-    lost = budgets.margin_lost(wish, bought) + budgets.margin_lost(none, np.zeros(len(none.quantity)))
-    missing = pl.Series(wish.quantity - bought, dtype=pl.Float64)
-    out = pl.concat([
-        priced.with_columns(_left=missing, _money=missing * pl.Series(wish.cost, dtype=pl.Float64)),
-        unpriced.with_columns(_left=pl.col(UNITS), _money=pl.lit(None, dtype=pl.Float64)),
-    ]).filter(pl.col("_left") > 0)  # fmt: skip
+    frame = frame.with_columns(effective_cost=pl.when(known).then(dearest).otherwise(pl.col("effective_cost")))
+    wish, there = _wish(frame, rules), frame["drafted"].to_numpy()
+    can = known.to_numpy()
+    bought = np.zeros(len(frame))
+    bought[can] = budgets.spend(_wish(frame.filter(known), rules), budget)
+    more = _packed(frame, pl.Series(np.maximum(bought - there, 0.0)))
+    if float((more * wish.cost)[can].sum()) > budget - drafted + 1e-6:  # drafts of other goods have taken of it
+        rest = frame.with_columns(pl.Series(UNITS, more, dtype=pl.Float64), position=pl.col("position") + there)
+        more[can] = budgets.spend(_wish(rest.filter(known), rules), max(budget - drafted, 0.0))
+    missing = np.maximum(wish.quantity - there - more, 0.0)
+    out = frame.with_columns(
+        _left=pl.Series(missing, dtype=pl.Float64),
+        _money=pl.when(known).then(pl.Series(missing * wish.cost, dtype=pl.Float64)),
+    ).filter(pl.col("_left") > 0)
     first = out.sort("money_at_stake", "sku", descending=[True, False]).head(MOST_LEFT_OUT)
     lines = first.select("variant_id", "sku", "product_name", units="_left", estimated_cost=pl.col("_money").round(2))
-    kept = priced.with_columns(pl.Series(UNITS, bought, dtype=pl.Float64)).filter(pl.col(UNITS) > 0)
-    return kept, {
+    kept = frame.with_columns(pl.Series(UNITS, more, dtype=pl.Float64), position=pl.col("position") + there)
+    return kept.filter(pl.col(UNITS) > 0), {
         "count": len(out),
-        "expected_margin_lost": round(lost, 2),
+        "expected_margin_lost": round(budgets.margin_lost(wish, np.minimum(there + more, wish.quantity)), 2),
         "estimated_cost": round(float(out["_money"].sum()), 2),
-        "unspent": None,
+        "in_drafts": round(drafted, 2),
         "lines": lines.to_dicts(),
     }
 

@@ -178,6 +178,11 @@ def test_a_budget_is_never_exceeded_and_what_is_left_is_told(user):
     found = draft_orders(user=user, budget=budget)
     spent = sum(line.units * line.unit_cost for line in PurchaseOrderLine.objects.all())
     assert 0 < spent <= budget
+    again = draft_orders(user=user, budget=budget)
+    assert (again["drafts"], again["left_out"]["count"]) == ([], found["left_out"]["count"]), "drafts are in the budget"
+    assert again["left_out"]["in_drafts"] == pytest.approx(float(spent), abs=0.01)
+    more = draft_orders(user=user, budget=2 * budget)["totals"]["estimated_cost"]
+    assert 0 < more <= 2 * budget - float(spent)
     left = found["left_out"]
     assert left["unspent"] == pytest.approx(budget - float(spent), abs=0.01)
     assert left["count"] > 0
@@ -240,3 +245,16 @@ def test_two_who_draft_at_once_order_no_more_than_one(user):
             found = list(pool.map(call, range(2)))
     assert sorted(found) == [0, 2]
     assert PurchaseOrder.objects.count() == 2
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_somebody_has_drafted_by_hand_counts_in_the_budget(user):
+    whole = wanted()
+    first, budget = whole["recommendations"][0], round(whole["estimated_total_cost"] / 2, 2)
+    many = round(budget * 0.7 / first["unit_cost"])  # far more than is needed of it
+    draft_orders(user=user, lines={first["variant_id"]: many})
+    by_hand = sum(line.units * line.unit_cost for line in PurchaseOrderLine.objects.all())
+    found = draft_orders(user=user, budget=budget)
+    spent = sum(line.units * line.unit_cost for line in PurchaseOrderLine.objects.all())
+    assert float(by_hand) == pytest.approx(found["left_out"]["in_drafts"], abs=0.01)
+    assert by_hand < spent <= budget

@@ -30,6 +30,23 @@ def whole_packs(units: Floats, *, pack: Floats, minimum: Floats) -> Floats:
     return np.where(units > 0, packs * pack, 0.0)
 
 
+def without_drafts(frame: pl.DataFrame) -> Floats:
+    """Units that would be ordered of each row if nothing stood in drafts; needs the levels and `drafted`."""
+
+    def column(name: str) -> Floats:
+        return frame[name].to_numpy().astype(float)
+
+    whole = policy.order_quantity(
+        column("position") - column("drafted"),
+        reorder_point=column("reorder_point"),
+        order_up_to=column("order_up_to"),
+        pack=column("pack_size"),
+        minimum=column("minimum_order"),
+    )
+    wanted = frame["active"] & (frame["daily_demand"] > 0) & ~frame["season_over"]
+    return np.where(column("drafted") > 0, np.where(wanted.to_numpy(), whole, 0.0), column(UNITS))
+
+
 def season_over(season_end: pl.Series, lead_days: Floats, *, today: date) -> npt.NDArray[np.bool_]:
     """Would an order of today come on the last day of its season or later? Never where there is no end.
 
