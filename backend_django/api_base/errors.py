@@ -41,6 +41,14 @@ class Conflict(exceptions.APIException):
         self.details = details
 
 
+class Taken(Conflict):
+    """409: all that is wrong with a body is that other rows have its keys; `explained` by field."""
+
+    def __init__(self, message: str, explained: dict[str, Any]) -> None:
+        super().__init__(message, code="exists_already")
+        self.details = explained
+
+
 class NotThere(exceptions.NotFound):
     """404: a row that the body refers to is not there."""
 

@@ -91,10 +91,10 @@ class Reference(serializers.PrimaryKeyRelatedField):
 
     def to_internal_value(self, data: Any) -> Any:
         """The row. Raises NotThere."""
-        if isinstance(data, bool) or not isinstance(data, int) or not 0 < data <= LARGEST_ID:
+        if isinstance(data, bool) or not isinstance(data, int | float) or data % 1 or not 0 < data <= LARGEST_ID:
             self.fail("incorrect_type")
         try:
-            return cast("QuerySet[Any]", self.get_queryset()).get(pk=data)
+            return cast("QuerySet[Any]", self.get_queryset()).get(pk=int(data))
         except ObjectDoesNotExist as error:
             told = gettext("{field}: there is no row with the id {id}.").format(field=self.field_name, id=data)
             raise NotThere(told, field=self.field_name, id=data) from error

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
+import django_filters
+from django import forms
 from django.utils.translation import gettext
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
 from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
 from api_base.errors import BadInput, ChoiceRefused, whole_number
+from api_base.fields import LARGEST_ID
+
+LAST_PAGE = 1_000_000_000
 
 
 class Page(PageNumberPagination):
@@ -30,7 +36,7 @@ class Page(PageNumberPagination):
     def get_page_number(self, request: Request, paginator: Any) -> int:
         """The `page` asked for, else the first; beyond the last one is 404."""
         text = request.query_params.get("page")
-        return 1 if text is None else whole_number("page", text, most=1_000_000_000)
+        return 1 if text is None else whole_number("page", text, most=LAST_PAGE)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The shape of a page, in the words of OpenAPI 3.1."""
@@ -50,7 +56,7 @@ class Page(PageNumberPagination):
         """`page` and `page_size` with their ranges."""
         found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
         for parameter in found:
-            parameter["schema"]["minimum"] = 1
+            parameter["schema"] |= {"minimum": 1, "maximum": LAST_PAGE}
             if parameter["name"] == self.page_size_query_param:
                 parameter["schema"] |= {"maximum": self.max_page_size, "default": self.page_size}
         return found
@@ -58,6 +64,14 @@ class Page(PageNumberPagination):
 
 class Ordering(OrderingFilter):
     """`?ordering=` by the fields of the list; a field that it does not know is refused, not ignored."""
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """`ordering` with the fields that it takes."""
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        one = f"-?({'|'.join(getattr(view, 'ordering_fields', None) or ())})"
+        for parameter in found:
+            parameter["schema"]["pattern"] = f"^({one}(,{one})*)?$"
+        return found
 
     def remove_invalid_fields(self, queryset: Any, fields: Iterable[str], view: Any, request: Request) -> list[str]:
         """All of `fields`, or a 400 that names those one can order by."""
@@ -69,15 +83,35 @@ class Ordering(OrderingFilter):
         return fields
 
 
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID})
+class IdFilter(django_filters.NumberFilter):
+    """The id of another row."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": 1, "max_value": LARGEST_ID, **kwargs})
+
+
+def _check_value(kept: Any, name: str, value: str) -> None:
+    """Refuse what django-filter would take for no filter at all: the list would be longer than was asked."""
+    if isinstance(kept, django_filters.BooleanFilter) and value.lower() not in ("true", "false"):
+        raise BadInput(name, gettext("True or false is needed."), value, choices=["true", "false"])
+    if value == "" and kept is not None and not isinstance(kept, django_filters.CharFilter):
+        raise BadInput(name, gettext("A value is needed; leave the filter out for all rows."), value)
+
+
 class Filters(DjangoFilterBackend):
     """The filters of a list; a filter, or a choice of one, that is not known is refused with those that are."""
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         """The rows that pass, or a 400 that names what is allowed."""
         known = self.known(request, queryset, view)
+        filterset = self.get_filterset(request, queryset, view)
         for name, value in request.query_params.items():
             if name not in known:
                 raise BadInput(name[:120], gettext("The list has no such filter."), value, choices=sorted(known))
+            _check_value(filterset.filters.get(name) if filterset else None, name, str(value))
         try:
             return super().filter_queryset(request, queryset, view)
         except exceptions.ValidationError as error:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from rest_framework import serializers
 
 from api_base import fields
-from api_base.errors import texts
+from api_base.errors import Taken, texts
 
 
 class Strict(serializers.Serializer[Any]):
@@ -49,6 +49,8 @@ class Explained(Strict):
             return super().is_valid(raise_exception=raise_exception)
         except serializers.ValidationError as error:
             error.explained = self._explained(error)  # type: ignore[attr-defined]
+            if raise_exception and _only_taken(error.get_codes()):
+                raise Taken(" ".join(texts(error.detail)), error.explained) from error  # type: ignore[attr-defined]
             raise
 
     def _explained(self, error: serializers.ValidationError) -> dict[str, dict[str, Any]]:
@@ -81,6 +83,16 @@ class Record(Explained, serializers.ModelSerializer[Any]):
         models.PositiveIntegerField: fields.Whole,
     }
     serializer_related_field = fields.Reference
+
+
+def _only_taken(codes: Any) -> bool:
+    """Is all that is wrong that another row has this key already?"""
+    found = list(codes.values()) if isinstance(codes, dict) else []
+    return bool(found) and all(code == ["unique"] for code in found)
+
+
+class Nothing(Explained):
+    """A call without options: `{}`."""
 
 
 def rows(kind: Any, **limits: Any) -> Any:

@@ -47,9 +47,7 @@ class SecurityHeaders:
 
 
 def _too_long(request: HttpRequest) -> HttpResponse:
-    translation.activate(
-        translation.get_language_from_request(request)
-    )  # this comes before the middleware that does it
-    text = gettext("The address has {received} characters; up to {most} are read. Send less at a time.")
+    with translation.override(translation.get_language_from_request(request)):  # this comes before Django's middleware
+        text = gettext("The address has {received} characters; up to {most} are read. Send less at a time.")
     found = {"received": len(request.get_full_path()), "most": LONGEST_ADDRESS}
     return api.json_error("address_too_long", text.format(**found), 414, **found)

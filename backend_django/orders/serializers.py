@@ -145,10 +145,6 @@ class NewStatus(Explained):
     status = serializers.ChoiceField(choices=Status.choices)
 
 
-class Nothing(Explained):
-    """A call without options: `{}`."""
-
-
 class ReturnedLine(Explained):
     """Units of one line that came back."""
 

@@ -17,8 +17,9 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import Conflict, NotThere, changed_meanwhile
-from api_base.fields import LARGEST_ID
+from api_base.lists import IdFilter
 from api_base.permissions import ByPermission
+from api_base.serializers import Nothing
 from api_base.views import Records
 from authentication.models import Role
 from orders import intake, serializers, services
@@ -45,7 +46,7 @@ def _is_customer(user: Any) -> bool:
 class OrderFilter(django_filters.FilterSet):
     """Filters of `orders/`."""
 
-    customer = django_filters.NumberFilter(field_name="customer_id", min_value=1, max_value=LARGEST_ID)
+    customer = IdFilter(field_name="customer_id")
     sku = django_filters.CharFilter(method="with_sku", max_length=120)
     placed_from = django_filters.IsoDateTimeFilter(field_name="placed_at", lookup_expr="gte")
     placed_to = django_filters.IsoDateTimeFilter(field_name="placed_at", lookup_expr="lte")
@@ -96,7 +97,7 @@ class Orders(Records):
         order = intake.parsed(self.checked(serializers.NewOrder))
         if Order.objects.filter(order_number=order.order_number).exists():
             told = gettext("There is an order {number} already.").format(number=order.order_number)
-            raise Conflict(told, code="order_exists", order_number=order.order_number)
+            raise Conflict(told, code="exists_already", order_number=order.order_number)
         with transaction.atomic():
             row = self.store([order], take_stock=True).created[0]
             audit.record(request.user, row, ADDITION, gettext_noop("Added by the API."))
@@ -140,11 +141,11 @@ class Orders(Records):
         """Confirming takes the stock, cancelling gives it back; what may follow what is checked."""
         return self.bring_to(self.checked(serializers.NewStatus)["status"])
 
-    @extend_schema(summary="Cancel an order", request=serializers.Nothing, responses=serializers.OrderRecord)
+    @extend_schema(summary="Cancel an order", request=Nothing, responses=serializers.OrderRecord)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: int) -> Response:
         """Only before it is delivered; what it took from the stock goes back."""
-        self.checked(serializers.Nothing)
+        self.checked(Nothing)
         return self.bring_to(Order.Status.CANCELLED)
 
     def bring_to(self, status: str) -> Response:

@@ -16,20 +16,18 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import NotThere
-from api_base.fields import LARGEST_ID
+from api_base.lists import IdFilter
 from api_base.views import Editable, Entered
 from products import serializers, services
 from products.catalogue import CatalogueError
 from products.models import Category, Product, ProductVariant, StockMovement
 from products.services import StockError
 
-ID_RANGE = {"min_value": 1, "max_value": LARGEST_ID}
-
 
 class CategoryFilter(django_filters.FilterSet):
     """Filters of `categories/`."""
 
-    parent = django_filters.NumberFilter(field_name="parent_id", **ID_RANGE)
+    parent = IdFilter(field_name="parent_id")
 
     class Meta:
         model = Category
@@ -57,7 +55,7 @@ class Categories(Editable):
 class ProductFilter(django_filters.FilterSet):
     """Filters of `products/`."""
 
-    category = django_filters.NumberFilter(field_name="category_id", **ID_RANGE)
+    category = IdFilter(field_name="category_id")
     sku = django_filters.CharFilter(
         field_name="variants__sku", max_length=120, help_text=_("The product with this SKU.")
     )
@@ -98,7 +96,7 @@ class Products(Editable):
 class VariantFilter(django_filters.FilterSet):
     """Filters of `variants/`."""
 
-    product = django_filters.NumberFilter(field_name="product_id", **ID_RANGE)
+    product = IdFilter(field_name="product_id")
     stock_from = django_filters.NumberFilter(field_name="stock", lookup_expr="gte")
     stock_to = django_filters.NumberFilter(field_name="stock", lookup_expr="lte")
 
@@ -133,7 +131,7 @@ class Variants(Editable):
 class MovementFilter(django_filters.FilterSet):
     """Filters of `stock-movements/`."""
 
-    variant = django_filters.NumberFilter(field_name="variant_id", **ID_RANGE)
+    variant = IdFilter(field_name="variant_id")
     sku = django_filters.CharFilter(field_name="variant__sku", max_length=120)
     at_from = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
     at_to = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lte")

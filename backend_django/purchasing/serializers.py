@@ -189,10 +189,6 @@ def _wanted(lines: list[dict[str, Any]]) -> list[drafts.Wanted]:
 # --- what happens to them -------------------------------------------------------------------------
 
 
-class Nothing(Explained):
-    """A call without options: `{}`."""
-
-
 def _past(value: datetime) -> None:
     if value > timezone.now():
         raise serializers.ValidationError(gettext("This lies in the future."))

@@ -23,14 +23,14 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import BadInput, Conflict
-from api_base.fields import LARGEST_ID
+from api_base.lists import IdFilter
+from api_base.serializers import Nothing
 from api_base.views import Editable
 from authentication.permissions import IsSuperuserOrAdmin
 from purchasing import drafts, export, serializers, services
 from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem, SupplierPrice
 from purchasing.services import PurchaseError
 
-ID_RANGE = {"min_value": 1, "max_value": LARGEST_ID}
 ORDER_REFUSED: dict[type[Exception], str] = {PurchaseError: "purchase_order_refused"}
 
 
@@ -96,8 +96,8 @@ class Suppliers(Kept):
 class SupplierItemFilter(django_filters.FilterSet):
     """Filters of `supplier-items/`."""
 
-    variant = django_filters.NumberFilter(field_name="variant_id", **ID_RANGE)
-    supplier = django_filters.NumberFilter(field_name="supplier_id", **ID_RANGE)
+    variant = IdFilter(field_name="variant_id")
+    supplier = IdFilter(field_name="supplier_id")
     sku = django_filters.CharFilter(field_name="variant__sku", max_length=120)
 
     class Meta:
@@ -119,8 +119,8 @@ class SupplierItems(Kept):
 class SupplierPriceFilter(django_filters.FilterSet):
     """Filters of `supplier-prices/`."""
 
-    variant = django_filters.NumberFilter(field_name="variant_id", **ID_RANGE)
-    supplier = django_filters.NumberFilter(field_name="supplier_id", **ID_RANGE)
+    variant = IdFilter(field_name="variant_id")
+    supplier = IdFilter(field_name="supplier_id")
     sku = django_filters.CharFilter(field_name="variant__sku", max_length=120)
 
     class Meta:
@@ -145,7 +145,7 @@ class SupplierPrices(Kept):
 class OrderFilter(django_filters.FilterSet):
     """Filters of `purchase-orders/`."""
 
-    supplier = django_filters.NumberFilter(field_name="supplier_id", **ID_RANGE)
+    supplier = IdFilter(field_name="supplier_id")
     status = django_filters.ChoiceFilter(choices=PurchaseOrder.Status.choices)
     sku = django_filters.CharFilter(method="with_sku", max_length=120, help_text=_("Orders with this SKU."))
     overdue = django_filters.BooleanFilter(method="late", help_text=_("Confirmed, and expected before today."))
@@ -262,11 +262,11 @@ class PurchaseOrders(Kept):
 
         return self.done(row, gettext_noop("Receipt booked by the API."), do, note=note)
 
-    @extend_schema(summary="Give up what has not come", request=serializers.Nothing, responses=DETAIL)
+    @extend_schema(summary="Give up what has not come", request=Nothing, responses=DETAIL)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: int) -> Response:
         """What was received stays on the shelf."""
-        self.checked(serializers.Nothing)
+        self.checked(Nothing)
         row = self.get_object()
         return self.done(row, gettext_noop("Cancelled by the API."), lambda: services.cancel(row))
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from api_base.fields import Flag
 from api_base.serializers import Explained
 
 FORECAST_MODELS = [
@@ -131,4 +132,4 @@ def _distinct(ids: list[str], *, most: int) -> list[str]:
 class Activate(Explained):
     """Whether a version that loses to the baseline may serve."""
 
-    accept_worse = serializers.BooleanField(default=False)
+    accept_worse = Flag(default=False)

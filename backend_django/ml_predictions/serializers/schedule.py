@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from api_base.fields import Flag, Whole
 from api_base.serializers import Explained
 from ml_predictions.models import MLTrainingLog
 from ml_predictions.models_schedule import Task, Weekday
@@ -17,11 +18,11 @@ DAYS = [day.name.lower() for day in Weekday]
 class ScheduleBody(Explained):
     """When the worker does what by itself, in shop time."""
 
-    nightly_on = serializers.BooleanField()
-    nightly_hour = serializers.IntegerField(min_value=0, max_value=23, help_text=_("0 to 23, shop time."))
-    weekly_on = serializers.BooleanField()
+    nightly_on = Flag()
+    nightly_hour = Whole(min_value=0, max_value=23, help_text=_("0 to 23, shop time."))
+    weekly_on = Flag()
     weekly_day = serializers.ChoiceField(choices=DAYS)
-    weekly_hour = serializers.IntegerField(min_value=0, max_value=23, help_text=_("0 to 23, shop time."))
+    weekly_hour = Whole(min_value=0, max_value=23, help_text=_("0 to 23, shop time."))
 
 
 SCHEDULE = shape(

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
+from api_base.lists import IdFilter
 from ml_predictions import actions, selectors, selectors_versions
 from ml_predictions.models import MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
@@ -93,7 +94,7 @@ class Models(Records):
 class PredictionFilter(django_filters.FilterSet):
     """Filters of `predictions/`."""
 
-    model = django_filters.NumberFilter(field_name="model_id", min_value=1, max_value=2**63 - 1)
+    model = IdFilter(field_name="model_id")
     created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
 

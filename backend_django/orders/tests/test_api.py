@@ -110,7 +110,7 @@ def test_the_staff_is_no_customer(api, cast):
 def test_an_order_number_is_entered_once(api):
     body = {"order_number": "1", "lines": [{"sku": "A", "units": 1}]}
     api.post("/api/orders/", body)
-    assert problem(api.post("/api/orders/", body), 409)["code"] == "order_exists"
+    assert problem(api.post("/api/orders/", body), 409)["code"] == "exists_already"
 
 
 def test_a_return_goes_back_on_the_shelf_once(api):

@@ -67,6 +67,13 @@ def test_a_taken_sku_stores_nothing_at_all(api):
     assert Product.objects.count() == 1
 
 
+def test_what_is_taken_is_a_conflict_with_the_field_and_beside_other_faults_a_bad_body(api):
+    api.post("/api/products/", LINEN)
+    error = problem(api.post("/api/products/", {"name": "x", "code": "P1"}), 409)
+    assert (error["code"], error["details"]["code"]["received"]) == ("exists_already", "P1")
+    assert set(problem(api.post("/api/products/", {"code": "P1"}), 400)["details"]) == {"code", "name"}
+
+
 def test_a_sku_twice_in_one_product_is_refused(api):
     body = {"name": "x", "variants": [{"sku": "A"}, {"sku": "A"}]}
     assert "A" in problem(api.post("/api/products/", body), 409)["message"]
@@ -134,6 +141,8 @@ def test_filters_search_order_and_pages(api):
     assert api.get("/api/products/?sku=C3-M").json()["results"][0]["code"] == "C3"
     assert api.get("/api/variants/?stock_from=6").json()["count"] == 0
     assert api.get("/api/variants/?sku=C1-S").json()["results"][0]["stock"] == 5
+    for wrong in ("is_active=yes", "is_active=", "product=", "created_at="):
+        assert api.get(f"/api/variants/?{wrong}").status_code == 400, wrong
     assert "stok_from" in problem(api.get("/api/variants/?stok_from=6"), 400)["details"]
 
 

@@ -140,7 +140,7 @@ def test_an_unknown_variant_is_404_and_stores_nothing(api, norte, line):
 def test_a_variant_stands_on_one_line_and_a_number_on_one_order(api, norte):
     body = {"supplier": norte.pk, "number": "2026-1", "lines": [{"sku": "A", "units": 1}]}
     assert api.post(URL, body).status_code == 201
-    assert "number" in problem(api.post(URL, body), 400)["details"]
+    assert "number" in problem(api.post(URL, body), 409)["details"]
     twice = problem(api.post(URL, {"supplier": norte.pk, "lines": body["lines"] * 2}), 409)
     assert twice["code"] == "purchase_order_refused"
 
@@ -266,7 +266,7 @@ def test_suppliers_with_their_items_and_prices(api, norte):
     assert (item.status_code, item.json()["sku"]) == (201, "C")
     price = {"variant": c.pk, "supplier": sur, "minimum_quantity": 10, "unit_cost": "2.50"}
     assert api.post("/api/supplier-prices/", price).status_code == 201
-    assert api.post("/api/supplier-prices/", price).status_code == 400
+    assert problem(api.post("/api/supplier-prices/", price), 409)["code"] == "exists_already"
     assert api.get(f"/api/supplier-prices/?supplier={sur}").json()["results"][0]["unit_cost"] == "2.5000"
     assert api.patch(f"/api/suppliers/{sur}/", {"lead_time_days": -1}).status_code == 400
     assert problem(api.delete(f"/api/suppliers/{norte.pk}/"), 409)["code"] == "supplier_in_use"

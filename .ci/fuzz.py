@@ -1,0 +1,79 @@
+"""Every call of the API against its own description: schemathesis with all checks, on a throw-away shop.
+
+    python .ci/fuzz.py 180
+
+For so many seconds, on SQLite; on another database when DATABASE_URL names one, which must be empty. No worker runs, so
+trainings are only queued. Fails when an answer is not what the OpenAPI document says, or a bad input is taken.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from road import free_port
+
+CI = Path(__file__).resolve().parent
+BACKEND = CI.parent / "backend_django"
+MANAGE = [sys.executable, str(BACKEND / "manage.py")]
+FILL = "from conftest import fill_shop; fill_shop(orders=80, products=6, customers=12, days=120)"
+
+
+def environment_of(folder: str) -> dict[str, str]:
+    """A throw-away installation in `folder`."""
+    return {
+        **os.environ,
+        "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{folder}/fuzz.sqlite3",
+        "TRASTIENDA_DATA": folder,
+        "DJANGO_SETTINGS_MODULE": "fuzz_settings",
+        "PYTHONPATH": os.pathsep.join([str(CI), str(BACKEND), os.environ.get("PYTHONPATH", "")]),
+        "ADMIN_PASSWORD": "a-word-for-this-run-1",
+        "LANGUAGE_CODE": "en",
+        "LOG_LEVEL": "ERROR",
+    }
+
+
+def token(address: str) -> str:
+    """An administrator's, once the server answers."""
+    body = json.dumps({"email": "admin@boutique.com", "password": "a-word-for-this-run-1"}).encode()
+    asked = urllib.request.Request(f"{address}/api/auth/login/", body, {"Content-Type": "application/json"})
+    for _ in range(60):
+        try:
+            with urllib.request.urlopen(asked) as answer:
+                return str(json.load(answer)["access"])
+        except ConnectionError:
+            time.sleep(0.5)
+        except urllib.error.URLError:
+            time.sleep(0.5)
+    raise SystemExit("The server did not answer.")
+
+
+def main() -> int:
+    """Make the shop, serve it, ask everything; returns schemathesis' exit code."""
+    seconds, *more = sys.argv[1:] or ["180"]
+    with tempfile.TemporaryDirectory(prefix="trastienda-fuzz-", ignore_cleanup_errors=True) as folder:
+        environment = environment_of(folder)
+        for command in (["migrate", "--verbosity", "0"], ["make_admin"], ["shell", "-v", "0", "-c", FILL]):
+            subprocess.run([*MANAGE, *command], env=environment, check=True, stdout=subprocess.DEVNULL)
+        port = free_port()
+        address = f"http://127.0.0.1:{port}"
+        web = [sys.executable, "-m", "gunicorn", "--config", str(BACKEND / "core" / "web_server.py"), "core.wsgi"]
+        server = subprocess.Popen(web, env={**environment, "PORT": str(port)}, cwd=BACKEND)
+        try:
+            run = ["run", f"{address}/api/schema/?format=json", "--header", f"Authorization: Bearer {token(address)}"]
+            limits = ["--max-time", seconds, "--checks", "all", "--continue-on-failure", "--no-color", *more]
+            command = ["--config-file", str(CI / "schemathesis.toml"), *run, *limits]
+            return subprocess.call([sys.executable, "-m", "schemathesis.cli", *command], env=environment, cwd=folder)
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
