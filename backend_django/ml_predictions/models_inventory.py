@@ -102,3 +102,87 @@ class InventoryAlert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku}: {self.get_alert_type_display()}"
+
+
+class InventoryClaim(models.Model):
+    """What an alert or an order suggestion said of the days to come, and what came: written down at its birth."""
+
+    class Kind(models.TextChoices):
+        ALERT = "alert", pgettext_lazy("inventory", "Alert")
+        SUGGESTION = "suggestion", _("Order suggestion")
+        RULE = "rule", _("Naive rule")
+
+    class Done(models.TextChoices):
+        ORDERED = "ordered", _("Ordered")
+        RESOLVED = "resolved", _("Resolved")
+        SNOOZED = "snoozed", _("Snoozed")
+        ACKNOWLEDGED = "acknowledged", _("Seen")
+        NOTHING = "nothing", _("Nothing")
+
+    class Unknown(models.TextChoices):
+        NO_HISTORY = "no_stock_history", _("No stock history")
+        NOT_TRUSTED = "not_trusted", _("Stock history missing or contradicting itself")
+        GONE = "gone", _("Variant is no more")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    code = models.CharField(_("code"), max_length=40)
+    variant_id = models.CharField(_("variant"), max_length=120)
+    product_id = models.CharField(_("product"), max_length=120)
+    sku = models.CharField(_("SKU"), max_length=120)
+    abc = models.CharField(_("class"), max_length=1)
+    alert = models.ForeignKey(
+        InventoryAlert, models.SET_NULL, null=True, related_name="claims", verbose_name=_("inventory alert")
+    )
+    made_on = models.DateField(_("made on"), help_text=_("The last day that was known; the days after it decide."))
+    due_on = models.DateField(_("decided on"))
+    probability = models.FloatField(_("probability"), null=True)
+    money = models.FloatField(_("money promised"), null=True)
+    units = models.FloatField(_("units promised"), null=True)
+    stock = models.FloatField(_("stock"), null=True)
+    bound = models.FloatField(_("units to compare with"), null=True)
+    unit_money = models.FloatField(_("money of a unit"), null=True)
+    done = models.CharField(_("what was done"), max_length=12, choices=Done.choices, blank=True)
+    came_true = models.BooleanField(_("came true"), null=True)
+    units_came = models.FloatField(_("units that came"), null=True)
+    money_came = models.FloatField(_("money that came"), null=True)
+    base_rate = models.FloatField(
+        _("base rate"), null=True, help_text=_("Share of the class, with stock then, that sold out in the same days.")
+    )
+    unknown = models.CharField(_("why it is not known"), max_length=20, choices=Unknown.choices, blank=True)
+    scored_on = models.DateField(_("scored"), null=True)
+    final = models.BooleanField(_("final"), default=False, help_text=_("It will not be looked at again."))
+
+    class Meta:
+        verbose_name = _("inventory claim")
+        verbose_name_plural = _("inventory claims")
+        ordering = ["-made_on", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "code", "variant_id", "made_on"], name="one_claim_a_day"),
+        ]
+        indexes = [
+            models.Index(fields=["final", "due_on"], name="claim_due"),
+            models.Index(fields=["kind", "code", "made_on"], name="claim_code_made"),
+            models.Index(fields=["variant_id", "-made_on"], name="claim_variant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku}: {self.code} ({self.made_on})"
+
+
+class InventoryHealthDay(models.Model):
+    """The health of the stock as of one day, 0…100 each part: the trend of a dashboard."""
+
+    day = models.DateField(_("day"), unique=True)
+    health_score = models.FloatField(_("health"))
+    components = models.JSONField(_("parts"), default=dict)
+    margin_at_risk = models.FloatField(_("margin at risk"))
+    cash_in_excess = models.FloatField(_("cash in excess"))
+    stock_value = models.FloatField(_("stock at cost"))
+
+    class Meta:
+        verbose_name = _("inventory health of a day")
+        verbose_name_plural = _("inventory health by day")
+        ordering = ["-day"]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.health_score:.1f}"

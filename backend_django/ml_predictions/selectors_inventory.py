@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Avg, Case, Count, F, FloatField, Max, Min, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce, Floor, TruncMonth
 
 from ml_predictions import conf
 from ml_predictions.messages import message
-from ml_predictions.models_inventory import InventoryAlert
+from ml_predictions.models_inventory import InventoryAlert, InventoryClaim
+
+FEW_CLAIMS = 30
+"""Fewer scored claims than this say little about a precision."""
+BINS = 10
+CAME = Case(When(came_true=True, then=Value(1.0)), default=Value(0.0), output_field=FloatField())
+SCORED = Q(came_true__isnull=False)
+Kind, Done = InventoryClaim.Kind, InventoryClaim.Done
 
 
 def analysis(service: Any, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -83,3 +90,125 @@ def _currency() -> str:
     from ml_predictions.sources import get_source
 
     return str(getattr(get_source(), "currency", "") or conf.get("CURRENCY"))
+
+
+# --- was it right? --------------------------------------------------------------------------------
+
+
+def value(wanted: dict[str, Any]) -> dict[str, Any]:
+    """What alerts and order suggestions promised and what came: per code, by probability, by month; and a naive rule.
+
+    `wanted`: since (claims made from that day on), until, kind, code and variant_id, each of them optional.
+    """
+    names = {"since": "made_on__gte", "until": "made_on__lte"}
+    claims = InventoryClaim.objects.filter(
+        **{names.get(name, name): value for name, value in wanted.items()}
+    ).order_by()
+    codes = [_per_code(row) for row in _grouped(claims, "kind", "code")]
+    ours = claims.exclude(kind=Kind.RULE)
+    ends = claims.aggregate(until=Max("due_on", filter=SCORED), first=Min("due_on", filter=Q(scored_on=None)))
+    return {
+        "scored_until": ends["until"],
+        "codes": sorted(codes, key=lambda row: (list(Kind.values).index(row["kind"]), row["code"])),
+        "calibration": _calibration(ours.filter(SCORED, probability__isnull=False)),
+        "months": [_per_month(row) for row in _grouped(ours.annotate(month=TruncMonth("made_on")), "month")],
+        "currency": _currency(),
+        "notes": _value_notes(codes, ends["first"]),
+    }
+
+
+def _grouped(claims: QuerySet[InventoryClaim], *by: str) -> list[dict[str, Any]]:
+    """Sums of the claims by some columns, in the order of these."""
+    chance = Q(SCORED, probability__isnull=False)
+    base = Q(SCORED, base_rate__isnull=False, probability__isnull=False)
+    promised = Q(SCORED, money__isnull=False, money_came__isnull=False)
+    rows = claims.values(*by).annotate(
+        claims=Count("id"),
+        waiting=Count("id", filter=Q(scored_on=None)),
+        scored=Count("id", filter=SCORED),
+        true=Count("id", filter=Q(came_true=True)),
+        money_promised=Sum("money", filter=promised),
+        money_came=Sum("money_came", filter=promised),
+        mean_base=Avg("base_rate", filter=SCORED),
+        mean_probability=Avg("probability", filter=chance),
+        brier=Avg((F("probability") - CAME) ** 2, filter=chance, output_field=FloatField()),
+        brier_here=Avg((F("probability") - CAME) ** 2, filter=base, output_field=FloatField()),
+        brier_base=Avg((F("base_rate") - CAME) ** 2, filter=base, output_field=FloatField()),
+        **{f"unknown_{code}": Count("id", filter=Q(unknown=code)) for code in InventoryClaim.Unknown.values},
+        **{f"done_{name}": Count("id", filter=Q(done=name)) for name in Done.values},
+    )
+    return list(rows.order_by(*by))
+
+
+def _per_code(row: dict[str, Any]) -> dict[str, Any]:
+    better = row["brier_base"] and row["brier_here"] is not None
+    return {
+        "kind": row["kind"],
+        "code": row["code"],
+        "claims": row["claims"],
+        "waiting": row["waiting"],
+        "scored": row["scored"],
+        "came_true": row["true"],
+        "precision": _share(row["true"], row["scored"]),
+        "base_rate": _rounded(row["mean_base"]),
+        "mean_probability": _rounded(row["mean_probability"]),
+        "brier": _rounded(row["brier"]),
+        "brier_skill": round(1 - row["brier_here"] / row["brier_base"], 4) if better else None,
+        **_money_of(row),
+        "unknown": {code: row[f"unknown_{code}"] for code in InventoryClaim.Unknown.values},
+        "done": {name: row[f"done_{name}"] for name in Done.values},
+    }
+
+
+def _per_month(row: dict[str, Any]) -> dict[str, Any]:
+    counts = {"claims": row["claims"], "scored": row["scored"], "precision": _share(row["true"], row["scored"])}
+    return {"month": row["month"], **counts, **_money_of(row)}
+
+
+def _money_of(row: dict[str, Any]) -> dict[str, float | None]:
+    return {name: None if row[name] is None else round(row[name], 2) for name in ("money_promised", "money_came")}
+
+
+def _calibration(claims: QuerySet[InventoryClaim]) -> list[dict[str, Any]]:
+    """Claims by tenths of their probability: what was said on average, and how often it came."""
+    rows = claims.annotate(bin=Floor(F("probability") * BINS)).values("bin")
+    rows = rows.annotate(n=Count("id"), said=Sum("probability"), came=Sum(CAME)).order_by("bin")
+    found: dict[int, list[float]] = {}
+    for row in rows:
+        place = min(int(row["bin"]), BINS - 1)  # certainty itself belongs to the last tenth
+        sums = found.setdefault(place, [0.0, 0.0, 0.0])
+        found[place] = [a + b for a, b in zip(sums, (row["n"], row["said"], row["came"]), strict=True)]
+    return [
+        {
+            "from": place / BINS,
+            "to": (place + 1) / BINS,
+            "claims": int(n),
+            "predicted": round(said / n, 4),
+            "observed": round(came / n, 4),
+        }
+        for place, (n, said, came) in sorted(found.items())
+    ]
+
+
+def _value_notes(codes: list[dict[str, Any]], first: Any) -> list[dict[str, Any]]:
+    scored = [row["scored"] for row in codes if row["scored"]]
+    notes = []
+    if not codes:
+        notes.append(message("inventory.value_none"))
+    elif not scored:
+        notes.append(message("inventory.value_waiting", day=first) if first else message("inventory.value_unknown"))
+    else:
+        notes.append(message("inventory.value_counts"))
+        if min(scored) < FEW_CLAIMS:
+            notes.append(message("inventory.value_few", fewest=min(scored), needed=FEW_CLAIMS))
+    if missing := sum(row["unknown"]["no_stock_history"] for row in codes):
+        notes.append(message("inventory.value_no_history", count=missing))
+    return notes
+
+
+def _share(part: int, of: int) -> float | None:
+    return round(part / of, 4) if of else None
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 4)

@@ -56,6 +56,7 @@ urlpatterns = [
     path("reorder-recommendations/draft/", ordering.DraftOrders.as_view()),
     path("reorder-recommendations/export/", ordering.ExportedReorder.as_view()),
     path("inventory-health/", inventory.InventoryHealth.as_view()),
+    path("inventory-value/", inventory.InventoryValue.as_view()),
     path("dashboard-summary/", asking.DashboardSummary.as_view()),
     path("schedule/", schedule.ScheduleCall.as_view()),
     path("data-requirements/", asking.DataRequirements.as_view()),

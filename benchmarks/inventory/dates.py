@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.inventory import data, policies
-from retail_ml.inventory import policy
+from retail_ml.inventory import policy, receipts
+from retail_ml.inventory.receipts import Receipts
 
 SEEDS = (1, 2, 3)
 COVER = (0.2, 2.0)
@@ -18,8 +19,8 @@ def main(found: data.Shop) -> dict[str, Any]:
     """Every week of the scored days, every SKU that is expected to sell, with a shelf drawn at random.
 
     A date counts where it lies within the data, whatever came of it. `before_50`: share of the shelves that were empty
-    by the likely date, `before_10`: by the early one. The Brier score is of the chance to be empty within the lead time;
-    its base rate is that of all cases, known afterwards.
+    by the likely date, `before_10`: by the early one. The Brier score is of the chance to be empty within the lead
+    time; its base rate is that of all cases, known afterwards.
     """
     cases = [_cases(found, seed) for seed in SEEDS]
     joined = {name: np.concatenate([one[name] for one in cases]) for name in cases[0]}
@@ -62,5 +63,6 @@ def _cases(found: data.Shop, seed: int) -> dict[str, np.ndarray]:
 
 
 def _date(daily: np.ndarray, ratio: np.ndarray, stock: np.ndarray, probability: float) -> np.ndarray:
-    none = np.zeros(len(daily))
-    return policy.days_until_out(daily, ratio, on_hand=stock, on_order=none, lead_days=none, probability=probability)
+    n = len(daily)
+    nothing = Receipts(np.empty((n, 0)), np.empty((n, 0)), np.zeros(n), np.zeros(n), np.full(n, "", dtype=object))
+    return receipts.days_until_out(daily, ratio, on_hand=stock, receipts=nothing, probability=probability)

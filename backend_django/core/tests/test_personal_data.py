@@ -56,6 +56,17 @@ NOBODY = {
         "sku",
         "variant_id",
     },
+    "ml_predictions.InventoryClaim": {
+        "abc",
+        "code",
+        "done",
+        "kind",
+        "product_id",
+        "sku",
+        "unknown",
+        "variant_id",
+    },
+    "ml_predictions.InventoryHealthDay": {"components"},
     "ml_predictions.MLWorker": {"host", "name"},
     "ml_predictions.CalendarEvent": {"name", "object_id"},  # names of days; who asked for them stands in the note
     "ml_predictions.RecommendationRule": {"object_id", "source_product_id"},

@@ -14,9 +14,9 @@ from django.utils.translation import ngettext
 
 from ml_predictions import actions_alerts, conf
 from ml_predictions.actions import Refused
-from ml_predictions.admin.base import ReadOnly, amount, sentence
+from ml_predictions.admin.base import ReadOnly, amount, pretty, sentence
 from ml_predictions.messages import spoken
-from ml_predictions.models_inventory import InventoryAlert
+from ml_predictions.models_inventory import InventoryAlert, InventoryClaim, InventoryHealthDay
 
 
 class Asleep(admin.SimpleListFilter):
@@ -107,3 +107,30 @@ class InventoryAlertAdmin(ReadOnly):
     def _tell(self, request: HttpRequest, text: str, done: int) -> None:
         if done:
             self.message_user(request, text.format(n=done), messages.SUCCESS)
+
+
+@admin.register(InventoryClaim)
+class InventoryClaimAdmin(ReadOnly):
+    """What alerts and order suggestions said, and what came. The sums: `GET /api/ml/inventory-value/`."""
+
+    list_display = (
+        "sku", "kind", "code", "abc", "made_on", "due_on", "chance", "promised", "done", "came_true", "came", "final",
+    )  # fmt: skip
+    list_filter = ("kind", "code", "came_true", "done", "unknown", "abc", "final")
+    search_fields = ("=sku", "=variant_id")
+    chance = amount("probability", _("probability"))
+    promised = amount("money", _("money promised"))
+    came = amount("money_came", _("money that came"))
+
+
+@admin.register(InventoryHealthDay)
+class InventoryHealthDayAdmin(ReadOnly):
+    """The health of the stock, day by day."""
+
+    list_display = ("day", "score", "risk", "excess", "at_cost")
+    json_fields = ("components",)
+    pretty_components = pretty("components", _("parts"))
+    score = amount("health_score", _("health"))
+    risk = amount("margin_at_risk", _("margin at risk"))
+    excess = amount("cash_in_excess", _("cash in excess"))
+    at_cost = amount("stock_value", _("stock at cost"))

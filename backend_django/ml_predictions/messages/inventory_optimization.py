@@ -123,6 +123,23 @@ TEXTS: dict[str, Any] = {
     ),
     "inventory.digest_all": _("All {shown} alerts that nobody has seen yet."),
     "inventory.digest_none": _("No alert wants your time today."),
+    # was it right?
+    "inventory.value_counts": _(
+        "Each alert and suggestion was written down when it was made and held against the sales and the stock of the "
+        "days after. What was done about it stands beside: an order placed in time may have kept it from coming true."
+    ),
+    "inventory.value_few": _(
+        "Some lines rest on {fewest} claims only: below {needed}, one more or less moves the share by over 3 points."
+    ),
+    "inventory.value_none": _(
+        "Nothing has been claimed yet. Claims are written by the training of the inventory and by each nightly refresh."
+    ),
+    "inventory.value_waiting": _("Nothing is over yet: the first claims are decided on {day}."),
+    "inventory.value_unknown": _("Nothing that is over could be scored; why, stands beside each code."),
+    "inventory.value_no_history": _(
+        "{count} claims say that a shelf will be empty, and without a stock history nobody can know: keep movements of "
+        "stock (import_stock, receipts, counts)."
+    ),
     # why nothing is ordered
     "inventory.enough": _("Stock and orders make {position} units, above the reorder point of {reorder_point}."),
     "inventory.not_active": _("It is not on offer: nothing is ordered."),

@@ -9,7 +9,7 @@ from rest_framework import serializers as s
 
 from api_base.serializers import Explained
 from ml_predictions.actions_alerts import MOST_AT_ONCE
-from ml_predictions.models_inventory import InventoryAlert
+from ml_predictions.models_inventory import InventoryAlert, InventoryClaim
 from ml_predictions.serializers import answers
 from ml_predictions.serializers.inputs import LONGEST_ID
 from ml_predictions.serializers.records import AlertRecord
@@ -36,6 +36,16 @@ class InventoryAnalysis(Explained):
     )
     page = s.IntegerField(min_value=1, max_value=1_000_000, default=1)
     page_size = s.IntegerField(min_value=1, max_value=200, default=100)
+
+
+class Value(Explained):
+    """Which claims of the past to look at."""
+
+    since = s.DateField(required=False, help_text=_("Claims made from this day on."))
+    until = s.DateField(required=False, help_text=_("Claims made up to this day."))
+    kind = s.ChoiceField(choices=InventoryClaim.Kind.choices, required=False)
+    code = s.CharField(max_length=40, required=False)
+    variant_id = s.CharField(max_length=LONGEST_ID, required=False)
 
 
 # --- acting on alerts -----------------------------------------------------------------------------
@@ -101,6 +111,9 @@ ANALYSIS = answers.shape(
         price=answers.number(),
         category=answers.text(null=True),
         money_at_stake=answers.number(),
+        probability=answers.number("Of what the alert warns of; null: it is so already."),
+        expected_money=answers.number("The money at stake, weighed with the probability."),
+        also=s.ListField(child=s.CharField(), help_text="Codes of what else is true, the most urgent first."),
         reason=answers.text(),
     ),
     summary=answers.part(
@@ -127,6 +140,13 @@ HEALTH = answers.shape(
         "HealthCounts",
         total_products=s.IntegerField(),
         **{n: s.IntegerField(allow_null=True) for n in ("low_stock", "overstock", "slow_moving", "optimal")},
+    ),
+    history=answers.many(
+        "HealthOfADay",
+        day=s.DateField(),
+        health_score=answers.number(null=False),
+        margin_at_risk=answers.number(null=False),
+        cash_in_excess=answers.number(null=False),
     ),
     recommendations=answers.texts(),
 )
@@ -155,4 +175,47 @@ RESOLVED_MANY = answers.shape(
     success=s.BooleanField(),
     resolved=s.IntegerField(),
     ids=s.ListField(child=s.IntegerField()),
+)
+PROMISED = {
+    "money_promised": answers.number("Of the claims that could be scored."),
+    "money_came": answers.number("Units missed or left, at the margin or cost of then."),
+}
+VALUE = answers.shape(
+    "InventoryValue",
+    success=s.BooleanField(),
+    scored_until=s.DateField(allow_null=True),
+    codes=answers.many(
+        "ValueOfACode",
+        kind=s.ChoiceField(choices=InventoryClaim.Kind.choices),
+        code=answers.text(),
+        claims=s.IntegerField(),
+        waiting=s.IntegerField(help_text="Their days are not over."),
+        scored=s.IntegerField(),
+        came_true=s.IntegerField(),
+        precision=answers.number("Share of the scored ones that came true."),
+        base_rate=answers.number("Share of all variants of the class that sold out in the same days."),
+        mean_probability=answers.number(),
+        brier=answers.number("Mean squared error of the probability."),
+        brier_skill=answers.number("1 - it over that of the base rate: above 0 is better than knowing only the class."),
+        **PROMISED,
+        unknown=s.DictField(child=s.IntegerField(), help_text="Claims that cannot be scored, by the reason."),
+        done=s.DictField(child=s.IntegerField(), help_text="What was done within their days."),
+    ),
+    calibration=answers.many(
+        "ValueByProbability",
+        **{"from": s.FloatField(), "to": s.FloatField()},
+        claims=s.IntegerField(),
+        predicted=answers.number(null=False),
+        observed=answers.number(null=False),
+    ),
+    months=answers.many(
+        "ValueOfAMonth",
+        month=s.DateField(),
+        claims=s.IntegerField(),
+        scored=s.IntegerField(),
+        precision=answers.number(),
+        **PROMISED,
+    ),
+    currency=answers.text(),
+    notes=answers.texts(),
 )

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from ml_predictions.models_inventory import InventoryAlert
+from ml_predictions.services import bulk
 
 RUNS_TO_CLEAR = 2
 FIELDS = (
@@ -51,9 +52,9 @@ def refresh(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
                 kept.append(InventoryAlert(pk=hand["pk"], last_seen_at=now, absent_runs=0))
             else:
                 new.append(alert)
-        _update(changed, (*FIELDS, "last_seen_at", "absent_runs"))
-        _update(kept, ("last_seen_at", "absent_runs"))
-        _insert(new)
+        bulk.update(changed, (*FIELDS, "last_seen_at", "absent_runs"))
+        bulk.update(kept, ("last_seen_at", "absent_runs"))
+        bulk.insert(new)
         _forget_decisions()
         resolved = _clear(now)
     return {"created": len(new), "updated": len(changed), "resolved": resolved, "kept": len(kept)}
@@ -82,36 +83,3 @@ def _clear(now: Any) -> int:
     )
     gone = InventoryAlert.objects.filter(status=Status.ACTIVE, absent_runs__gte=RUNS_TO_CLEAR)
     return gone.update(status=Status.RESOLVED, resolved_at=now, resolved_how="facts")
-
-
-def _field(name: str) -> Any:
-    return InventoryAlert._meta.get_field(name)
-
-
-def _values(row: InventoryAlert, names: Sequence[str], connection: Any) -> list[Any]:
-    return [_field(name).get_db_prep_save(getattr(row, name), connection) for name in names]
-
-
-def _update(rows: Sequence[InventoryAlert], names: Sequence[str]) -> None:
-    """One prepared statement for all rows: `bulk_update` would build a CASE per column and row."""
-    if not rows:
-        return
-    connection = connections[InventoryAlert.objects.db]
-    quote = connection.ops.quote_name
-    columns = ", ".join(f"{quote(_field(name).column)} = %s" for name in names)
-    sql = f"UPDATE {quote(InventoryAlert._meta.db_table)} SET {columns} WHERE {quote('id')} = %s"
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [[*_values(row, names, connection), row.pk] for row in rows])
-
-
-def _insert(rows: Sequence[InventoryAlert]) -> None:
-    if not rows:
-        return
-    connection = connections[InventoryAlert.objects.db]
-    quote = connection.ops.quote_name
-    names = [f.name for f in InventoryAlert._meta.concrete_fields if not f.primary_key]
-    columns = ", ".join(quote(_field(name).column) for name in names)
-    marks = ", ".join(["%s"] * len(names))
-    sql = f"INSERT INTO {quote(InventoryAlert._meta.db_table)} ({columns}) VALUES ({marks})"
-    with connection.cursor() as cursor:
-        cursor.executemany(sql, [_values(row, names, connection) for row in rows])

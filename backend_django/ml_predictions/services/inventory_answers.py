@@ -1,4 +1,4 @@
-"""The assessed stock as answers: rows with their reasons, the summary, health with what to do."""
+"""The assessed stock as answers: rows with their reasons, and the summary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel
-from retail_ml.inventory import alerts, health
+from retail_ml.inventory import alerts
 from retail_ml.inventory.live import Assessment
 from retail_ml.inventory.policy import Rules
 
@@ -178,7 +178,7 @@ def alert_reason(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
         "on_order": short(row["on_order"]),
         "excess": short(row["excess_units"]),
         "units": short(row["sold_7"]),
-        "percent": round(100 * row["out_before_receipt"]),
+        "percent": round(100 * row["gone_before_receipt"]),
         "risk_days": alerts.RISK_DAYS,
         "review_days": analysis.rules.review_days,
         "over_days": round(alerts.OVERSTOCK_DAYS + row["lead_days"]),
@@ -207,57 +207,3 @@ def reorder_reason(row: dict[str, Any]) -> dict[str, Any]:
     if not row["cost_known"]:
         return message("inventory.reorder_without_cost", percent=round(100 * row["service_target"]), **figures)
     return message("inventory.reorder_now", **figures)
-
-
-def health_answer(analysis: Analysis) -> dict[str, Any]:
-    """Score, band, parts (0…100), money and counts of the variants on offer or in stock, and what to do first."""
-    frame = analysis.frame
-    counted = frame.filter(pl.col("active") | (pl.col("current_stock") > 0))
-    score, parts = health.shop(analysis.assessment.parts, analysis.assessment.weights)
-    by_type = dict(counted.group_by("alert_type").len().iter_rows())
-    low = by_type.get("reorder_now", 0) + by_type.get("low_stock", 0)
-    over, slow = by_type.get("overstock", 0), by_type.get("slow_moving", 0)
-    known = len(counted) > 0 and analysis.counted
-    metrics = {
-        "total_products": len(counted),
-        "low_stock": low,
-        "overstock": over,
-        "slow_moving": slow,
-        "optimal": len(counted) - low - over - slow,
-    }
-    return {
-        "health_score": round(score, 1) if known else None,
-        "status": health.status(round(score, 1)) if known else None,
-        "components": {name: round(100 * value, 1) if known else None for name, value in parts.items()},
-        "margin_at_risk": round(float(counted["margin_at_risk"].sum()), 2) if analysis.counted else None,
-        "cash_in_excess": round(float(counted["cash_in_excess"].sum()), 2) if analysis.counted else None,
-        "metrics": metrics if analysis.counted else dict.fromkeys(metrics) | {"total_products": len(counted)},
-        "counted": "variants",
-        "recommendations": _advice(counted, analysis.currency) if analysis.counted else list(analysis.note.values()),
-    }
-
-
-def _advice(counted: pl.DataFrame, currency: str) -> list[dict[str, Any]]:
-    """At most five messages, the most money first, faults of the data last."""
-    if not len(counted):
-        return [message("inventory.advice_nothing")]
-    found: list[tuple[float, dict[str, Any]]] = []
-    cases = (
-        ("inventory.advice_reorder", pl.col("alert_type") == "reorder_now", "money_at_stake"),
-        ("inventory.advice_overstock", pl.col("code") == "OVERSTOCK", "money_at_stake"),
-        ("inventory.advice_dead", pl.col("code") == "DEAD_STOCK", "money_at_stake"),
-    )
-    for code, condition, column in cases:
-        some = counted.filter(condition)
-        if len(some):
-            money = float(some[column].sum())
-            found.append((money, message(code, count=len(some), money=short(money), currency=currency)))
-    advice = [text for _, text in sorted(found, key=lambda pair: -pair[0])]
-    faults = (
-        ("inventory.advice_negative", pl.col("current_stock") < 0),
-        ("inventory.advice_cost", ~pl.col("cost_known")),
-    )
-    for code, condition in faults:
-        if count := len(counted.filter(condition)):
-            advice.append(message(code, count=count))
-    return advice or [message("inventory.advice_fine")]

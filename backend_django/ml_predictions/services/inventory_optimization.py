@@ -18,9 +18,15 @@ from ml_predictions import conf
 from ml_predictions.artifacts import Content
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel
-from ml_predictions.services import get_service, inventory_alerts, inventory_orders
+from ml_predictions.services import (
+    get_service,
+    inventory_alerts,
+    inventory_health,
+    inventory_orders,
+    inventory_value,
+)
 from ml_predictions.services.base import Service, TrainingRun, Version
-from ml_predictions.services.inventory_answers import Analysis, finite, health_answer, reorder_reason, short
+from ml_predictions.services.inventory_answers import Analysis, finite, reorder_reason, short
 from ml_predictions.sources.base import read_optional
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
@@ -200,7 +206,7 @@ class InventoryOptimizationService(Service):
 
     def health(self) -> dict[str, Any]:
         """Score with its five parts, money at risk, counts of variants, and what to do. Raises NotTrained."""
-        return health_answer(self.analysis())
+        return inventory_health.health_answer(self.analysis())
 
     def explain(self, variant_id: str) -> dict[str, Any]:
         """One variant: its row, why it is or is not ordered, demand by quantiles, stock expected day by day.
@@ -219,12 +225,14 @@ class InventoryOptimizationService(Service):
         return {**finite(row), "reason": _why(row), **_outlook(row, analysis)}
 
     def refresh_alerts(self) -> dict[str, int]:
-        """Bring the stored alerts and the stored health score in line with the facts. Raises NotTrained."""
+        """Bring the stored alerts and the health of the day in line with the facts, and score what was said of it.
+
+        Raises NotTrained.
+        """
         analysis = self.analysis()
         done = inventory_alerts.refresh(analysis.alert_rows())
-        model = analysis.model
-        model.metrics = {**model.metrics, "health_score": health_answer(analysis)["health_score"]}
-        model.save(update_fields=["metrics"])
+        done |= inventory_value.refresh(analysis, self.source)
+        inventory_health.store(analysis)
         return done
 
 

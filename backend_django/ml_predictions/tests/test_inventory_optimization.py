@@ -322,7 +322,7 @@ def test_queries_do_not_grow_with_the_shop(make_shop: Any, run: Any) -> None:
     many = {name: queries(getattr(again(), name)) for name in calls}
     assert many == few
     assert max(few[name] for name in ("analysis", "reorder", "health")) <= 10
-    assert few["refresh_alerts"] <= 20
+    assert few["refresh_alerts"] <= 32
 
 
 # --- the stored alerts ----------------------------------------------------------------------------

@@ -43,6 +43,17 @@ class InventoryHealth(Call):
         return answer(service_of("inventory_optimization").health())
 
 
+class InventoryValue(Call):
+    """What alerts and order suggestions were worth."""
+
+    serializer_class = inventory.Value
+
+    @extend_schema(summary="Promise and truth of alerts", parameters=[inventory.Value], responses=inventory.VALUE)
+    def get(self, request: Request) -> Response:
+        """Precision per code, calibration, money promised and come, by month; beside a naive rule and the base rate."""
+        return answer(selectors_inventory.value(self.checked(request)))
+
+
 class AlertFilter(django_filters.FilterSet):
     """Filters of `inventory-alerts/`."""
 

@@ -53,7 +53,8 @@ class Shelf:
     reorder_point: Floats
     order_up_to: Floats
     abc: Ints
-    out_before_receipt: Floats  # probability
+    out_before_receipt: Floats  # probability that more is asked for than is there
+    gone_before_receipt: Floats  # … that the last unit goes
     excess: Floats
     excess_stays: Floats  # probability that none of the excess sells in 90 days + lead time
     lies_still: Floats  # probability of no sale in 91 days
@@ -188,7 +189,7 @@ def probabilities(shelf: Shelf) -> Floats:
     excess sells in 90 days and the lead time; no sale, or no more than half of the stock, in 91 days; more than a tenth
     left when the season ends.
     """
-    out = shelf.out_before_receipt
+    out = shelf.gone_before_receipt
     rows = {
         "STOCKOUT_BEFORE_DELIVERY": out,
         "LATE_PO": out,

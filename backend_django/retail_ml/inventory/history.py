@@ -213,9 +213,9 @@ def _starts(sold: pl.DataFrame, variants: pl.DataFrame, *, first_day: date, unti
 def facts(h: History) -> dict[str, npt.NDArray[Any]]:
     """What is known of each variant's past: units sold, selling days, last sale, interval, class of demand.
 
-    `sold_365` and `sold_91` units; `selling_days` in the last year; `days_known` open days since it came into the
-    range; `idle_days` since the last sale (-1: none in the history); `interval` days between selling days (NaN
-    below two); `kind` 0 smooth, 1 erratic, 2 intermittent, 3 lumpy (Syntetos, Boylan & Croston 2005), -1 unknown.
+    `sold_365`, `sold_91`, `sold_30`, `sold_7` units; `selling_days` in the last year; `days_known` open days since it
+    came into the range; `idle_days` since the last sale (-1: none in the history); `interval` days between selling days
+    (NaN below two); `kind` 0 smooth, 1 erratic, 2 intermittent, 3 lumpy (Syntetos, Boylan & Croston 2005), -1 unknown.
     """
     now, low = h.days, max(h.days - 365, 0)
     daily = np.diff(h.units[:, low:], axis=1)
@@ -233,6 +233,7 @@ def facts(h: History) -> dict[str, npt.NDArray[Any]]:
     return {
         "sold_365": daily.sum(axis=1),
         "sold_91": h.units[:, now] - h.units[:, max(now - 91, 0)],
+        "sold_30": h.units[:, now] - h.units[:, max(now - 30, 0)],
         "sold_7": h.units[:, now] - h.units[:, max(now - 7, 0)],
         "selling_days": count.astype(np.int64),
         "days_known": open_,

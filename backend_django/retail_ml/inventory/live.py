@@ -23,7 +23,7 @@ UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
     "daily": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False, "reorder_point": 0.0,
     "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf, "confidence": 0,
     "spike": False, "drop": False, "week_expected": 0.0, "idle_days": -1, "interval": np.nan, "sold_365": 0.0,
-    "sold_7": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
+    "sold_7": 0.0, "sold_30": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
 }  # fmt: skip
 
 
@@ -202,6 +202,7 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         order_up_to=up_to,
         abc=t["abc"],
         out_before_receipt=above(t.free, t.next_days),
+        gone_before_receipt=np.where(daily > 0, above(t.free - 1, t.next_days), 0.0),
         excess=excess,
         excess_stays=1 - above(coming - excess, alerts.OVERSTOCK_DAYS + t.lead_days),
         lies_still=1 - above(np.zeros(len(daily)), alerts.STILL_DAYS),
@@ -280,6 +281,12 @@ def _vitals(t: _Table, shelf: alerts.Shelf) -> health.Vitals:
     )
 
 
+def _soon(t: _Table, shelf: alerts.Shelf) -> Floats:
+    """Probability that demand until the next review reaches the reorder point."""
+    room = np.ceil(np.maximum(t.position - shelf.reorder_point, 0))
+    return policy.probability_above(room - 1, shelf.daily, t["ratio"], days=shelf.review_days)
+
+
 def _days_out(t: _Table, probability: float) -> Floats:
     return receipts.days_until_out(t["daily"], t["ratio"], on_hand=t.free, receipts=t.receipts, probability=probability)
 
@@ -332,7 +339,12 @@ def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Serie
         "idle_days": np.where(t["idle_days"] < 0, np.nan, t["idle_days"] + t.days_since),
         "lead_days": t.lead_days,
         "out_before_receipt": shelf.out_before_receipt,
+        "gone_before_receipt": shelf.gone_before_receipt,
+        "soon_probability": _soon(t, shelf),
+        "short_before": shelf.short_before,
+        "short_risk": shelf.short_risk,
         "sold_7": t["sold_7"],
+        "sold_30": t["sold_30"],
         "week_expected": t["week_expected"],
         "next_receipt_days": np.where(np.isfinite(t.receipts.next_days), t.receipts.next_days, np.nan),
         "late_days": t.receipts.late_days,

@@ -24,6 +24,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 USUAL_COST_SHARE = 0.5
 """Cost as a share of the price, assumed (and said) where the shop knows no cost at all."""
+KNOWN = ("idle_days", "interval", "sold_365", "sold_30", "sold_7", "range_days", "kind")
+"""Facts of each variant's past that the levels are shown with."""
 EXCESS_DAYS, EXCESS_QUANTILE = 90, 0.95
 VARIANT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
     "variant_id": pl.String,
@@ -112,7 +114,7 @@ def make(
         ),
         "confidence": _confidence(known, expected.origins),
         **unusual.weeks(behind, expected, sold=known["sold_7"]),
-        **{name: known[name] for name in ("idle_days", "interval", "sold_365", "sold_7", "range_days", "kind")},
+        **{name: known[name] for name in KNOWN},
     }
     return Plan(arrays, h, behind, expected, own, terms, *_goods(variants), {"history_days": h.days, **shelf})
 
