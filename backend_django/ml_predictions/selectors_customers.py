@@ -372,4 +372,5 @@ def points(most: int) -> list[dict[str, Any]]:
     step = max(-(-count // most), 1)
     if step > 1:
         found = found.annotate(place=F("id") % step).filter(place=0)
-    return list(found.values("customer_id", "segment", "recency_days", "total_spent", "total_orders"))
+    columns = ("customer_id", "segment", "recency_days", "total_spent", "total_orders")
+    return [dict(row) for row in found.values(*columns)]

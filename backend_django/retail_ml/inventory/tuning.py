@@ -66,7 +66,7 @@ def reached(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floa
         return None
     expected: dict[int, dm.Demand] = {}
     fill = np.ones((len(AIMS), 3))
-    units = np.zeros(3)
+    units: Any = np.zeros(3)
     for i, aim in enumerate(AIMS):
         found = simulate(world, lambda known, aim=aim: _levels(world, known, aim, expected), sees_demand=True)  # type: ignore[misc]
         asked, sold, units = (
