@@ -59,6 +59,7 @@ urlpatterns = [
     path("inventory-value/", inventory.InventoryValue.as_view()),
     path("dashboard-summary/", asking.DashboardSummary.as_view()),
     path("schedule/", schedule.ScheduleCall.as_view()),
+    path("data-quality/", asking.DataQuality.as_view()),
     path("data-requirements/", asking.DataRequirements.as_view()),
     path("", include(router.urls)),
 ]

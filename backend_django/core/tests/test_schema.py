@@ -33,6 +33,18 @@ def test_every_operation_documents_every_error(document: Any):
         assert schema == {"$ref": "#/components/schemas/Error"}
 
 
+def test_the_machine_learning_has_its_calls_in_full(document: Any):
+    """Counted as operations, a path and a method each; two examples of every part must be among them."""
+    calls = {(m, p) for p, item in document["paths"].items() if p.startswith("/api/ml/") for m in item}
+    assert len(calls) >= 60
+    assert calls >= {
+        ("post", "/api/ml/training-logs/{id}/retry/"), ("post", "/api/ml/training-logs/{id}/cancel/"),
+        ("get", "/api/ml/models/{id}/report/"), ("delete", "/api/ml/models/{id}/"),
+        ("get", "/api/ml/schedule/"), ("put", "/api/ml/schedule/"),
+        ("post", "/api/ml/predictions/{id}/reproduce/"), ("get", "/api/ml/data-quality/"),
+    }  # fmt: skip
+
+
 def test_every_call_of_the_machine_learning_is_documented(document: Any):
     from ml_predictions.tests.api.test_permissions import CALLS
 

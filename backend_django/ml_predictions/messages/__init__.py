@@ -20,6 +20,7 @@ from ml_predictions.messages import (
     inventory_optimization,
     jobs,
     product_recommendation,
+    quality,
     sales_forecast,
 )
 from ml_predictions.messages.readable import readable
@@ -30,6 +31,7 @@ TEXTS: dict[str, Any] = {
     **common.TEXTS,
     **edge.TEXTS,
     **jobs.TEXTS,
+    **quality.TEXTS,
     **erasure.TEXTS,
     **calendar.TEXTS,
     **sales_forecast.TEXTS,

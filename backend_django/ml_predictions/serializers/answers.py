@@ -108,6 +108,25 @@ REPORT = shape(
     training=s.DictField(allow_null=True),
 )
 
+DATA_QUALITY = shape(
+    "DataQuality",
+    success=s.BooleanField(),
+    as_of=day(),
+    looked_at=part("DataLookedAt", lines=s.IntegerField(), products=s.IntegerField(), variants=s.IntegerField()),
+    findings=many(
+        "DataFinding",
+        code=text(),
+        services=texts(),
+        count=s.IntegerField(),
+        of=s.IntegerField(allow_null=True, help_text="Rows looked at; null for what the source leaves out."),
+        share=number("count / of"),
+        message=text(),
+        examples=s.ListField(child=s.DictField(), help_text="The first five."),
+    ),
+    services=s.DictField(child=s.IntegerField(), help_text="How many findings touch each service."),
+    note=text(),
+)
+
 # --- sales forecast -------------------------------------------------------------------------------
 
 MODEL = {

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ml_predictions import actions, selectors, selectors_accuracy
+from ml_predictions import actions, selectors, selectors_accuracy, selectors_quality
 from ml_predictions.messages import message
 from ml_predictions.serializers import answers, forecast_accuracy, inputs
 from ml_predictions.serializers.records import (
@@ -59,6 +59,15 @@ class DashboardSummary(Call):
         found["recent_models"] = ModelRecord(models, many=True).data
         found["recent_trainings"] = TrainingRecord(trainings, many=True).data
         return answer(found)
+
+
+class DataQuality(Call):
+    """What is wrong in the data?"""
+
+    @extend_schema(summary="Faults in the data", responses=answers.DATA_QUALITY)
+    def get(self, request: Request) -> Response:
+        """The faults in the shop's live data with counts and examples, and which services they touch."""
+        return answer(selectors_quality.data_quality())
 
 
 class DataRequirements(Call):

@@ -1,4 +1,4 @@
-"""`manage.py check_ml_data`: has the shop enough data for the four services?"""
+"""`manage.py check_ml_data`: has the shop enough data for the four services, and which faults has it?"""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from django.core.management.base import BaseCommand
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ml_predictions import selectors
+from ml_predictions import selectors, selectors_quality
 from ml_predictions.messages import message, render
 from ml_predictions.models import Kind
 from retail_ml.errors import FEWEST_SALES
@@ -19,9 +20,9 @@ COLOURS = {"recommended": "green", "sufficient": "green", "low_confidence": "yel
 
 
 class Command(BaseCommand):
-    """Prints minimum, recommended, found and verdict per service; exit code 0 when every minimum is reached, else 1."""
+    """Prints verdicts per service, and the faults of the data; exit code 0 when every minimum is reached, else 1."""
 
-    help = "Check whether the shop has enough data for the four services (exit code 0: yes, 1: no)."
+    help = "Check whether the shop has enough data for the four services (exit code 0: yes, 1: no); name its faults."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table and end with its exit code."""
@@ -39,8 +40,20 @@ class Command(BaseCommand):
         console = Console(file=self.stdout, width=None if self.stdout.isatty() else 120)  # type: ignore[arg-type]
         console.print(table)
         console.print(render(message("edge.from_ten_sales", fewest=FEWEST_SALES)))
+        self._faults(console)
         if not all(need.met for need in found):
             raise SystemExit(1)
+
+    @staticmethod
+    def _faults(console: Console) -> None:
+        """One line per finding, with the first example."""
+        quality = selectors_quality.data_quality()
+        console.print()
+        for one in quality["findings"]:
+            first: dict[str, Any] = next(iter(one["examples"]), {})
+            shown = ", ".join(f"{name} {value}" for name, value in first.items())
+            console.print(f"· {render(one['message'])}" + (f" [dim]({escape(shown)})[/]" if shown else ""))
+        console.print(render(quality["note"]))
 
 
 MEASURES = {
