@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views import customers, morning, recommendations, sales, sign_in
+from dashboard.views import customers, morning, recommendations, sales, sign_in, training
 
 app_name = "dashboard"
 
@@ -17,6 +17,13 @@ urlpatterns = [
     path("customers/export/", customers.CustomersExport.as_view(), name="customers-export"),
     path("customers/<str:customer_id>/", customers.Customer.as_view(), name="customer"),
     path("recommendations/", recommendations.Recommendations.as_view(), name="recommendations"),
+    path("training/", training.Training.as_view(), name="training"),
+    path("training/progress/", training.Progress.as_view(), name="progress"),
+    path("training/start/", training.Start.as_view(), name="train"),
+    path("training/schedule/", training.SaveSchedule.as_view(), name="schedule"),
+    path("training/logs/<int:log_id>/cancel/", training.OfLog.as_view(), {"what": "cancel"}, name="cancel"),
+    path("training/logs/<int:log_id>/retry/", training.OfLog.as_view(), {"what": "retry"}, name="retry"),
+    path("training/versions/<int:model_id>/", training.Version.as_view(), name="version"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("theme/", sign_in.theme, name="theme"),

@@ -18,6 +18,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions.messages import render, spoken
+from ml_predictions.models import Kind
 from ml_predictions.models_segments import Segment
 
 register = template.Library()
@@ -30,7 +31,8 @@ METHODS = {
     "linear": _("linear"), "gradient_boosting": _("gradient boosting"), "random_forest": _("random forest"),
     "ensemble": _("ensemble"), "popularity": _("best sellers"), "hybrid": _("bought together and alike"),
     "co_purchase": _("bought together"), "frequency": _("what they buy often"),
-    "personal": _("learned for each customer"),
+    "personal": _("learned for each customer"), "kmeans_rfm": _("K-Means over recency, frequency and spending"),
+    "reorder_point": _("reorder points"),
 }  # fmt: skip
 LEVELS = {"total": _("The whole shop"), "category": _("Category"), "product": _("Product"), "variant": _("Variant")}
 SURFACES = {
@@ -111,6 +113,12 @@ def level(name: str) -> str:
 def surface(name: str) -> str:
     """Where recommendations are shown."""
     return str(SURFACES.get(name, name))
+
+
+@register.filter
+def kind(name: str) -> str:
+    """What a kind of run is called."""
+    return str(dict(Kind.choices).get(name, name))
 
 
 @register.filter

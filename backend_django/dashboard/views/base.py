@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.module_loading import import_string
@@ -16,6 +19,7 @@ from django.views import View
 from rest_framework.request import Request
 
 from ml_predictions import conf, selectors, selectors_sales
+from ml_predictions.messages import spoken
 
 PLOTLYS_MAPS = "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='"
 """The one style that Plotly writes into every page, for maps that we have none of; another release may need another."""
@@ -41,6 +45,7 @@ MENU = (
     Entry("sales", _("Sales"), "chart"),
     Entry("customers", _("Customers"), "people"),
     Entry("recommendations", _("Recommendations"), "heart"),
+    Entry("training", _("Training"), "spark"),
 )
 
 
@@ -88,6 +93,37 @@ class Page(Kept):
         """The template with `context` and the frame around it."""
         whole = {"title": self.title, "entry": self.entry, **frame(self.request), **context}
         return TemplateResponse(self.request, template or self.template, whole, status=status)
+
+
+class Step(Page):
+    """Something that is done at a click, by POST alone: `do` does it and says so, or raises one of our exceptions.
+
+    Then the page `back` is shown again, with what was said above it.
+    """
+
+    http_method_names = ["post", "options"]
+    title = ""
+    back: ClassVar[str]
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Do it and go back."""
+        try:
+            messages.success(request, self.do(request, **kwargs))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        except Exception as error:
+            if not hasattr(error, "code"):  # ours have a code and a sentence; others are faults, and loud
+                raise
+            messages.error(request, spoken(error))
+        return redirect(self.where(**kwargs))
+
+    def do(self, request: HttpRequest, **kwargs: Any) -> str:
+        """Do it; returns what to say."""
+        raise NotImplementedError
+
+    def where(self, **kwargs: Any) -> str:
+        """Where to go afterwards."""
+        return reverse(self.back)
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

@@ -30,7 +30,7 @@ TEXTS: dict[str, Any] = {
         "The model file {name} was refused: {reason}. Training {training_log_id} makes it anew; until then stored "
         "results go on serving. Ask {url} how far it is."
     ),
-    "report.what": _("Version {version} of {service} ({model}), trained on {trained} from data up to {as_of}."),
+    "report.what": _("Version {version} of {service} ({model}), trained on {trained_on} from data up to {as_of}."),
     "report.data": _("It has seen {orders} orders with {lines} lines, {customers} customers and {products} products."),
     "report.forecast": _(
         "Replayed from {origins} days of the past, up to {days} days ahead, it missed sales by {wape} % of them; the "
