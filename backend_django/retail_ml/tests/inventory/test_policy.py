@@ -226,3 +226,71 @@ def test_money_goes_to_what_earns_most_per_coin():
     n = np.ones(2)
     w = budget.Wish(5 * n, 0 * n, n, 5 * n, 10 * n, np.array([5.0, 10.0]), n, 2 * n, 21 * n, 0.1 * n)
     assert budget.spend(w, 50).tolist() == [0, 5]
+
+
+def pack_by_pack(w: budget.Wish, money: float) -> np.ndarray:
+    """The rule of `spend`, a pack at a time."""
+    n = len(w.quantity)
+    bought, closed = np.zeros(n), np.zeros(n, bool)
+
+    def value(i, units):
+        law = (np.array([w.daily[i]]), np.array([w.ratio[i]]))
+        shelf = np.floor(max(w.position[i], 0))
+        short = [float(policy.units_short(np.array([shelf + q]), *law, days=w.days[i])[0]) for q in (0.0, units)]
+        sold = short[0] - short[1]
+        return w.margin[i] * sold - w.holding[i] * (units - sold)
+
+    while True:
+        best, choice = -np.inf, None
+        for i in range(n):
+            least = min(np.ceil(w.minimum[i] / w.pack[i]) * w.pack[i], w.quantity[i])
+            step = w.pack[i] if bought[i] else least
+            if closed[i] or bought[i] + step > w.quantity[i] + 1e-9:
+                continue
+            ratio = (value(i, bought[i] + step) - value(i, bought[i])) / (step * w.cost[i])
+            if ratio > best + 1e-12:
+                best, choice = ratio, (i, step)
+        if choice is None:
+            return bought
+        i, step = choice
+        if step * w.cost[i] > money + 1e-9:
+            closed[i] = True
+            continue
+        bought[i] += step
+        money -= step * w.cost[i]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("share", [0.15, 0.6])
+def test_a_budget_is_spent_pack_by_pack(seed, share):
+    w = wish(7, seed)
+    money = share * float((w.quantity * w.cost).sum())
+    assert budget.spend(w, money).tolist() == pack_by_pack(w, money).tolist()
+
+
+def test_an_order_is_filled_up_to_the_supplier_s_minimum_by_what_earns_most():
+    w = wish(15, 8)
+    total = float((w.quantity * w.cost).sum())
+    for missing in (10.0, 0.3 * total, 0.9 * total):
+        added = budget.top_up(w, missing)
+        money = float((added * w.cost).sum())
+        assert money >= missing - 1e-6
+        assert np.allclose(added % w.pack, 0)
+        assert ((added == 0) | (added >= np.minimum(w.minimum, w.quantity))).all()
+        last = max(float((np.maximum(w.minimum, w.pack) + w.pack)[i] * w.cost[i]) for i in np.flatnonzero(added))
+        assert money <= missing + last  # no more than the last part beyond it
+    assert budget.top_up(w, 0.0).sum() == 0
+    assert budget.top_up(w, 1.01 * total).sum() == 0
+    best = budget.top_up(w, 1e-6)
+    assert (best > 0).sum() == 1
+    assert best.tolist() == np.where(budget.spend(w, 1e9) > 0, best, 0).tolist()
+
+
+def test_many_packs_are_bought_in_few_parts_and_the_wish_is_still_met():
+    w = wish(3, 1)
+    big = budget.Wish(np.array([5_000.0, 12.0, 0.0]), w.position, np.ones(3), np.ones(3), w.cost, w.margin,
+                      np.array([50.0, 1.0, 1.0]), w.ratio, w.days, w.holding)  # fmt: skip
+    assert budget.spend(big, 1e9).tolist() == [5_000.0, 12.0, 0.0]
+    half = budget.spend(big, 2_500 * float(w.cost[0]))
+    assert (half * w.cost).sum() <= 2_500 * w.cost[0]
+    assert half[0] > 2_000
