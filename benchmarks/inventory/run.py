@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inventory import data, report, trade_off
+from benchmarks.inventory import calibration, censored, combined, data, dates, report, trade_off
 
 HERE = Path(__file__).parent
 
@@ -21,8 +21,32 @@ def replay(given: argparse.Namespace) -> dict[str, Any]:
     return trade_off.main(data.shop(given.retail))
 
 
-PARTS: dict[str, tuple[bool, Callable[[argparse.Namespace], dict[str, Any]]]] = {
+def fill(given: argparse.Namespace) -> dict[str, Any]:
+    """INV-3: are promised fill rates kept?"""
+    return calibration.main(data.shop(given.retail))
+
+
+def censoring(_: argparse.Namespace) -> list[dict[str, Any]]:
+    """INV-4: demand behind sales of a shop that runs out."""
+    return censored.main()
+
+
+def stockout(given: argparse.Namespace) -> dict[str, Any]:
+    """INV-5: days on which shelves are said to run empty."""
+    return dates.main(data.shop(given.retail))
+
+
+def quantiles(given: argparse.Namespace) -> dict[str, Any]:
+    """Own quantiles, the sales forecast's, and both."""
+    return combined.main(given.retail)
+
+
+PARTS: dict[str, tuple[bool, Callable[[argparse.Namespace], Any]]] = {
     "replay": (True, replay),
+    "fill": (True, fill),
+    "censoring": (False, censoring),
+    "stockout": (True, stockout),
+    "quantiles": (True, quantiles),
 }
 """Name → does it need the data, and what runs it."""
 

@@ -31,7 +31,7 @@ from ml_predictions.sources.base import read_optional
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import lead_times, live, policy
-from retail_ml.inventory.plan import VARIANT_DEMAND, Plan, Records, aimed, make, replayed
+from retail_ml.inventory.plan import PROBABILITIES, VARIANT_DEMAND, Plan, Records, aimed, make, replayed
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
 
@@ -104,17 +104,21 @@ class InventoryOptimizationService(Service):
     def _variant_demand(
         self, stock: pl.DataFrame, lead: lead_times.LeadTimes, *, rules: Rules, as_of: date
     ) -> pl.DataFrame | None:
-        """Units per variant over the 7 and 30 days after `as_of`, and per day over its own protection period.
+        """Units per variant over the 7 and 30 days after `as_of`; of its own protection period per day, and quantiles.
 
         None while no forecast is in service, or only one that is too old.
         """
         days = np.clip(policy.protection_days(lead.days, rules), 7, LONGEST_FORECAST)
         usual = dict(zip(stock["variant_id"].to_list(), days.tolist(), strict=True))
         service: Any = get_service("sales_forecast")
-        found = [service.variant_demand(days=n, after=as_of) for n in (7, 30, usual)]
+        found = [
+            service.variant_demand(days=n, after=as_of, probabilities=asked)
+            for n, asked in ((7, ()), (30, ()), (usual, PROBABILITIES))
+        ]
         if any(table is None for table in found):
             return None
-        week, month, own = (table.select("variant_id", "mean_units") for table in found)
+        week, month = (table.select("variant_id", "mean_units") for table in found[:2])
+        own = found[2].drop("sd_units")
         joined = week.rename({"mean_units": "units_7"}).join(
             month.rename({"mean_units": "units_30"}), on="variant_id", how="inner"
         )

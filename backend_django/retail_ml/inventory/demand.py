@@ -254,6 +254,30 @@ def error_variance(errors: Errors, mean: Floats, protection: Ints) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class Quantiles:
+    """Quantiles of the demand over the protection period as another forecast has them; NaN where it has none."""
+
+    probabilities: Floats
+    """Ascending, (K,)."""
+    units: Floats
+    """(N, K)."""
+    mean: Floats
+
+    def at(self, tau: Floats) -> Floats:
+        """The quantile of each variant's own `tau`, between its neighbours; the first or last one beyond them.
+
+        >>> grid = Quantiles(np.array([0.8, 0.9]), np.array([[4.0, 8.0]] * 3), np.full(3, 2.0))
+        >>> grid.at(np.array([0.7, 0.85, 0.99])).round(6).tolist()
+        [4.0, 6.0, 8.0]
+        """
+        p = self.probabilities
+        k = np.clip(np.searchsorted(p, tau) - 1, 0, max(len(p) - 2, 0))
+        share = np.clip((tau - p[k]) / (p[k + 1] - p[k]), 0.0, 1.0)
+        row = np.arange(len(tau))
+        return self.units[row, k] + share * (self.units[row, k + 1] - self.units[row, k])
+
+
+@dataclass(frozen=True, eq=False)
 class Demand:
     """What is expected of each variant; arrays of one entry per variant, units and days."""
 
@@ -265,6 +289,8 @@ class Demand:
     variance: Floats
     """Over the protection period, the lead time's own spread included."""
     origins: Ints
+    quantiles: Quantiles | None = None
+    """Of the same demand by another forecast; None: there is none."""
 
     @property
     def ratio(self) -> Floats:
@@ -278,12 +304,14 @@ def estimate(
     protection: Ints,
     lead_sd: Floats,
     daily: Floats | None = None,
+    quantiles: Quantiles | None = None,
 ) -> Demand:
     """Mean and variance of each variant's demand in the days after the history ends.
 
     `protection` days per variant (at least 1), `lead_sd` the lead time's standard deviation in days. With `daily`
     (units per calendar day, NaN where unknown) the mean of it and the own one is used: the average of two forecasts
-    is seldom worse than the better one. The variance stays that of the own one's errors. What has no demand of its
+    is seldom worse than the better one. The variance stays that of the own one's errors; `quantiles`, where that
+    forecast has them, are handed on for the levels. What has no demand of its
     own gets none.
     """
     h = hs.without_spikes(h, times=SPIKE_TIMES)
@@ -300,4 +328,4 @@ def estimate(
     new = (open_ < NEW_DAYS) & (shape > 0)
     spread = mean + np.divide(mean**2, shape, out=np.zeros_like(mean), where=new)
     variance = np.where(new, np.maximum(variance, spread), variance) + (own * lead_sd) ** 2
-    return Demand(own, protection, mean, np.maximum(variance, MIN_RATIO * mean), errors.origins)
+    return Demand(own, protection, mean, np.maximum(variance, MIN_RATIO * mean), errors.origins, quantiles)

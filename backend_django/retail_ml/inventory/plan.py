@@ -27,13 +27,17 @@ USUAL_COST_SHARE = 0.5
 KNOWN = ("idle_days", "interval", "sold_365", "sold_30", "sold_7", "range_days", "kind")
 """Facts of each variant's past that the levels are shown with."""
 EXCESS_DAYS, EXCESS_QUANTILE = 90, 0.95
+PROBABILITIES = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
+"""Of the quantiles that a forecast gives: the bounds of the target, and some between."""
 VARIANT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
     "variant_id": pl.String,
     "units_7": pl.Float64,
     "units_30": pl.Float64,
     "daily": pl.Float64,
+    **{f"q{p:g}": pl.Float64 for p in PROBABILITIES},
 }
-"""Demand per variant from a forecast: units over the next 7 and 30 days, and per day over its protection period."""
+"""Demand per variant from a forecast: units over the next 7 and 30 days, per day over its protection period, and
+quantiles of the units over that period."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class Records:
     """What a shop may know beside its sales and its stock of today; each part may be missing."""
 
     variant_demand: pl.DataFrame | None = None
-    """`VARIANT_DEMAND`: half of an active variant's mean is this forecast. The variance stays that of the own rates."""
+    """`VARIANT_DEMAND`: half of an active variant's mean, and of its quantiles, is this forecast."""
     lead: LeadTimes | None = None
     """Lead times of the rows of the stock table (`lead_times.learn`); None: as stated there."""
     stock_history: pl.DataFrame = field(default_factory=lambda: frames.empty(frames.STOCK_HISTORY))
@@ -92,7 +96,13 @@ def make(
     terms = _terms(lines, variants, known)
     protection = policy.protection_days(terms.lead_days, rules)
     shared = _forecast(variants, records.variant_demand)
-    expected = dm.estimate(behind, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"])
+    quantiles = None
+    if records.variant_demand is not None:
+        units = np.stack([shared[f"q{p:g}"] for p in PROBABILITIES], axis=1)
+        quantiles = dm.Quantiles(np.array(PROBABILITIES), units, shared["daily"] * protection)
+    expected = dm.estimate(
+        behind, protection=protection, lead_sd=terms.lead_sd, daily=shared["daily"], quantiles=quantiles
+    )
     arrays: Arrays = {
         "variant_id": h.variant_ids,
         "product_id": np.array(variants["product_id"].to_list(), dtype=str),

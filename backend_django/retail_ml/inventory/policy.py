@@ -135,8 +135,9 @@ def economic_target(demand: Demand, terms: Terms, rules: Rules, *, lot: Floats) 
 def levels(demand: Demand, terms: Terms, rules: Rules) -> Levels:
     """Reorder point and order-up-to level of every variant; both 0 where nothing is expected to sell.
 
-    s = the tau quantile of NB(μ_P, σ²_P), or the level of the class's fill rate where that is higher;
-    S = s + max(Q0, 1): one at the least, since an order up to the level that triggers it would be for nothing.
+    s = the tau quantile of NB(μ_P, σ²_P), averaged with another forecast's where there is one, or the level of the
+    class's fill rate where that is higher; S = s + max(Q0, 1): one at the least, since an order up to the level that
+    triggers it would be for nothing.
     """
     lot = lots(demand, terms, rules)
     tau, economic = economic_target(demand, terms, rules, lot=lot)
@@ -144,13 +145,29 @@ def levels(demand: Demand, terms: Terms, rules: Rules) -> Levels:
     sells = demand.mean > 0
     if sells.any():
         r, p = formulas.nb_parameters(demand.mean[sells], demand.ratio[sells] * demand.mean[sells])
-        found = formulas.nb_quantile(tau[sells], r, p)
+        found = _averaged(formulas.nb_quantile(tau[sells], r, p), demand, terms, tau=tau, sells=sells)
         floors = np.array(rules.fill_floors)[terms.abc[sells]]
         share = terms.lead_days[sells] / demand.protection[sells]
         cycle = lot[sells] + demand.daily[sells] * rules.review_days
         point[sells] = _raise_to_fill(found, (1 - floors) * cycle, lot[sells], (r, p, share))
     up_to = np.where(sells, point + np.maximum(np.round(lot), 1.0), 0.0)
     return Levels(point, up_to, tau, economic)
+
+
+def _averaged(point: Floats, demand: Demand, terms: Terms, *, tau: Floats, sells: Bools) -> Floats:
+    """Mean of the quantiles of two forecasts, rounded up: of what `demand.quantiles` knows nothing, `point` stays.
+
+    Averaging quantiles keeps the shape of both (Lichtendahl, Grushka-Cockayne & Winkler 2013). The other forecast is of
+    a fixed number of days: its distance from its mean is stretched by what the lead time's spread adds to the own
+    standard deviation.
+    """
+    if demand.quantiles is None:
+        return point
+    other, mean = demand.quantiles.at(tau)[sells], demand.quantiles.mean[sells]
+    variance, spread = demand.variance[sells], (demand.daily * terms.lead_sd)[sells] ** 2
+    stretch = np.sqrt(variance / np.maximum(variance - spread, 0.1 * variance))
+    other = np.maximum(mean + (other - mean) * stretch, 0.0)
+    return np.where(np.isfinite(other), np.ceil((point + np.nan_to_num(other)) / 2 - 1e-9), point)
 
 
 def _raise_to_fill(point: Floats, allowed: Floats, lot: Floats, law: tuple[Floats, Floats, Floats]) -> Floats:

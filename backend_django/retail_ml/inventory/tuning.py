@@ -66,15 +66,14 @@ def reached(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floa
         return None
     expected: dict[int, dm.Demand] = {}
     fill = np.ones((len(AIMS), 3))
-    units: Any = np.zeros(3)
     for i, aim in enumerate(AIMS):
         found = simulate(world, lambda known, aim=aim: _levels(world, known, aim, expected), sees_demand=True)  # type: ignore[misc]
-        asked, sold, units = (
-            np.bincount(world.terms.abc, weights=values, minlength=3)
-            for values in (found.asked, found.sold, found.asked_units)
+        asked, sold = (
+            np.bincount(world.terms.abc, weights=values, minlength=3) for values in (found.asked, found.sold)
         )
         fill[i] = np.divide(sold, asked, out=np.ones(3), where=asked > 0)
-    return Reached(fill, units, (days.end - days.scored) // 7)
+    units = np.bincount(world.terms.abc, weights=found.asked_units, minlength=3)
+    return Reached(fill, units.astype(float), (days.end - days.scored) // 7)
 
 
 def _levels(world: World, known: History, aim: float, expected: dict[int, dm.Demand]) -> tuple[Floats, Floats]:

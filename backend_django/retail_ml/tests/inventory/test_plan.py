@@ -227,6 +227,8 @@ def test_sku_order_of_the_tables_does_not_matter():
 def test_a_forecast_moves_the_demand():
     forecast = pl.DataFrame(
         {"variant_id": ["v05", "v11"], "units_7": [70.0, 7.0], "units_30": [300.0, 30.0], "daily": [10.0, 1.0]}
+        | {f"q{p:g}": [150.0 + 100 * p, None] for p in plan.PROBABILITIES},
+        schema=plan.VARIANT_DEMAND,
     )
     records = plan.Records(variant_demand=forecast)
     with_ = plan.make(sales(), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES, records=records).arrays
@@ -235,6 +237,22 @@ def test_a_forecast_moves_the_demand():
     assert with_["daily"][5] == pytest.approx((own["daily"][5] + 10) / 2)
     assert np.array_equal(np.delete(with_["daily"], [5, 11]), np.delete(own["daily"], [5, 11]))
     assert with_["from_forecast"].sum() == 2
+
+
+def test_quantiles_of_a_forecast_are_averaged_with_the_own_ones():
+    """The forecast knows exactly what will be asked for: half of the distance to it is gone."""
+    ask = {"variant_id": [f"v{i:02}" for i in (3, 5)], "units_7": [7.0] * 2, "units_30": [30.0] * 2}
+    sure = {f"q{p:g}": [80.0, None] for p in plan.PROBABILITIES}
+    rates = {"daily": [float(made().arrays["daily"][i]) for i in (3, 5)]}
+    forecast = pl.DataFrame(ask | rates | sure, schema=plan.VARIANT_DEMAND)
+    rules = Rules(fill_floors=(0.0, 0.0, 0.0))
+    shelf = stock(IDS, lead_time_sd=0.0)
+    records = plan.Records(variant_demand=forecast)
+    tables = (sales(), shelf, products(IDS))
+    own = plan.make(*tables, as_of=AS_OF, rules=rules).arrays["reorder_point"]
+    with_ = plan.make(*tables, as_of=AS_OF, rules=rules, records=records).arrays["reorder_point"]
+    assert with_[3] == np.ceil((own[3] + 80) / 2)
+    assert np.array_equal(np.delete(with_, 3), np.delete(own, 3))
 
 
 def test_spikes_are_seen_and_quiet_weeks_are_not():
