@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Avg, Case, Count, F, FloatField, Max, Min, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Coalesce, Floor, TruncMonth
+from django.db.models.functions import Abs, Coalesce, Floor, TruncMonth
 
 from ml_predictions import conf
 from ml_predictions.messages import message
+from ml_predictions.models_accuracy import Horizon, PastForecast
 from ml_predictions.models_inventory import InventoryAlert, InventoryClaim
 
 FEW_CLAIMS = 30
 """Fewer scored claims than this say little about a precision."""
 BINS = 10
+MOST_CLAIMS = 20
 CAME = Case(When(came_true=True, then=Value(1.0)), default=Value(0.0), output_field=FloatField())
 SCORED = Q(came_true__isnull=False)
 Kind, Done = InventoryClaim.Kind, InventoryClaim.Done
@@ -34,9 +36,7 @@ def analysis(service: Any, wanted: dict[str, Any]) -> dict[str, Any]:
     if "min_urgency" in wanted:
         rows = rows.filter(pl.col("urgency_level") >= wanted["min_urgency"])
     if "search" in wanted:
-        text = wanted["search"].lower()
-        fits = (pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("sku", "product_name"))
-        rows = rows.filter(pl.any_horizontal(fits))
+        rows = rows.filter(_holds(wanted["search"]))
     name = wanted["ordering"].lstrip("-")
     if wanted["ordering"] != "-money_at_stake":  # the order that the alerts come in
         down = wanted["ordering"].startswith("-")
@@ -52,6 +52,70 @@ def analysis(service: Any, wanted: dict[str, Any]) -> dict[str, Any]:
         "summary": found.summary(),
         **found.note,
     }
+
+
+def slow_moving(service: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+    """One page of the dead, slow and excess stock that passes the filters; the summary is over all that pass.
+
+    Raises NotTrained.
+    """
+    import polars as pl
+
+    from ml_predictions.services import inventory_idle
+
+    analysis = service.analysis()
+    terms = {name: wanted[name] for name in ("elasticity", "days")}
+    rows = inventory_idle.found(analysis, **terms)
+    for name in ("kind", "category", "supplier_id", "product_id"):
+        if name in wanted:
+            rows = rows.filter(pl.col(name) == wanted[name])
+    if "min_cost" in wanted:
+        rows = rows.filter(pl.col("stock_value") >= wanted["min_cost"])
+    if "search" in wanted:
+        rows = rows.filter(_holds(wanted["search"]))
+    name = wanted["ordering"].lstrip("-")
+    rows = rows.sort([name, "sku"], descending=[wanted["ordering"].startswith("-"), False], nulls_last=True)
+    first = (wanted["page"] - 1) * wanted["page_size"]
+    return {
+        "as_of": analysis.as_of,
+        "count": len(rows),
+        "page": wanted["page"],
+        "page_size": wanted["page_size"],
+        "products": inventory_idle.rows(rows.slice(first, wanted["page_size"]), analysis),
+        "summary": inventory_idle.summary(rows),
+        "assumptions": inventory_idle.assumptions(**terms),
+        "currency": analysis.currency,
+        **analysis.note,
+    }
+
+
+def _holds(text: str) -> Any:
+    """Does SKU or product name hold the text, in whatever case?"""
+    import polars as pl
+
+    names = ("sku", "product_name")
+    return pl.any_horizontal(pl.col(n).str.to_lowercase().str.contains(text.lower(), literal=True) for n in names)
+
+
+def variant(service: Any, variant_id: str) -> dict[str, Any]:
+    """One variant explained, with how forecasts of its product and claims about it have done. Raises as `explain`."""
+    found = service.explain(variant_id)
+    past = PastForecast.objects.filter(level="product", object_id=found["product_id"], actual__isnull=False)
+    sums = past.filter(horizon=Horizon.WEEK).aggregate(
+        weeks=Count("id"),
+        came=Sum("actual"),
+        forecast=Sum("mean"),
+        error=Sum(Abs(F("mean") - F("actual"))),
+        naive=Sum(Abs(F("naive") - F("actual"))),
+    )
+    past_claims = InventoryClaim.objects.filter(variant_id=variant_id).exclude(kind=Kind.RULE).exclude(scored_on=None)
+    columns = ("kind", "code", "made_on", "due_on", "probability", "came_true", "units_came", "money_came", "done")
+    return found | {
+        "past_forecasts": {name: _rounded(sums[name]) if sums["weeks"] else None for name in sums} | {
+            "weeks": sums["weeks"], "level": "product",
+        },
+        "past_claims": list(past_claims.order_by("-made_on", "-id").values(*columns)[:MOST_CLAIMS]),
+    }  # fmt: skip
 
 
 # --- the alerts worth the owner's time ------------------------------------------------------------

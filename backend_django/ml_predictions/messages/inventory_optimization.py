@@ -123,6 +123,26 @@ TEXTS: dict[str, Any] = {
     ),
     "inventory.digest_all": _("All {shown} alerts that nobody has seen yet."),
     "inventory.digest_none": _("No alert wants your time today."),
+    # dead and slow stock
+    "inventory.markdown": _(
+        "{percent} % less ({price} {currency}) would sell about {sold} units in {days} days instead of {plain}, and "
+        "bring {gain} {currency} more, what is left included."
+    ),
+    "inventory.markdown_none": _(
+        "About {plain} units sell in {days} days; a lower price would give away more than it brings."
+    ),
+    "inventory.markdown_unknown": _(
+        "Price or demand is not known: nobody can say what a lower price would bring for the stock of {stock}. Bundle "
+        "it, return it, or write it off."
+    ),
+    "inventory.markdown_assumption": _(
+        "Assumed, not measured: an elasticity of {elasticity} (a price 10 % lower sells about {lift} % more), and that "
+        "what is left after {days} days, or at the end of its season, is worth {percent} % of its cost."
+    ),
+    # the replay
+    "inventory.settings_changed": _(
+        "Settings have changed since the replay: {names}. Train again to replay with them."
+    ),
     # was it right?
     "inventory.value_counts": _(
         "Each alert and suggestion was written down when it was made and held against the sales and the stock of the "

@@ -38,6 +38,32 @@ class InventoryAnalysis(Explained):
     page_size = s.IntegerField(min_value=1, max_value=200, default=100)
 
 
+class SlowMoving(Explained):
+    """Which idle stock to show, and what a markdown is reckoned with; the summary is over all that passes."""
+
+    kind = s.ChoiceField(choices=["dead", "slow", "excess"], required=False)
+    category = s.CharField(max_length=LONGEST_ID, required=False)
+    supplier_id = s.CharField(max_length=LONGEST_ID, required=False)
+    product_id = s.CharField(max_length=LONGEST_ID, required=False)
+    min_cost = s.FloatField(min_value=0, required=False, help_text=_("Stock at cost."))
+    search = s.CharField(max_length=LONGEST_ID, required=False, help_text=_("In SKU and product name."))
+    elasticity = s.FloatField(
+        min_value=1.05, max_value=5, default=2.0,
+        help_text=_("By so many per cent demand rises when the price falls by one: an assumption."),
+    )  # fmt: skip
+    days = s.IntegerField(min_value=7, max_value=365, default=91, help_text=_("Days that a markdown is given."))
+    ordering = s.ChoiceField(
+        choices=[
+            f"{sign}{name}"
+            for name in ("stock_value", "gain", "cover_days", "idle_days", "current_stock", "product_name", "sku")
+            for sign in ("", "-")
+        ],
+        default="-stock_value",
+    )
+    page = s.IntegerField(min_value=1, max_value=1_000_000, default=1)
+    page_size = s.IntegerField(min_value=1, max_value=200, default=100)
+
+
 class Value(Explained):
     """Which claims of the past to look at."""
 
@@ -218,4 +244,88 @@ VALUE = answers.shape(
     ),
     currency=answers.text(),
     notes=answers.texts(),
+)
+IDLE = {"count": s.IntegerField(), "cost": answers.number(null=False), "gain": answers.number(null=False)}
+SLOW_MOVING = answers.shape(
+    "SlowMovingProducts",
+    success=s.BooleanField(),
+    as_of=s.DateField(),
+    count=s.IntegerField(),
+    page=s.IntegerField(),
+    page_size=s.IntegerField(),
+    products=answers.many(
+        "SlowMovingProduct",
+        product_id=answers.text(),
+        variant_id=answers.text(),
+        sku=answers.text(),
+        product_name=answers.text(),
+        options=answers.text(),
+        category=answers.text(),
+        supplier_id=answers.text(null=True),
+        supplier=answers.text(null=True),
+        kind=s.ChoiceField(choices=["dead", "slow", "excess"]),
+        current_stock=answers.number(null=False),
+        stock_value=answers.number("At cost; at the shop's usual share of the price where the cost is not known."),
+        cost_known=s.BooleanField(),
+        daily_demand=answers.number(),
+        cover_days=answers.number("Null: nothing is expected to sell."),
+        idle_days=answers.number("Since the last sale; null: never sold."),
+        excess_units=answers.number(),
+        cash_in_excess=answers.number(),
+        season_end=answers.day(),
+        price=answers.number(),
+        markdown_percent=answers.number("0: none pays; null: it cannot be known."),
+        markdown_price=answers.number(),
+        days=s.IntegerField(help_text="Days that the markdown is given: to the end of its season at most."),
+        units_sold=answers.number("Expected in those days, at the lower price."),
+        units_sold_unchanged=answers.number("At today's price."),
+        gain=answers.number("Expected revenue and worth of what is left, over those at today's price."),
+        reason=answers.text(),
+    ),
+    summary=answers.part(
+        "SlowMovingSummary",
+        **{kind: answers.part(f"SlowMoving{kind.title()}", **IDLE) for kind in ("dead", "slow", "excess")},
+        total_cost=answers.number(null=False),
+    ),
+    assumptions=answers.part(
+        "MarkdownAssumptions",
+        elasticity=s.FloatField(),
+        days=s.IntegerField(),
+        salvage_share=s.FloatField(),
+        sentence=answers.text(),
+    ),
+    currency=answers.text(),
+    note=s.CharField(required=False, help_text="When the shop has never counted its stock."),
+)
+SIMULATION = answers.shape(
+    "InventorySimulation",
+    success=s.BooleanField(),
+    model=answers.anything("The version in service."),
+    available=s.BooleanField(),
+    replay=s.DictField(allow_null=True, help_text="Policy, best rule of thumb in hindsight, and own shelves."),
+    difference=s.DictField(allow_null=True, help_text="The policy less each rule: cost, stock, fill rate, lines."),
+    parameters=answers.anything("What it was replayed with."),
+    settings=answers.anything("The owner's settings now."),
+    sentence=s.CharField(allow_null=True),
+    reason=s.CharField(allow_null=True, help_text="Why there is no replay."),
+    notes=answers.texts(),
+)
+EXPLAINED = answers.shape(
+    "ExplainedVariant",
+    success=s.BooleanField(),
+    variant_id=answers.text(),
+    product_id=answers.text(),
+    sku=answers.text(),
+    reason=answers.text(),
+    demand=answers.anything("Demand over review + lead time: days, mean, sd and quantiles."),
+    deliveries=answers.many("ExpectedDelivery", date=s.DateField(), units=answers.number(null=False)),
+    projected_stock=answers.many(
+        "ProjectedDay",
+        date=s.DateField(),
+        expected=answers.number(null=False),
+        lower=answers.number("Nine of ten times more is left.", null=False),
+        arriving=answers.number(null=False),
+    ),
+    past_forecasts=answers.anything("Weeks of its product that were forecast and are over; null sums: none."),
+    past_claims=s.ListField(child=s.DictField(), help_text="What was said of it, and what came."),
 )

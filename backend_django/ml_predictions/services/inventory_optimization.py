@@ -23,10 +23,11 @@ from ml_predictions.services import (
     inventory_alerts,
     inventory_health,
     inventory_orders,
+    inventory_outlook,
     inventory_value,
 )
 from ml_predictions.services.base import Service, TrainingRun, Version
-from ml_predictions.services.inventory_answers import Analysis, finite, reorder_reason, short
+from ml_predictions.services.inventory_answers import Analysis, short
 from ml_predictions.sources.base import read_optional
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
@@ -39,7 +40,8 @@ MODEL_TYPE = "reorder_point"
 WARM_WEEKS = 2
 LONGEST_FORECAST = 300
 """Days of a protection period that the forecast is asked for at most."""
-PROJECTION_DAYS = 90
+OWNERS = ("holding_rate", "review_days", "order_cost", "service_level", "default_lead_days")
+"""Rules that are the owner's settings."""
 
 
 def rules_in_force() -> Rules:
@@ -212,6 +214,28 @@ class InventoryOptimizationService(Service):
         """Score with its five parts, money at risk, counts of variants, and what to do. Raises NotTrained."""
         return inventory_health.health_answer(self.analysis())
 
+    def simulation(self) -> dict[str, Any]:
+        """The replay behind the version in service, beside the rule of thumb, and what has changed since.
+
+        Raises NotTrained.
+        """
+        model = self.active()
+        rules, replay = rules_in_force(), model.metrics.get("replay")
+        now = {name: list(x) if isinstance(x, tuple) else x for name, x in vars(rules).items() if name in OWNERS}
+        changed = [name for name, x in now.items() if name in model.parameters and model.parameters[name] != x]
+        notes = [message("inventory.settings_changed", names=", ".join(changed))] if changed else []
+        return {
+            "model": model,
+            "available": replay is not None,
+            "replay": replay,
+            "difference": _difference(replay) if replay else None,
+            "parameters": model.parameters,
+            "settings": now,
+            "sentence": model.receipt.get("sentence"),
+            "reason": model.metrics.get("replay_reason"),
+            "notes": [*model.receipt.get("notes", []), *notes],
+        }
+
     def explain(self, variant_id: str) -> dict[str, Any]:
         """One variant: its row, why it is or is not ordered, demand by quantiles, stock expected day by day.
 
@@ -226,7 +250,7 @@ class InventoryOptimizationService(Service):
                 variant_id=str(variant_id),
             )
         row = found[0]
-        return {**finite(row), "reason": _why(row), **_outlook(row, analysis)}
+        return inventory_outlook.explained(row, analysis)
 
     def refresh_alerts(self) -> dict[str, int]:
         """Bring the stored alerts and the health of the day in line with the facts, and score what was said of it.
@@ -238,6 +262,16 @@ class InventoryOptimizationService(Service):
         done |= inventory_value.refresh(analysis, self.source)
         inventory_health.store(analysis)
         return done
+
+
+def _difference(replay: dict[str, Any]) -> dict[str, Any]:
+    """The policy less the cheapest rule of thumb, and less the cheapest one that served as much (null: none did)."""
+
+    def less(rule: dict[str, Any] | None) -> dict[str, Any] | None:
+        names = ("total_cost", "average_inventory", "fill_rate", "order_lines")
+        return None if rule is None else {name: round((replay[name] or 0) - (rule[name] or 0), 4) for name in names}
+
+    return {"baseline": less(replay["baseline"]), "same_service": less(replay.get("same_service"))}
 
 
 def _receipt(replay: dict[str, Any] | None, reason: dict[str, Any] | None) -> dict[str, Any]:
@@ -270,40 +304,3 @@ def _own_history(own: dict[str, Any] | None, *, weeks: int) -> list[dict[str, An
         "percent": round(abs(100 * change)),
     }
     return [message("inventory.own_less_stock" if change <= 0 else "inventory.own_more_stock", **figures)]
-
-
-def _why(row: dict[str, Any]) -> dict[str, Any]:
-    if not row["active"]:
-        return message("inventory.not_active")
-    if row["season_over"]:
-        return message("inventory.season_over", season_end=row["season_end"].isoformat())
-    if not row["in_model"]:
-        return message("inventory.not_in_model")
-    if not row["daily_demand"]:
-        return message("inventory.nothing_expected")
-    if row["recommended_order_quantity"] > 0:
-        return reorder_reason(row)
-    return message("inventory.enough", position=short(row["position"]), reorder_point=short(row["reorder_point"]))
-
-
-def _outlook(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
-    """Demand over review + lead time by quantiles, and stock expected at the end of each of the next days."""
-    lead = max(int(np.ceil(row["lead_days"])), 0)
-    day = np.arange(1, PROJECTION_DAYS + 1, dtype=float)
-    daily, ratio = np.full(len(day), row["daily_demand"]), np.full(len(day), row["variance_ratio"])
-    stock = row["free_stock"] + np.where(day > lead, row["on_order"], 0.0)
-    left = np.maximum(stock - daily * day + policy.units_short(stock, daily, ratio, days=day), 0)
-    low = np.maximum(stock - policy.demand_quantile(0.9, daily, ratio, days=day), 0)
-    protection = float(analysis.rules.review_days + lead)
-    quantiles = {
-        f"p{round(100 * q)}": float(policy.demand_quantile(q, daily[:1], ratio[:1], days=protection)[0])
-        for q in (0.1, 0.5, 0.9, 0.95)
-    }
-    first = analysis.as_of
-    return {
-        "demand": {"days": int(protection), "mean": round(row["daily_demand"] * protection, 2), **quantiles},
-        "projected_stock": [
-            {"date": first + timedelta(days=int(d)), "expected": round(float(x), 2), "lower": round(float(y), 2)}
-            for d, x, y in zip(day, left, np.minimum(low, left), strict=True)
-        ],
-    }

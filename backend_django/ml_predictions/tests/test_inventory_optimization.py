@@ -268,6 +268,44 @@ def test_one_variant_explained(service: InventoryOptimizationService) -> None:
     assert all(0 <= day["lower"] <= day["expected"] for day in found["projected_stock"])
 
 
+def test_orders_stand_on_their_days_in_the_projection(service: InventoryOptimizationService) -> None:
+    row = again().analysis().frame.sort("daily_demand", descending=True).to_dicts()[0]
+    today = again().analysis().as_of + timedelta(days=1)
+    for number, status, days in (("1", "confirmed", 6), ("2", "draft", 9)):
+        order = PurchaseOrder.objects.create(
+            number=number, supplier=Supplier.objects.first(), status=status, expected_on=today + timedelta(days=days),
+            ordered_at=timezone.now() if status == "confirmed" else None,
+        )  # fmt: skip
+        PurchaseOrderLine.objects.create(purchase_order=order, variant_id=int(row["variant_id"]), units=40, unit_cost=1)
+    found = again().explain(row["variant_id"])
+    arriving = {day["date"]: day["arriving"] for day in found["projected_stock"] if day["arriving"]}
+    assert arriving == {today + timedelta(days=6): 40.0}
+    assert found["deliveries"] == [{"date": today + timedelta(days=6), "units": 40.0}]
+    assert as_json(found)
+
+
+def test_what_lies_still_and_what_a_markdown_would_bring(service: InventoryOptimizationService) -> None:
+    from ml_predictions.services import inventory_idle
+
+    keys = list(ProductVariant.objects.order_by("pk").values_list("pk", flat=True))
+    ProductVariant.objects.filter(pk__in=keys[:3]).update(stock=2_000)
+    analysis = again().analysis()
+    found = inventory_idle.found(analysis, elasticity=2.0, days=91)
+    rows = {row["variant_id"]: row for row in inventory_idle.rows(found, analysis)}
+    assert {str(key) for key in keys[:3]} <= set(rows)
+    first = rows[str(keys[0])]
+    assert first["markdown_percent"] > 0
+    assert first["units_sold"] > first["units_sold_unchanged"]
+    assert first["gain"] > 0
+    assert f"{round(first['markdown_percent'])} % less" in render(first["reason"])
+    bolder = inventory_idle.found(analysis, elasticity=3.0, days=91)
+    assert bolder["gain"].sum() > found["gain"].sum(), "who answers more to prices brings more"
+    summary = inventory_idle.summary(found)
+    assert summary["total_cost"] == pytest.approx(found["stock_value"].sum(), abs=0.01)
+    StockMovement.objects.all().delete()
+    assert inventory_idle.found(again().analysis(), elasticity=2.0, days=91).is_empty()
+
+
 def test_dearer_holding_means_less_stock(service: InventoryOptimizationService, run: Any, settings: Any) -> None:
     before = again().analysis().frame["order_up_to"].sum()
     settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "HOLDING_RATE": 1.0}

@@ -18,7 +18,7 @@ from ml_predictions import actions_alerts, conf, selectors, selectors_inventory
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.serializers import inventory, records
 from ml_predictions.serializers.inputs import TrainNothing
-from ml_predictions.views.base import Call, answer, service_of
+from ml_predictions.views.base import Call, answer, checked_id, service_of
 from ml_predictions.views.records import Records
 
 
@@ -41,6 +41,36 @@ class InventoryHealth(Call):
     def get(self, request: Request) -> Response:
         """A score with its components, the margin at risk and the cash in excess."""
         return answer(service_of("inventory_optimization").health())
+
+
+class OneVariant(Call):
+    """One variant explained."""
+
+    @extend_schema(summary="One variant explained", responses=inventory.EXPLAINED)
+    def get(self, request: Request, variant_id: str) -> Response:
+        """Demand, levels, stock day by day with what is on its way, why it is ordered or not, and past promises."""
+        return answer(selectors_inventory.variant(service_of("inventory_optimization"), checked_id(variant_id)))
+
+
+class SlowMovingProducts(Call):
+    """What lies still."""
+
+    serializer_class = inventory.SlowMoving
+
+    @extend_schema(summary="Dead and slow stock", parameters=[inventory.SlowMoving], responses=inventory.SLOW_MOVING)
+    def get(self, request: Request) -> Response:
+        """Its cost, how long it lasts, and what a lower price would bring, with what is assumed."""
+        return answer(selectors_inventory.slow_moving(service_of("inventory_optimization"), self.checked(request)))
+
+
+class InventorySimulation(Call):
+    """The policy replayed on the shop's own past."""
+
+    @extend_schema(summary="The policy replayed", responses=inventory.SIMULATION)
+    def get(self, request: Request) -> Response:
+        """What it would have cost and served over the last weeks, beside the rule of thumb."""
+        found = service_of("inventory_optimization").simulation()
+        return answer({**found, "model": records.model_summary(found["model"])})
 
 
 class InventoryValue(Call):

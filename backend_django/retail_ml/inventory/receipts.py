@@ -176,3 +176,32 @@ def _first_day(units: Floats, daily: Floats, ratio: Floats, probability: float) 
         low, high = np.where(gone, low, middle), np.where(gone, middle, high)
     ever = policy.probability_above(units - 1, daily, ratio, days=float(policy.HORIZON)) >= probability
     return np.where(ever, high, np.inf)
+
+
+def projected(
+    stock: float, law: tuple[float, float], *, coming: list[tuple[float, float]], days: int
+) -> tuple[Floats, Floats, Floats]:
+    """Stock expected on the evening of each day, what nine of ten times is exceeded, and what arrives on it.
+
+    `law` is units a day and variance over mean; `coming` days from today and units. Demand that finds nothing is lost:
+    after a delivery the shelf goes on from what was expected to be left. `days` may be any number.
+
+    >>> expected, lower, arriving = projected(3.0, (1.0, 1.02), coming=[(4.0, 10.0)], days=6)
+    >>> expected.round(1).tolist(), arriving.tolist()
+    ([2.0, 1.2, 0.7, 0.4, 9.4, 8.4], [0.0, 0.0, 0.0, 0.0, 10.0, 0.0])
+    """
+    daily, ratio = np.array([law[0]]), np.array([law[1]])
+    arriving = np.zeros(days)
+    for when, units in coming:
+        if when < days:
+            arriving[int(when)] += units
+    expected, lower, level, since = np.empty(days), np.empty(days), stock, 0
+    for t in range(days):
+        if arriving[t]:
+            level, since = (expected[t - 1] if t else stock) + arriving[t], t
+        ahead = float(t + 1 - since)
+        short = policy.units_short(np.array([level]), daily, ratio, days=ahead)[0]
+        expected[t] = max(level - law[0] * ahead + short, 0.0)
+        most = policy.demand_quantile(0.9, daily, ratio, days=float(t + 1))[0]
+        lower[t] = min(max(stock + arriving[: t + 1].sum() - most, 0.0), expected[t])
+    return expected, lower, arriving

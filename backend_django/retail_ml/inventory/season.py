@@ -84,6 +84,16 @@ def _by_share(share: Floats) -> list[npt.NDArray[np.int64]]:
     return [part for part in np.split(order, edges) if len(part) and share[part[0]] > 0]
 
 
+def left_over(stock: Floats, law: tuple[Floats, Floats], *, days_left: Floats) -> Floats:
+    """Units expected to be left after `days_left`: E[(I - D)+]. `law` is units a day and variance over mean.
+
+    >>> left_over(np.array([50.0]), (np.ones(1), np.full(1, 2.0)), days_left=np.array([30.0])).round(1).tolist()
+    [20.0]
+    """
+    short = policy.units_short(stock, *law, days=days_left)
+    return stock - np.minimum(law[0] * days_left - short, stock)
+
+
 @dataclass(frozen=True, eq=False)
 class Markdown:
     """What to ask for what is left, per variant: share off the price (0: none), and what it brings until the end."""
@@ -121,10 +131,8 @@ def markdown(
     left = np.empty_like(money)
     for i, off in enumerate(STEPS):
         rate = daily * (1 - off) ** -elasticity
-        short = policy.units_short(stock, rate, ratio, days=days_left)
-        sold = np.minimum(rate * days_left - short, stock)
-        left[i] = stock - sold
-        money[i] = price * (1 - off) * sold + salvage * left[i]
+        left[i] = left_over(stock, (rate, ratio), days_left=days_left)
+        money[i] = price * (1 - off) * (stock - left[i]) + salvage * left[i]
     best = np.argmax(np.round(money, 6), axis=0)
     row = np.arange(len(price))
     return Markdown(STEPS[best], money[best, row], money[0], left[best, row])

@@ -25,6 +25,9 @@ ASKING = [
     ("get", "inventory-analysis/", "train-inventory-optimization"),
     ("get", "reorder-recommendations/", "train-inventory-optimization"),
     ("get", "inventory-health/", "train-inventory-optimization"),
+    ("get", "inventory-analysis/1/", "train-inventory-optimization"),
+    ("get", "slow-moving-products/", "train-inventory-optimization"),
+    ("get", "inventory-simulation/", "train-inventory-optimization"),
 ]
 
 

@@ -309,6 +309,65 @@ def test_inventory_health_adds_up(api: Any):
     assert set(body["components"]) == {"availability", "cover", "movement", "return", "data_quality"}
 
 
+def test_slow_stock_with_what_a_markdown_would_bring(api: Any):
+    whole = asked(api, "slow-moving-products/")
+    assert (
+        whole["count"]
+        == len(whole["products"])
+        == sum(whole["summary"][k]["count"] for k in ("dead", "slow", "excess"))
+    )
+    assert whole["assumptions"]["elasticity"] == 2.0
+    assert "sells about 23 % more" in whole["assumptions"]["sentence"]
+    costs = [row["stock_value"] for row in whole["products"]]
+    assert costs == sorted(costs, reverse=True)
+    assert all(row["gain"] is None or row["gain"] >= 0 for row in whole["products"])
+    if whole["count"]:
+        sku = whole["products"][0]["sku"]
+        assert [r["sku"] for r in asked(api, f"slow-moving-products/?search={sku.lower()}")["products"]] == [sku]
+    assert asked(api, "slow-moving-products/?min_cost=100000000")["count"] == 0
+    for wrong in ("elasticity=1", "days=2", "kind=idle", "ordering=price", "kid=dead"):
+        assert api.get(f"/api/ml/slow-moving-products/?{wrong}").status_code == 400, wrong
+
+
+def test_the_simulation_is_the_replay_of_the_version_in_service(api: Any):
+    body = asked(api, "inventory-simulation/")
+    replay = MLModel.objects.get(service="inventory_optimization", is_active=True).metrics["replay"]
+    assert body["available"] is (replay is not None)
+    if replay:
+        difference = body["difference"]["baseline"]["total_cost"]
+        assert difference == pytest.approx(replay["total_cost"] - replay["baseline"]["total_cost"], abs=0.01)
+        assert body["sentence"]
+    assert (body["settings"]["review_days"], body["notes"][1:]) == (7, [])
+
+
+def test_settings_changed_since_the_replay_are_named(api: Any, settings: Any):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "REVIEW_DAYS": 14}
+    body = asked(api, "inventory-simulation/")
+    assert body["parameters"]["review_days"] == 7
+    assert "review_days" in body["notes"][-1]
+
+
+def test_one_variant_explained_as_documented(api: Any):
+    row = asked(api, "inventory-analysis/")["alerts"][0]
+    body = asked(api, f"inventory-analysis/{row['variant_id']}/")
+    assert (body["sku"], body["code"], body["alert_reason"]) == (row["sku"], row["code"], row["reason"])
+    assert body["demand"]["p5"] <= body["demand"]["p50"] <= body["demand"]["p99"]
+    assert len(body["projected_stock"]) == 90
+    assert body["past_forecasts"] == {"weeks": 0, "came": None, "forecast": None, "error": None, "naive": None,
+                                      "level": "product"}  # fmt: skip
+    assert body["past_claims"] == []
+    missing = api.get("/api/ml/inventory-analysis/987654321/")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "inventory.unknown_variant")
+
+
+def test_the_worth_of_alerts_as_documented(api: Any):
+    body = asked(api, "inventory-value/")
+    assert body["scored_until"] is None
+    assert sum(row["waiting"] for row in body["codes"]) == sum(row["claims"] for row in body["codes"]) > 0
+    assert asked(api, "inventory-value/?code=NONE")["codes"] == []
+    asked(api, "inventory-alerts/digest/")
+
+
 def last_30_days() -> float:
     """Revenue of the last 30 whole days, straight from the order lines."""
     from ml_predictions.sources import get_source

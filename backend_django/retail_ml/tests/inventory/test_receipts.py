@@ -127,3 +127,31 @@ def test_half_of_the_shelves_are_empty_by_the_date_and_a_tenth_by_the_early_one(
     known = np.isfinite(half) & (half < horizon)
     assert 0.40 <= (out[known] <= half[known]).mean() <= 0.60
     assert 0.05 <= (out[known] <= early[known]).mean() <= 0.15
+
+
+@given(
+    st.floats(0, 200), st.floats(0.01, 10), st.floats(1.05, 10),
+    st.lists(st.tuples(st.floats(0, 60), st.floats(1, 100)), max_size=5),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_a_projection_is_bounded_and_falls_between_deliveries(stock, daily, ratio, coming):
+    expected, lower, arriving = receipts.projected(stock, (daily, ratio), coming=coming, days=40)
+    assert (lower >= 0).all()
+    assert (lower <= expected + 1e-9).all()
+    assert arriving.sum() == pytest.approx(sum(units for when, units in coming if when < 40))
+    before = np.r_[stock, expected[:-1]] + arriving
+    assert (expected <= before + 1e-6).all()
+    assert (before - expected <= daily + 1e-6).all()  # no more is lost in a day than is asked for
+
+
+def test_a_projection_is_the_mean_of_shelves_that_run_empty():
+    rng = np.random.default_rng(3)
+    left = np.full(40_000, 12.0)
+    means = []
+    for t in range(20):
+        left += 15.0 * (t == 10)
+        left = np.maximum(left - rng.negative_binomial(1.5 / (2.0 - 1), 1 / 2.0, len(left)), 0)
+        means.append(left.mean())
+    expected, _, _ = receipts.projected(12.0, (1.5, 2.0), coming=[(10.0, 15.0)], days=20)
+    assert np.abs(expected - means).max() < 0.35
+    assert np.abs(expected[:10] - means[:10]).max() < 0.1
