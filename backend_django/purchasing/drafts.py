@@ -89,6 +89,15 @@ def costs(supplier: Supplier, units: Mapping[int, int]) -> dict[int, Decimal | N
     return found
 
 
+def fill_costs(order: PurchaseOrder) -> None:
+    """Give the lines whose cost is empty what the supplier asks for them, where that is known."""
+    lines = list(order.lines.filter(unit_cost=None))
+    asked = costs(order.supplier, {line.variant_id: line.units for line in lines})
+    for line in lines:
+        line.unit_cost = asked.get(line.variant_id)
+    PurchaseOrderLine.objects.bulk_update([x for x in lines if x.unit_cost is not None], ["unit_cost"], BATCH)
+
+
 def _write(order: PurchaseOrder, lines: Sequence[Wanted]) -> None:
     if twice := _twice(line.variant_id for line in lines):
         raise PurchaseError(_("The variant {id} stands on more than one line; put its units on one.").format(id=twice))

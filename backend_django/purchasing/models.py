@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -92,6 +94,28 @@ class SupplierPrice(models.Model):
         return f"{self.variant_id} ≥ {self.minimum_quantity}: {self.unit_cost}"
 
 
+class PurchaseOrders(models.QuerySet["PurchaseOrder"]):
+    """Purchase orders, perhaps with the figures of their lines."""
+
+    def with_sums(self) -> PurchaseOrders:
+        """With `line_count, units, received_units, total, lines_without_cost`, worked out for the rows read alone."""
+        whole, money = models.IntegerField(), models.DecimalField(max_digits=16, decimal_places=2)
+        unknown = models.Q(unit_cost=None)
+        return self.annotate(
+            line_count=_of_lines(models.Count("pk"), whole),
+            units=_of_lines(models.Sum("units"), whole),
+            received_units=_of_lines(models.Sum("received_units"), whole),
+            total=_of_lines(models.Sum(models.F("units") * models.F("unit_cost"), output_field=money), money),
+            lines_without_cost=_of_lines(models.Count("pk", filter=unknown), whole),
+        )
+
+
+def _of_lines(expression: models.Expression, output: models.Field[Any, Any]) -> Coalesce:
+    lines = PurchaseOrderLine.objects.filter(purchase_order=models.OuterRef("pk")).order_by().values("purchase_order")
+    sums = models.Subquery(lines.annotate(n=expression).values("n"), output_field=output)
+    return Coalesce(sums, 0, output_field=output)
+
+
 class PurchaseOrder(models.Model):
     """An order to a supplier: a draft, confirmed, received, or cancelled."""
 
@@ -110,6 +134,8 @@ class PurchaseOrder(models.Model):
     received_at = models.DateTimeField(_("received"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=500, blank=True)
     created_by = models.CharField(_("created by"), max_length=160, blank=True, editable=False)
+
+    objects = PurchaseOrders.as_manager()
 
     class Meta:
         verbose_name = _("purchase order")
@@ -134,7 +160,7 @@ class PurchaseOrderLine(models.Model):
     received_units = models.PositiveIntegerField(_("received units"), default=0)
     unit_cost = models.DecimalField(
         _("unit cost"), max_digits=12, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(ZERO)],
-        help_text=_("Empty: not known yet."),
+        help_text=_("Empty: the supplier's price at this quantity, where it is known."),
     )  # fmt: skip
     note = models.CharField(_("note"), max_length=500, blank=True)
 

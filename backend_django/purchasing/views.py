@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import django_filters
 from django.contrib.admin.models import CHANGE, DELETION
 from django.db import transaction
-from django.db.models import Count, DecimalField, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
@@ -168,12 +167,6 @@ class OrderFilter(django_filters.FilterSet):
         return rows.filter(found) if wanted else rows.exclude(found)
 
 
-def _of_lines(expression: Any, output: Any) -> Coalesce:
-    """A figure over the lines of each order, worked out for the orders of the page alone."""
-    lines = PurchaseOrderLine.objects.filter(purchase_order=OuterRef("pk")).order_by().values("purchase_order")
-    return Coalesce(Subquery(lines.annotate(n=expression).values("n"), output_field=output), 0, output_field=output)
-
-
 DETAIL = serializers.PurchaseOrderDetail
 
 
@@ -206,15 +199,7 @@ class PurchaseOrders(Kept):
 
     def get_queryset(self) -> QuerySet[PurchaseOrder]:
         """With the figures of their lines, and for one order with the lines."""
-        whole, money = IntegerField(), DecimalField(max_digits=16, decimal_places=2)
-        rows: QuerySet[PurchaseOrder] = super().get_queryset()
-        rows = rows.annotate(
-            line_count=_of_lines(Count("pk"), whole),
-            units=_of_lines(Sum("units"), whole),
-            received_units=_of_lines(Sum("received_units"), whole),
-            total=_of_lines(Sum(F("units") * F("unit_cost"), output_field=money), money),
-            lines_without_cost=_of_lines(Count("pk", filter=Q(unit_cost=None)), whole),
-        )
+        rows: QuerySet[PurchaseOrder] = PurchaseOrder.objects.with_sums().select_related("supplier").order_by("-id")
         if self.action in ("list", "export"):
             return rows
         lines = PurchaseOrderLine.objects.select_related("variant__product").order_by("pk")
