@@ -33,6 +33,7 @@ PRODUCT_FIELDS = {
     "pack_size": "units per pack",
     "minimum_order": "fewest units in a purchase",
     "lead_time_days": "of this SKU, over its supplier's",
+    "season_end": "the last day on which it is to be sold",
     "supplier": "by name, made when new",
     "supplier_email": "",
     "supplier_lead_time_days": "mean",
@@ -119,6 +120,8 @@ def _typed(part: readers.Part, required: tuple[str, ...], zone: str) -> pl.DataF
             out[name] = parse.numbers(cells, comma_hint=part.decimal_comma, name=where)
         elif name == "counted_at":
             out[name] = parse.times(cells, zone=zone, name=where)
+        elif name == "season_end":
+            out[name] = parse.times(cells, zone=zone, name=where).dt.convert_time_zone(zone).dt.date()
         else:
             out[name] = parse.text(cells)
     frame = pl.DataFrame(

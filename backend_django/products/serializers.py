@@ -56,7 +56,8 @@ class VariantRecord(Record):
         model = ProductVariant
         fields = [
             "id", "product", "product_name", "sku", "options", "is_active", "price", "sale_price", "cost", "stock",
-            "reserved", "pack_size", "minimum_order", "lead_time_days", "created_at", "opening_stock",
+            "reserved", "pack_size", "minimum_order", "lead_time_days", "season_end", "created_at",
+            "opening_stock",
         ]  # fmt: skip
         read_only_fields = ["stock", "reserved", "created_at"]
         extra_kwargs: dict[str, Any] = {

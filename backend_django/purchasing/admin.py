@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE
 from django.db import transaction
@@ -45,6 +46,16 @@ class SupplierItemAdmin(LargeTableAdmin):
     sortable_by = ()
 
 
+class LongNotes(admin.options.BaseModelAdmin):
+    """Notes are read whole: they hold the reason of a line."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """A few lines high."""
+        if db_field.name == "note":
+            kwargs["widget"] = forms.Textarea(attrs={"rows": 3, "cols": 50})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
 class ItemInline(admin.TabularInline):
     """Whom the variant is bought from."""
 
@@ -72,7 +83,7 @@ class BoughtVariantAdmin(ProductVariantAdmin):
     inlines = (ItemInline, PriceInline)
 
 
-class LineInline(RawIdInline):
+class LineInline(LongNotes, RawIdInline):
     """The lines of a draft; afterwards to look at."""
 
     model = PurchaseOrderLine
@@ -103,7 +114,7 @@ class LineInline(RawIdInline):
 
 
 @admin.register(PurchaseOrder)
-class PurchaseOrderAdmin(KeepsHistory, LargeTableAdmin):
+class PurchaseOrderAdmin(LongNotes, KeepsHistory, LargeTableAdmin):
     """Purchase orders. The status changes by the actions of the list, through `purchasing.services`."""
 
     list_display = ("number", "supplier", "status", "line_count", "total", "ordered_at", "expected_on", "received_at")

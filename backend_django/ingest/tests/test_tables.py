@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -50,6 +51,12 @@ def test_products_with_costs_and_suppliers(tmp_path):
     assert "products   0 new, 0 unchanged, 1 changed" in changed
     assert ProductVariant.objects.get(sku="A-M").cost == 11
     assert Product.objects.get().category.name == "Camisas"
+
+
+def test_a_seasons_end_is_a_day_of_the_shop(tmp_path):
+    out = run("import_products", tmp_path / "p.csv", "sku,product_name,season_end\nA,Shirt,31/08/2026\nB,Hat,soon\n")
+    assert 'line 3: season_end is "soon"' in out
+    assert ProductVariant.objects.get().season_end == date(2026, 8, 31)
 
 
 @pytest.mark.postgres
