@@ -9,13 +9,14 @@ from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import mixins
+from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api_base.serializers import Nothing
 from api_base.views import Editable, Records
 from authentication import lockout, service_keys, tokens
 from authentication import schema as schema  # noqa: PLC0414  # imported for its effect: it registers the scheme
@@ -160,14 +161,14 @@ class ServiceKeyFilter(django_filters.FilterSet):
 @extend_schema_view(
     list=extend_schema(summary="Service keys"),
     retrieve=extend_schema(summary="One service key"),
-    destroy=extend_schema(summary="Revoke a service key"),
 )
-class ServiceKeys(mixins.DestroyModelMixin, Records):
+class ServiceKeys(Records):
     """Read-only, expiring keys for a shop's own server."""
 
     queryset = ServiceKey.objects.select_related("owner").order_by("-id")
     serializer_class = ServiceKeyRecord
     filterset_class = ServiceKeyFilter
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {"revoke": ("authentication.delete_servicekey",)}
     search_fields: ClassVar[list[str]] = ["name"]
     ordering_fields: ClassVar[list[str]] = ["id", "name", "expires_at", "last_used_at"]
 
@@ -179,9 +180,13 @@ class ServiceKeys(mixins.DestroyModelMixin, Records):
         serializer.save()
         return Response(serializer.data, status=201, headers={"Cache-Control": "no-store"})
 
-    def perform_destroy(self, instance: ServiceKey) -> None:
+    @extend_schema(summary="Revoke a service key", request=Nothing, responses=ServiceKeyRecord)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: int) -> Response:
         """Ends it at once; the row stays, to show that there was one."""
-        service_keys.revoke(instance, user=self.request.user)
+        self.checked(Nothing)
+        service_keys.revoke(self.get_object(), user=request.user)
+        return Response(ServiceKeyRecord(self.get_object()).data)
 
 
 def _checked(serializer_class: type, request: Request) -> dict[str, Any]:

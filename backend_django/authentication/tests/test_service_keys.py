@@ -89,7 +89,7 @@ def test_it_ends_on_its_day(made):
 def test_it_is_revoked_at_once_and_stays_listed(made, cast):
     ben = client_of(cast["ben"])
     for _ in range(2):
-        assert ben.delete(f"/api/service-keys/{made['id']}/").status_code == 204
+        assert ben.post(f"/api/service-keys/{made['id']}/revoke/").json()["revoked_at"]
     assert refused(with_key(made["key"])) == "key_revoked"
     assert ben.get("/api/service-keys/?revoked=true").json()["count"] == 1
     assert LogEntry.objects.filter(change_message__startswith="Service key revoked").count() == 1
