@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Any, cast
 
 import django_filters
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions
@@ -91,6 +94,24 @@ class IdFilter(django_filters.NumberFilter):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"min_value": 1, "max_value": LARGEST_ID, **kwargs})
+
+
+class TimeField(IsoDateTimeField):
+    """A moment, in UTC whatever its offset: PostgreSQL takes none beyond 16 hours."""
+
+    def to_python(self, value: Any) -> Any:
+        """The moment; one outside the calendar is refused."""
+        found = super().to_python(value)
+        try:
+            return found and found.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class TimeFilter(django_filters.IsoDateTimeFilter):
+    """A moment, ISO 8601."""
+
+    field_class = TimeField
 
 
 def _check_value(kept: Any, name: str, value: str) -> None:

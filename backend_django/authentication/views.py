@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api_base.lists import TimeFilter
 from api_base.serializers import Nothing
 from api_base.views import Editable, Records
 from authentication import lockout, service_keys, tokens
@@ -117,8 +118,8 @@ class ChangePasswordView(SignedInView):
 class CustomerFilter(django_filters.FilterSet):
     """Filters of `customers/`."""
 
-    joined_from = django_filters.IsoDateTimeFilter(field_name="date_joined", lookup_expr="gte")
-    joined_to = django_filters.IsoDateTimeFilter(field_name="date_joined", lookup_expr="lte")
+    joined_from = TimeFilter(field_name="date_joined", lookup_expr="gte")
+    joined_to = TimeFilter(field_name="date_joined", lookup_expr="lte")
 
     class Meta:
         model = User

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import NotThere
-from api_base.lists import IdFilter
+from api_base.lists import IdFilter, TimeFilter
 from api_base.views import Editable, Entered
 from products import serializers, services
 from products.catalogue import CatalogueError
@@ -59,8 +59,8 @@ class ProductFilter(django_filters.FilterSet):
     sku = django_filters.CharFilter(
         field_name="variants__sku", max_length=120, help_text=_("The product with this SKU.")
     )
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
 
     class Meta:
         model = Product
@@ -133,8 +133,8 @@ class MovementFilter(django_filters.FilterSet):
 
     variant = IdFilter(field_name="variant_id")
     sku = django_filters.CharFilter(field_name="variant__sku", max_length=120)
-    at_from = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    at_to = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lte")
+    at_from = TimeFilter(field_name="at", lookup_expr="gte")
+    at_to = TimeFilter(field_name="at", lookup_expr="lte")
 
     class Meta:
         model = StockMovement

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import BadInput, Conflict
-from api_base.lists import IdFilter
+from api_base.lists import IdFilter, TimeFilter
 from api_base.serializers import Nothing
 from api_base.views import Editable
 from authentication.permissions import IsSuperuserOrAdmin
@@ -148,8 +148,8 @@ class OrderFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(choices=PurchaseOrder.Status.choices)
     sku = django_filters.CharFilter(method="with_sku", max_length=120, help_text=_("Orders with this SKU."))
     overdue = django_filters.BooleanFilter(method="late", help_text=_("Confirmed, and expected before today."))
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
     expected_from = django_filters.DateFilter(field_name="expected_on", lookup_expr="gte")
     expected_to = django_filters.DateFilter(field_name="expected_on", lookup_expr="lte")
 

@@ -14,6 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api_base.lists import TimeFilter
 from ml_predictions import actions_alerts, conf, selectors, selectors_inventory
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.serializers import inventory, records
@@ -90,7 +91,7 @@ class AlertFilter(django_filters.FilterSet):
     min_urgency = django_filters.NumberFilter(field_name="urgency_level", lookup_expr="gte")
     min_money = django_filters.NumberFilter(field_name="money_at_stake", lookup_expr="gte")
     max_money = django_filters.NumberFilter(field_name="money_at_stake", lookup_expr="lte")
-    since = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    since = TimeFilter(field_name="created_at", lookup_expr="gte")
     acknowledged = django_filters.BooleanFilter(field_name="acknowledged_at", lookup_expr="isnull", exclude=True)
     snoozed = django_filters.BooleanFilter(method="asleep")
 

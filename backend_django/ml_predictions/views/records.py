@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from api_base.lists import IdFilter
+from api_base.lists import IdFilter, TimeFilter
 from ml_predictions import actions, selectors, selectors_versions
 from ml_predictions.models import MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
@@ -43,8 +43,8 @@ class Records(Guarded, ReadOnlyModelViewSet):
 class ModelFilter(django_filters.FilterSet):
     """Filters of `models/`."""
 
-    trained_from = django_filters.IsoDateTimeFilter(field_name="trained_at", lookup_expr="gte")
-    trained_to = django_filters.IsoDateTimeFilter(field_name="trained_at", lookup_expr="lte")
+    trained_from = TimeFilter(field_name="trained_at", lookup_expr="gte")
+    trained_to = TimeFilter(field_name="trained_at", lookup_expr="lte")
 
     class Meta:
         model = MLModel
@@ -95,8 +95,8 @@ class PredictionFilter(django_filters.FilterSet):
     """Filters of `predictions/`."""
 
     model = IdFilter(field_name="model_id")
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
 
     class Meta:
         model = Prediction
@@ -156,8 +156,8 @@ class TrainingFilter(django_filters.FilterSet):
     """Filters of `training-logs/`."""
 
     kind = django_filters.CharFilter(max_length=40)
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_to = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
 
     class Meta:
         model = MLTrainingLog

@@ -146,6 +146,13 @@ def test_filters_search_order_and_pages(api):
     assert "stok_from" in problem(api.get("/api/variants/?stok_from=6"), 400)["details"]
 
 
+@pytest.mark.postgres
+def test_a_moment_of_any_offset_is_read_and_one_outside_the_calendar_refused(api, cast):
+    moved = "/api/stock-movements/?at_to="
+    assert api.get(f"{moved}0360-06-05T21:41:19.37430-23:43").status_code == 200
+    assert "at_to" in problem(api.get(f"{moved}0001-01-01T00:00:00%2B23:00"), 400)["details"]
+
+
 @pytest.mark.parametrize("path", ["products", "variants", "stock-movements", "categories"])
 def test_thirty_rows_take_as_many_queries_as_three(api, path):
     fill(3)
