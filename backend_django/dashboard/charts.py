@@ -97,3 +97,23 @@ def customers(points: Sequence[Row]) -> dict[str, Any]:
         "kind": "points", "series": series, "y_type": "log",
         "x_title": _("days since the last order"), "y_title": _("spent in all"),
     }  # fmt: skip
+
+
+def stock(row: Row) -> dict[str, Any]:
+    """One variant's stock at the end of each of the next days: expected, and the low side."""
+    days = [iso(one["date"]) for one in row["projected_stock"]]
+    expected = [one["expected"] for one in row["projected_stock"]]
+    low = [one["lower"] for one in row["projected_stock"]]
+    level = [row["reorder_point"]] * len(days)
+    marks = (
+        [{"date": iso(row["estimated_stockout_date"]), "name": _("sold out")}] if row["estimated_stockout_date"] else []
+    )
+    edge = _("9 times out of 10 more than the lower edge")
+    return {
+        "kind": "time", "unit": "units", "marks": marks,
+        "series": [
+            {"role": "band_80", "name": edge, "x": days, "low": low, "high": expected},
+            {"role": "before", "name": _("Reorder point"), "x": days, "y": level},
+            {"role": "forecast", "name": _("Stock expected"), "x": days, "y": expected},
+        ],
+    }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views import customers, morning, recommendations, sales, sign_in, training
+from dashboard.views import customers, inventory, morning, orders, recommendations, sales, sign_in, training
 
 app_name = "dashboard"
 
@@ -13,6 +13,14 @@ urlpatterns = [
     path("sales/", sales.Sales.as_view(), name="sales"),
     path("sales/products/", sales.FindProducts.as_view(), name="sales-products"),
     path("sales/export/", sales.Export.as_view(), name="sales-export"),
+    path("inventory/", inventory.Inventory.as_view(), name="inventory"),
+    path("inventory/alerts/<int:alert_id>/", inventory.DecideAlert.as_view(), name="alert"),
+    path("inventory/reorder/", inventory.Reorder.as_view(), name="reorder"),
+    path("inventory/reorder/draft/", inventory.Draft.as_view(), name="draft"),
+    path("inventory/orders/", orders.Orders.as_view(), name="orders"),
+    path("inventory/orders/<int:order_id>/", orders.Order.as_view(), name="order"),
+    path("inventory/orders/<int:order_id>/change/", orders.ChangeOrder.as_view(), name="change-order"),
+    path("inventory/variants/<str:variant_id>/", inventory.Variant.as_view(), name="variant"),
     path("customers/", customers.Customers.as_view(), name="customers"),
     path("customers/export/", customers.CustomersExport.as_view(), name="customers-export"),
     path("customers/<str:customer_id>/", customers.Customer.as_view(), name="customer"),

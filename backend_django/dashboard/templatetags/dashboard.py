@@ -40,6 +40,10 @@ SURFACES = {
     "customer_all": _("A customer"), "customer_novel": _("A customer, new things"),
     "customer_repeat": _("A customer, known things"),
 }  # fmt: skip
+HEALTH = {
+    "availability": _("Availability"), "cover": _("Cover"), "movement": _("Movement"), "return": _("Return on stock"),
+    "data_quality": _("Data"),
+}  # fmt: skip
 NONE = "–"
 """What is not known."""
 
@@ -58,7 +62,7 @@ def number(value: Any, decimals: int = 0) -> str:
     """
     if _unknown(value):
         return NONE
-    return formats.number_format(round(value, decimals) + 0.0, decimals, use_l10n=True, force_grouping=True)
+    return formats.number_format(round(float(value), decimals) + 0.0, decimals, use_l10n=True, force_grouping=True)
 
 
 @register.filter
@@ -119,6 +123,12 @@ def surface(name: str) -> str:
 def kind(name: str) -> str:
     """What a kind of run is called."""
     return str(dict(Kind.choices).get(name, name))
+
+
+@register.filter
+def health_part(name: str) -> str:
+    """What a part of the health score is called."""
+    return str(HEALTH.get(name, name))
 
 
 @register.filter

@@ -43,6 +43,7 @@ class Entry:
 MENU = (
     Entry("morning", _("Morning"), "sun"),
     Entry("sales", _("Sales"), "chart"),
+    Entry("inventory", _("Inventory"), "box"),
     Entry("customers", _("Customers"), "people"),
     Entry("recommendations", _("Recommendations"), "heart"),
     Entry("training", _("Training"), "spark"),
