@@ -24,7 +24,10 @@ PER_PAGE = 25
 MOST_LINES = 100
 """Lines to order that are shown at once, the most urgent first."""
 SNOOZES = (7, 30)
-SERVICE = "inventory_optimization"
+
+
+def _service() -> Any:
+    return get_service("inventory_optimization")
 
 
 class Inventory(Page):
@@ -36,12 +39,12 @@ class Inventory(Page):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """The digest, or all alerts of a type when the address asks; the health with its parts; the proof."""
-        model = selectors.active_models().get(SERVICE)
+        model = selectors.active_models().get("inventory_optimization")
         if model is None:
             return {}
         chosen = self.request.GET.get("type", "")
         found: dict[str, Any] = {
-            "model": model, "health": get_service(SERVICE).health(), "types": InventoryAlert.Type.choices,
+            "model": model, "health": _service().health(), "types": InventoryAlert.Type.choices,
             "chosen": chosen, "snoozes": SNOOZES, "value": selectors_inventory.value({}),
         }  # fmt: skip
         if not chosen:
@@ -94,7 +97,7 @@ class Reorder(Page):
         budget = _amount(given.get("budget", ""))
         found: dict[str, Any] = {"given": given, "wrong": budget is None and bool(given.get("budget"))}
         try:
-            whole = get_service(SERVICE).reorder(budget=budget, supplier=given.get("supplier") or None)
+            whole = _service().reorder(budget=budget, supplier=given.get("supplier") or None)
         except NotTrained:
             return found
         except RetailMLError as error:
@@ -154,7 +157,7 @@ class Variant(Page):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """The page, or what is wrong with the id."""
         try:
-            row = get_service(SERVICE).explain(kwargs["variant_id"])
+            row = _service().explain(kwargs["variant_id"])
         except (NotTrained, RetailMLError) as error:
             return self.page({"problem": error}, status=404, template="dashboard/problem.html")
         title = f"{row['product_name']} {row['options']}".strip()

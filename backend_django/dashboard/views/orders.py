@@ -49,9 +49,8 @@ class Order(Page):
         order = PurchaseOrder.objects.select_related("supplier").filter(pk=kwargs["order_id"]).first()
         if order is None:
             raise Http404
-        lines = list(order.lines.select_related("variant__product").order_by("id"))
-        for line in lines:
-            line.missing = line.units - line.received_units
+        rows = order.lines.select_related("variant__product").order_by("id")
+        lines = rows.annotate(missing=F("units") - F("received_units"))
         return {"order": order, "lines": lines, "title": order.number}
 
 
@@ -87,7 +86,8 @@ class ChangeOrder(Step):
 def _units(request: HttpRequest) -> dict[int, int]:
     """Units by line as typed in the form; empty fields are none."""
     found = {}
-    for name, text in request.POST.items():
+    for name in request.POST:
+        text = request.POST.get(name, "")
         if name.startswith("line-") and text.strip():
             if not (text.isascii() and text.strip().isdigit() and name[5:].isdigit()):
                 raise ValidationError(
