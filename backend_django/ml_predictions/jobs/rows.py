@@ -21,6 +21,9 @@ from ml_predictions.models import SERVICES, Kind, MLTrainingLog, MLWorker
 
 Status, Cause = MLTrainingLog.Status, MLTrainingLog.Cause
 POLL = 0.25
+DONE_WHEN_PUBLISHED = set(SERVICES) - {Kind.INVENTORY_OPTIMIZATION.value}
+"""Kinds that have done all there is to do when their result stands on the row: it came with the version, in one
+transaction. The inventory still has its alerts to bring in line."""
 LONGEST_RETRY = 900
 """Seconds a run that is tried again waits at most."""
 
@@ -156,6 +159,8 @@ def give_up(log: MLTrainingLog, code: str, *, only_if: Q | None = None, **figure
     """This attempt is gone by a fault that may pass: queue the run again after a while, or fail it at the last one."""
     attempts = conf.get("MAX_ATTEMPTS")
     row = _mine(log.pk, log.owner).filter(only_if or Q())
+    if log.kind in DONE_WHEN_PUBLISHED and log.result is not None:
+        return row.update(**_over(Status.COMPLETED, None))
     if log.cancel_requested_by:
         return row.update(**_over(Status.CANCELLED, message("training_cancelled", who=log.cancel_requested_by)))
     if log.attempt < attempts:

