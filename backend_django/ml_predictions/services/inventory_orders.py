@@ -7,20 +7,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from ml_predictions.messages import message
 from ml_predictions.services.inventory_answers import Analysis, finite, short
 from ml_predictions.sources.base import Source, read_optional
 from retail_ml.errors import UnknownId
-from retail_ml.inventory import budget as budgets
-from retail_ml.inventory import ordering
+from retail_ml.inventory import funding, ordering
+from retail_ml.inventory.funding import WHOLE
 from retail_ml.inventory.ordering import UNITS
-from retail_ml.inventory.policy import Rules
 
-WHOLE = "units_without_drafts"
-"""What would be ordered of a variant if nothing stood in drafts."""
 LEFT_NOTHING: dict[str, Any] = {
     "count": 0, "expected_margin_lost": 0.0, "estimated_cost": 0.0, "in_drafts": 0.0, "unspent": None, "lines": [],
 }  # fmt: skip
@@ -126,17 +122,11 @@ def chosen(
             skipped.append({name: row[name] for name in ("variant_id", "sku", "asked_units")} | {"reason": reason})
     frame = frame.filter(pl.Series([reason is None for reason in reasons], dtype=pl.Boolean))
     frame = frame.with_columns(
-        pl.Series(UNITS, _packed(frame, frame["asked_units"] - frame["drafted"]), dtype=pl.Float64),
-        pl.Series(WHOLE, _packed(frame, frame["asked_units"]), dtype=pl.Float64),
+        pl.Series(UNITS, ordering.packed(frame, frame["asked_units"] - frame["drafted"]), dtype=pl.Float64),
+        pl.Series(WHOLE, ordering.packed(frame, frame["asked_units"]), dtype=pl.Float64),
     )
     plan = _finished(analysis, source, frame, budget=budget, raise_to_breaks=False)
     return OrderPlan(analysis, plan.frame, plan.left_out, skipped)
-
-
-def _packed(frame: pl.DataFrame, units: pl.Series) -> np.ndarray:
-    """Units in whole packs and at least the smallest order, for each row."""
-    pack, minimum = frame["pack_size"].to_numpy(), frame["minimum_order"].to_numpy()
-    return ordering.whole_packs(units.to_numpy(), pack=pack, minimum=minimum)
 
 
 def _why_not(row: Mapping[str, Any], supplier: str | None) -> dict[str, Any] | None:
@@ -167,7 +157,8 @@ def _finished(
     frame = frame.with_columns(break_taken=pl.lit(value=False))
     left = LEFT_NOTHING
     if budget is not None:
-        frame, left = _within(frame, budget, breaks, analysis.rules)
+        found = funding.within(frame, budget, breaks, analysis.rules)
+        frame, left = found.bought, _left_out(found)
     elif raise_to_breaks:
         frame = ordering.best_breaks(frame.drop("break_taken"), breaks, today=today, rules=analysis.rules)
     frame = ordering.next_breaks(ordering.priced(frame, breaks), breaks)
@@ -179,61 +170,18 @@ def _finished(
     return OrderPlan(analysis, frame, left)
 
 
-def _within(
-    frame: pl.DataFrame, budget: float, breaks: pl.DataFrame, rules: Rules
-) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """What the budget pays for beyond what stands in drafts, and what is left out.
-
-    It is spent on the whole wish, as if there were no drafts, and these are then taken off: so drafting twice adds
-    nothing. A quantity is reckoned with the dearest price that any smaller one may have, so that it always suffices.
-    """
-    drafted = float(ordering.priced(frame.with_columns(pl.col("drafted").alias(UNITS)), breaks)["estimated_cost"].sum())
-    frame = frame.with_columns(pl.col(WHOLE).alias(UNITS), position=pl.col("position") - pl.col("drafted"))
-    dearest = pl.Series(ordering.dearest(frame, breaks), dtype=pl.Float64)
-    known = dearest.is_not_nan()
-    frame = frame.with_columns(effective_cost=pl.when(known).then(dearest).otherwise(pl.col("effective_cost")))
-    wish, there = _wish(frame, rules), frame["drafted"].to_numpy()
-    can = known.to_numpy()
-    bought = np.zeros(len(frame))
-    bought[can] = budgets.spend(_wish(frame.filter(known), rules), budget)
-    more = _packed(frame, pl.Series(np.maximum(bought - there, 0.0)))
-    if float((more * wish.cost)[can].sum()) > budget - drafted + 1e-6:  # drafts of other goods have taken of it
-        rest = frame.with_columns(pl.Series(UNITS, more, dtype=pl.Float64), position=pl.col("position") + there)
-        more[can] = budgets.spend(_wish(rest.filter(known), rules), max(budget - drafted, 0.0))
-    missing = np.maximum(wish.quantity - there - more, 0.0)
-    out = frame.with_columns(
-        _left=pl.Series(missing, dtype=pl.Float64),
-        _money=pl.when(known).then(pl.Series(missing * wish.cost, dtype=pl.Float64)),
-    ).filter(pl.col("_left") > 0)
+def _left_out(found: funding.Funded) -> dict[str, Any]:
+    """What the budget does not pay for, as it is answered."""
+    out = found.left_out
     first = out.sort("money_at_stake", "sku", descending=[True, False]).head(MOST_LEFT_OUT)
-    lines = first.select("variant_id", "sku", "product_name", units="_left", estimated_cost=pl.col("_money").round(2))
-    kept = frame.with_columns(pl.Series(UNITS, more, dtype=pl.Float64), position=pl.col("position") + there)
-    return kept.filter(pl.col(UNITS) > 0), {
+    lines = first.select("variant_id", "sku", "product_name", "units", pl.col("estimated_cost").round(2))
+    return {
         "count": len(out),
-        "expected_margin_lost": round(budgets.margin_lost(wish, np.minimum(there + more, wish.quantity)), 2),
-        "estimated_cost": round(float(out["_money"].sum()), 2),
-        "in_drafts": round(drafted, 2),
+        "expected_margin_lost": round(found.margin_lost, 2),
+        "estimated_cost": round(float(out["estimated_cost"].sum()), 2),
+        "in_drafts": round(found.in_drafts, 2),
         "lines": lines.to_dicts(),
     }
-
-
-def _wish(frame: pl.DataFrame, rules: Rules) -> budgets.Wish:
-    def column(name: str) -> np.ndarray:
-        return frame[name].to_numpy().astype(float)
-
-    days = rules.review_days + column("lead_days")
-    return budgets.Wish(
-        quantity=column(UNITS),
-        position=column("position"),
-        pack=column("pack_size"),
-        minimum=column("minimum_order"),
-        cost=column("effective_cost"),
-        margin=column("unit_margin"),
-        daily=column("daily_demand"),
-        ratio=column("variance_ratio"),
-        days=days,
-        holding=column("effective_cost") * rules.holding_rate * days / 365,
-    )
 
 
 # --- words ----------------------------------------------------------------------------------------

@@ -30,6 +30,12 @@ def whole_packs(units: Floats, *, pack: Floats, minimum: Floats) -> Floats:
     return np.where(units > 0, packs * pack, 0.0)
 
 
+def packed(frame: pl.DataFrame, units: pl.Series) -> Floats:
+    """`units` of each row in whole packs, and at least its smallest order; 0 where there are none."""
+    pack, minimum = frame["pack_size"].to_numpy(), frame["minimum_order"].to_numpy()
+    return whole_packs(units.to_numpy(), pack=pack, minimum=minimum)
+
+
 def without_drafts(frame: pl.DataFrame) -> Floats:
     """Units that would be ordered of each row if nothing stood in drafts; needs the levels and `drafted`."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_ml import frames
@@ -68,6 +68,7 @@ def test_the_smallest_order_is_kept_in_whole_packs():
     assert ordered(minimum_order=10.0, pack_size=6.0) == 12
 
 
+@settings(deadline=None)
 @given(
     units=st.floats(0, 500), pack=st.integers(1, 30), minimum=st.integers(1, 60),
 )  # fmt: skip
