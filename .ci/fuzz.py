@@ -47,11 +47,15 @@ def token(address: str) -> str:
         try:
             with urllib.request.urlopen(asked) as answer:
                 return str(json.load(answer)["access"])
-        except ConnectionError:
-            time.sleep(0.5)
-        except urllib.error.URLError:
+        except OSError:  # it does not listen yet
             time.sleep(0.5)
     raise SystemExit("The server did not answer.")
+
+
+def faults(log: str) -> str:
+    """The stacks in the server's log: what answered 500."""
+    lines = [line for line in log.splitlines() if " WARNING django.request: " not in line]
+    return "\n".join(["The server's log:", *lines[-200:]])
 
 
 def main() -> int:
@@ -64,12 +68,17 @@ def main() -> int:
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         web = [sys.executable, "-m", "gunicorn", "--config", str(BACKEND / "core" / "web_server.py"), "core.wsgi"]
-        server = subprocess.Popen(web, env={**environment, "PORT": str(port)}, cwd=BACKEND)
+        said = Path(folder) / "server.log"
+        with said.open("w") as log:
+            server = subprocess.Popen(web, env={**environment, "PORT": str(port)}, cwd=BACKEND, stderr=log)
         try:
             run = ["run", f"{address}/api/schema/?format=json", "--header", f"Authorization: Bearer {token(address)}"]
             limits = ["--max-time", seconds, "--checks", "all", "--continue-on-failure", "--no-color", *more]
             command = ["--config-file", str(CI / "schemathesis.toml"), *run, *limits]
-            return subprocess.call([sys.executable, "-m", "schemathesis.cli", *command], env=environment, cwd=folder)
+            code = subprocess.call([sys.executable, "-m", "schemathesis.cli", *command], env=environment, cwd=folder)
+            if code:
+                print(faults(said.read_text()))
+            return code
         finally:
             server.terminate()
             server.wait(20)
