@@ -57,7 +57,7 @@ class LoginAnswerSerializer(TokenPairSerializer):
 class RefreshSerializer(Strict):
     """A refresh token."""
 
-    refresh = serializers.CharField(max_length=4_000)
+    refresh = Text(max_length=4_000)
 
 
 class ChangePasswordSerializer(Strict):

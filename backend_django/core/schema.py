@@ -54,7 +54,8 @@ class Schema(AutoSchema):
         """`orders_cancel`, not `orders_cancel_create`: the verb is added for DRF's own actions alone."""
         name = str(super().get_operation_id())
         action = getattr(self.view, "action", None)
-        return name if action in STANDARD else re.sub("_(create|retrieve|list)$", "", name)
+        one = self.path.endswith("}/")  # `inventory_analysis_retrieve` of one variant stands beside the whole analysis
+        return name if one or action in STANDARD else re.sub("_(create|retrieve|list)$", "", name)
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> dict[str, Any]:
         found: dict[str, Any] = super()._map_serializer_field(field, direction, bypass_extensions)

@@ -40,7 +40,10 @@ class SecurityHeaders:
         kind = "api" if api.of_api(request) else "media" if request.path_info.startswith("/media/") else "page"
         response.headers.setdefault("Content-Security-Policy", POLICY[kind])
         response.headers.setdefault("Permissions-Policy", FEATURES)
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        # A shop front on another address may show the shop's pictures.
+        response.headers.setdefault(
+            "Cross-Origin-Resource-Policy", "cross-origin" if kind == "media" else "same-origin"
+        )
         if kind == "api":
             response.headers.setdefault("Cache-Control", "no-store")
         return response

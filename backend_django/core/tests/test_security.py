@@ -34,6 +34,7 @@ def test_every_answer_has_a_strict_policy_and_lets_no_other_origin_read(path, st
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == ("cross-origin" if "/media/" in path else "same-origin")
     assert "camera=()" in answer.headers["Permissions-Policy"]
     assert not [name for name in answer.headers if name.startswith("Access-Control-")]
 
