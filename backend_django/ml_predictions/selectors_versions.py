@@ -87,6 +87,10 @@ def _evidence(model: MLModel) -> Iterator[dict[str, Any]]:
         if receipt.get("coverage_80") is not None:
             yield message("report.coverage", **{n: _percent(receipt[n]) for n in ("coverage_80", "coverage_95")})
         return
+    if model.service == "customer_segmentation" and receipt.get("error") and receipt.get("baseline"):
+        errors = {"error": receipt["error"]["revenue"]["mae"], "baseline": receipt["baseline"]["revenue"]["mae"]}
+        yield message("report.customers", **errors, customers=receipt["customers"], days=receipt["period"]["days"])
+        return
     found = next((receipt[name] for name in WHY if isinstance(receipt.get(name), dict)), None)
     yield found if found and "code" in found else message("report.untested")
 

@@ -217,13 +217,13 @@ class Worker:
         return True
 
     def run(self, *, once: bool = False) -> None:
-        """Work until stopped; with `once` until nothing waits and nobody's run is left behind."""
+        """Work until stopped; with `once` until nothing waits and no run looks left behind."""
         with self._stoppable():
             while not self.stopping:
                 close_old_connections()
                 try:
                     busy = self.step()
-                    if once and not busy and not rows.some_wait() and not self.reaper.undecided:
+                    if once and not busy and not rows.some_wait() and not self.reaper.suspects:
                         return
                 except NO_DATABASE as error:  # for a while, which does not end the worker
                     logger.warning("The database cannot be used (%s); the worker tries again.", error)

@@ -131,24 +131,23 @@ class Reaper:
     def __init__(self, clock: Any = time.monotonic) -> None:
         self.clock = clock
         self.seen: dict[tuple[int, str, Any], float] = {}
+        self.suspects = 0
+        """Runs that looked dead at the last look, and have not been watched for long enough."""
 
     def reap(self) -> int:
         """Take back what is dead; returns how many runs."""
         now, running = self.clock(), MLTrainingLog.objects.filter(status=Status.RUNNING)
         rows = {(log.pk, log.owner, log.lease_until): log for log in running.annotate(now=Now())}
         self.seen = {key: self.seen.get(key, now) for key in rows}
-        return sum(self._give_up(log) for key, log in rows.items() if self._dead(log, now - self.seen[key]))
-
-    @property
-    def undecided(self) -> bool:
-        """Is there a run that was seen running and may be dead?"""
-        return bool(self.seen)
+        patience = {False: conf.get("LEASE_SECONDS"), True: 3 * conf.get("HEARTBEAT_SECONDS")}
+        dead = [key for key, log in rows.items() if now - self.seen[key] >= patience[self._over(log)]]
+        self.suspects = sum(self._over(log) for key, log in rows.items() if key not in dead)
+        return sum(self._give_up(rows[key]) for key in dead)
 
     @staticmethod
-    def _dead(log: Any, still: float) -> bool:
-        over = log.lease_until is None or log.lease_until < log.now
-        patience = 3 * conf.get("HEARTBEAT_SECONDS") if over else conf.get("LEASE_SECONDS")
-        return bool(still >= patience)
+    def _over(log: Any) -> bool:
+        """Is its lease over by the database's clock?"""
+        return bool(log.lease_until is None or log.lease_until < log.now)
 
     @staticmethod
     def _give_up(log: MLTrainingLog) -> int:

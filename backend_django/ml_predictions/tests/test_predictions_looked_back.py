@@ -106,6 +106,34 @@ def test_each_level_is_held_against_what_came_in_queries_that_do_not_grow(model:
     assert len(many) <= len(few)
 
 
+@pytest.mark.postgres
+def test_promise_and_truth_of_three_days_against_the_shops_own_tables(shop: None):
+    from django.db.models import Sum
+
+    from orders.models import OrderItem, OrderReturn
+
+    days = [date(2026, 6, day) for day in (24, 25, 26)]
+    told = {"predicted_quantity": 1.0, "confidence_lower": 0.0, "confidence_upper": 1e6}
+    row = Prediction.objects.create(
+        service="sales_forecast", as_of=date(2026, 6, 23), last_day=days[-1], parameters={"level": "total", "id": ""},
+        result={
+            "predictions": [{"date": day.isoformat(), "predicted_sales": 100.0, **told} for day in days],
+            "summary": {"total_predicted_sales": 300.0, "total_lower": 0.0, "total_upper": 1e6,
+                        "total_predicted_quantity": 3.0},
+        },
+    )  # fmt: skip
+    later = Prediction.objects.create(service="sales_forecast", as_of=days[0], last_day=date(2026, 6, 30))
+    assert predictions.look_back() == 1
+    row.refresh_from_db()
+    later.refresh_from_db()
+    sold = OrderItem.objects.filter(order__placed_at__date__in=days).aggregate(s=Sum("amount"))["s"] or 0
+    back = OrderReturn.objects.filter(returned_at__date__in=days).aggregate(s=Sum("amount"))["s"] or 0
+    found = row.looked_back
+    assert found["came"]["sales"] == pytest.approx(float(sold - back)) != 0
+    assert found["error"] == pytest.approx(300 - float(sold - back))
+    assert (found["total_inside"], row.looked_back_on, later.looked_back) == (True, AS_OF, None)
+
+
 def test_what_is_delivered_late_is_looked_at_again_until_it_stands(model: MLModel):
     row = ask()
     assert predictions.look_back(Later(7)) == 1

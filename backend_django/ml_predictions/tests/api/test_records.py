@@ -205,6 +205,25 @@ def test_the_report_says_what_stands_behind_a_version(api: Any, filed: Any, sett
     assert any("300" in sentence for sentence in body["sentences"])
 
 
+def test_each_service_says_how_it_was_tested_in_its_own_words(make_model: Any):
+    from ml_predictions.messages import render
+    from ml_predictions.selectors_versions import report
+
+    money = {"revenue": {"mae": 64.85}}
+    tested = {
+        "customer_segmentation": (
+            {"error": money, "baseline": {"revenue": {"mae": 70.51}}, "customers": 1_319, "period": {"days": 180}},
+            "64.85 a customer on average; taking what they had just spent, by 70.51",
+        ),
+        "inventory_optimization": ({"sentence": {"code": "served_newest", "params": {}}}, "It is the newest version."),
+        "product_recommendation": ({"why": None}, "too little of the past"),
+    }  # fmt: skip
+    for service, (receipt, said) in tested.items():
+        sentences = [render(one) for one in report(make_model(service, receipt=receipt))["sentences"]]
+        assert any(said in sentence for sentence in sentences), sentences
+        assert any("file is refused" in sentence for sentence in sentences)
+
+
 # --- predictions ----------------------------------------------------------------------------------
 
 

@@ -128,7 +128,9 @@ def test_a_clock_set_forward_takes_no_run_away_from_a_worker_that_lives():
         assert watcher.reaper.reap() == 0
         watcher.seconds += 5
         assert heartbeat(log)
+    assert watcher.reaper.reap() == watcher.reaper.suspects == 0  # who works once and ends need not wait for it
     MLTrainingLog.objects.update(lease_until=timezone.now() - timedelta(hours=1))
+    assert (watcher.reaper.reap(), watcher.reaper.suspects) == (0, 1)
     assert watcher.after(16) == (0, 1)  # it has stopped
 
 
