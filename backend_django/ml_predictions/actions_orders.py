@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import polars as pl
 from django.db import transaction
 
 from ml_predictions.actions import NotSupportedBySource, audit
@@ -27,18 +28,27 @@ def draft_orders(
     with the lines, for a shop without purchase orders.
     """
     service: Any = get_service("inventory_optimization")
+    source = service.source
+    before = _open(source)
+    plan = _plan(service, lines, budget=budget, supplier=supplier)
+    if not isinstance(source, Drafting):
+        raise NotSupportedBySource("place_drafts", **_instead(plan))
+    groups = _groups(plan)
     with transaction.atomic():
-        source = service.source
-        if isinstance(source, Drafting):
-            source.hold_drafting()
-        plan = _plan(service, lines, budget=budget, supplier=supplier)
-        if not isinstance(source, Drafting):
-            raise NotSupportedBySource("place_drafts", **_instead(plan))
-        groups = _groups(plan)
+        source.hold_drafting()
+        now = _open(source)
+        if now is None or before is None or not now.equals(before):  # somebody else has ordered since we looked
+            plan = _plan(service, lines, budget=budget, supplier=supplier)
+            groups = _groups(plan)
         placed = source.place_drafts([draft for _, draft in groups], user=user) if groups else []
     if placed:
         audit.info("%s: purchase orders drafted: %s", user, ", ".join(draft.number for draft in placed))
     return _answer(plan, [group for group, _ in groups], placed)
+
+
+def _open(source: Any) -> pl.DataFrame | None:
+    """What is on order and in drafts; None for a shop that cannot tell."""
+    return source.open_orders() if hasattr(source, "open_orders") else None
 
 
 def _plan(service: Any, lines: Mapping[str, float] | None, **limits: Any) -> OrderPlan:
@@ -49,10 +59,12 @@ def _plan(service: Any, lines: Mapping[str, float] | None, **limits: Any) -> Ord
 
 def _groups(plan: OrderPlan) -> list[tuple[dict[str, Any], OrderDraft]]:
     """Per supplier, the dearest first: the summary with its lines, and the draft that comes of it."""
-    rows = plan.rows(plan.with_supplier)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in plan.rows(plan.with_supplier):
+        rows.setdefault(row["supplier_id"], []).append(row)
     found = []
     for group in plan.suppliers(plan.with_supplier):
-        mine = [row for row in rows if row["supplier_id"] == group["supplier_id"]]
+        mine = rows[group["supplier_id"]]
         draft = OrderDraft(group["supplier_id"], tuple(_line(row) for row in mine), render(group["note"]))
         found.append(({**group, "lines": mine}, draft))
     return found

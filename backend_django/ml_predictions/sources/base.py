@@ -176,8 +176,8 @@ class PlacedDraft:
 class Drafting(Protocol):
     """The optional writes of a shop that keeps purchase orders; one without answers 409 `not_supported_by_source`.
 
-    Both are called in one transaction: `hold_drafting` before the stock is read, so that two callers at once do not
-    both order the same.
+    Both are called in one transaction. Once `hold_drafting` has returned, `open_orders` is read again, and the stock
+    where it has changed: so two callers at once do not both order the same.
     """
 
     def hold_drafting(self) -> None:

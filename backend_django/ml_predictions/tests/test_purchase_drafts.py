@@ -227,6 +227,22 @@ def test_drafting_takes_as_many_queries_for_many_lines(user, django_assert_max_n
         assert draft_orders(user=user)["totals"]["lines"] > 8
 
 
+@pytest.mark.usefixtures("empty")
+def test_what_somebody_else_orders_in_between_is_not_ordered_again(user, monkeypatch):
+    real = DjangoShop.hold_drafting
+
+    def meanwhile(self: DjangoShop) -> None:
+        monkeypatch.setattr(DjangoShop, "hold_drafting", real)
+        draft_orders(user=user, supplier="Norte")
+        real(self)
+
+    monkeypatch.setattr(DjangoShop, "hold_drafting", meanwhile)
+    found = draft_orders(user=user)
+    assert [draft["supplier"] for draft in found["drafts"]] == ["Sur"]
+    assert PurchaseOrder.objects.count() == 2
+    assert quantities() == {}
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("empty")
 def test_two_who_draft_at_once_order_no_more_than_one(user):
