@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 MANAGE := $(PY) backend_django/manage.py
 export PORT
 
-.PHONY: help run setup setup-dev test lint format admin worker shell migrate upgrade backup restore audit lock messages clean
+.PHONY: help run setup setup-dev test lint format admin worker shell migrate upgrade backup restore audit screenshots lock messages clean
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -66,6 +66,9 @@ restore: setup  ## bring a backup back: make restore FROM=file (REPLACE=1 replac
 
 audit: setup-dev ## known vulnerabilities of what is installed (needs the internet)
 	@$(PY) .ci/audit.py
+
+screenshots: setup-dev ## pictures of the dashboard for the README (needs Chromium)
+	@$(PY) .ci/browser.py --pictures docs/images
 
 lock: setup-dev ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

@@ -145,7 +145,11 @@ def dashboard() -> dict[str, Any]:
     return found
 
 
-def _dashboard(models: dict[str, MLModel]) -> dict[str, Any]:
+def figures(models: dict[str, MLModel]) -> dict[str, Any]:
+    """What the versions in service say of the shop: `sales_forecast`, `customers`, `health_score`, `business_health`.
+
+    And `notes` on what is missing. Two queries.
+    """
     notes: list[dict[str, Any]] = [
         message("edge.part_not_trained", service=service) for service in SERVICES if service not in models
     ]
@@ -153,16 +157,27 @@ def _dashboard(models: dict[str, MLModel]) -> dict[str, Any]:
     notes += drift_warnings(forecast)
     sales = _sales(forecast, notes)
     customers = _customers(models.get("customer_segmentation"))
-    alerts = alert_summary()
     health = _health_score(models.get("inventory_optimization"))
-    week_ago = timezone.now() - timedelta(days=7)
-    predictions = Prediction.objects.aggregate(total=Count("id"), week=Count("id", filter=Q(created_at__gte=week_ago)))
     parts = {
         "sales": _sales_score(sales),
         "inventory": health,
         "customers": customers.pop("score"),
         "data_and_models": _models_score(models),
     }
+    return {
+        "sales_forecast": sales,
+        "customers": customers,
+        "health_score": health,
+        "business_health": business_health(parts),
+        "notes": notes,
+    }
+
+
+def _dashboard(models: dict[str, MLModel]) -> dict[str, Any]:
+    found = figures(models)
+    alerts = alert_summary()
+    week_ago = timezone.now() - timedelta(days=7)
+    predictions = Prediction.objects.aggregate(total=Count("id"), week=Count("id", filter=Q(created_at__gte=week_ago)))
     recommendations = models.get("product_recommendation")
     metrics = recommendations.metrics if recommendations else {}
     return {
@@ -173,18 +188,18 @@ def _dashboard(models: dict[str, MLModel]) -> dict[str, Any]:
             "active_inventory_alerts": alerts["total_active"],
             "critical_inventory_alerts": alerts["critical"],
         },
-        "sales_forecast": sales,
+        "sales_forecast": found["sales_forecast"],
         "inventory": {
             "total_alerts": alerts["total_active"],
             "critical_alerts": alerts["critical"],
-            "health_score": health,
+            "health_score": found["health_score"],
         },
-        "customers": customers,
+        "customers": found["customers"],
         "recommendations": {name: metrics.get(name) for name in ("total_products", "avg_similarity")},
-        "business_health": business_health(parts),
+        "business_health": found["business_health"],
         "recent_models": list(MLModel.objects.order_by("-id")[:5]),
         "recent_trainings": list(trainings()[:10]),
-        "notes": notes,
+        "notes": found["notes"],
     }
 
 

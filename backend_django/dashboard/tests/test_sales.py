@@ -56,7 +56,7 @@ def test_the_morning_shows_what_the_services_say_in_few_queries(ben: Client) -> 
     ben.get("/")  # what is remembered for a while is read now
     with CaptureQueriesContext(connection) as queries:
         page = ben.get("/").content.decode()
-    assert len(queries) <= 30, [q["sql"][:90] for q in queries]
+    assert len(queries) <= 20, [q["sql"][:90] for q in queries]
     drawn = chart(page, "morning-sales")
     expected = get_service("sales_forecast").predict(days_ahead=14, coverage=0.8)["predictions"]
     assert drawn["forecast"]["x"] == [day["date"] for day in expected]

@@ -23,7 +23,6 @@ class Morning(Page):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Jobs by money, sales against their band, what changed, the models."""
-        known = selectors.dashboard()
         models = selectors.active_models()
         past = selectors_sales.history("total", "", days=PAST_DAYS)
         ahead = selectors_sales.next_days(NEXT_DAYS)
@@ -32,7 +31,7 @@ class Morning(Page):
             "now": timezone.localtime(),
             "jobs": selectors_morning.jobs_of_today(),
             "changed": selectors_morning.since_yesterday(),
-            "known": known,
+            "known": selectors.figures(models),
             "models": models,
             "receipt": models["sales_forecast"].receipt if "sales_forecast" in models else None,
             "chart": charts.sales(past, ahead, said=said) if past or ahead else None,
