@@ -133,14 +133,14 @@ def history(lines: pl.DataFrame, variants: pl.DataFrame, *, until: date) -> Hist
     in_time = sold.with_columns(t=(pl.col("day") - first_day).dt.total_days()).filter(pl.col("t") >= 0)
     shop_days[in_time["t"].unique().to_numpy()] = 1.0
     cells = in_time.join(variants.select("variant_id").with_row_index("i"), on="variant_id").sort("i", "t")
-    daily = np.zeros((len(variants), days))
-    daily[cells["i"].to_numpy(), cells["t"].to_numpy()] = cells["units"].to_numpy()
+    units = np.zeros((len(variants), days + 1))
+    units[cells["i"].to_numpy(), cells["t"].to_numpy() + 1] = cells["units"].to_numpy()
     shop_open = _running(_open(shop_days, first_day.weekday())[None, :])
     category = variants["category"].fill_null("")
     return History(
         variants["variant_id"].to_numpy().astype(str) if len(variants) else np.empty(0, "<U1"),
         first_day,
-        _running(daily),
+        np.cumsum(units, axis=1, out=units),  # in its place: this is the largest table of all
         shop_open[0],
         shop_open,
         _starts(sold, variants, first_day=first_day, until=until),
@@ -174,7 +174,9 @@ def behind(h: History, found: StockDays) -> History:
 
 
 def _running(daily: Floats) -> Floats:
-    return np.concatenate([np.zeros((daily.shape[0], 1)), np.cumsum(daily, axis=1)], axis=1)
+    found = np.zeros((daily.shape[0], daily.shape[1] + 1))
+    np.cumsum(daily, axis=1, out=found[:, 1:])
+    return found
 
 
 def opened_as_seen(h: History, at: int) -> Floats:
@@ -217,6 +219,14 @@ def facts(h: History) -> dict[str, npt.NDArray[Any]]:
     came into the range; `idle_days` since the last sale (-1: none in the history); `interval` days between selling days
     (NaN below two); `kind` 0 smooth, 1 erratic, 2 intermittent, 3 lumpy (Syntetos, Boylan & Croston 2005), -1 unknown.
     """
+    parts = [
+        _facts(replace(h, units=h.units[b : b + BATCH], start=h.start[b : b + BATCH]))
+        for b in range(0, max(len(h.units), 1), BATCH)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _facts(h: History) -> dict[str, npt.NDArray[Any]]:
     now, low = h.days, max(h.days - 365, 0)
     daily = np.diff(h.units[:, low:], axis=1)
     selling = daily > 0
