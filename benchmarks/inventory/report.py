@@ -30,7 +30,46 @@ def tables(results: Found) -> dict[str, list[str]]:
         found["ratios"] = ratios(scenarios[BASE]["policies"])
         found["scenarios"] = others(scenarios)
         found["points"] = points(scenarios[BASE]["policies"]["ours"])
-    return found
+    makers = {"fill": fill, "censoring": censoring, "quantiles": quantiles, "cost": cost}
+    return found | {name: make(results[name]) for name, make in makers.items() if name in results}
+
+
+def fill(rows: Found) -> list[str]:
+    """What was reached of what was promised, and of the default settings."""
+    lines = ["| promised, aimed at | all | A | B | C | stock | cost |", "|---|--:|--:|--:|--:|--:|--:|"]
+    for name, row in rows.items():
+        reached = " | ".join(f"{100 * row[k]:.1f} %" for k in ("all", "A", "B", "C"))
+        lines.append(f"| {name} | {reached} | {_k(row['stock'])} | {_k(row['cost'])} |")
+    return lines
+
+
+def censoring(rows: list[dict[str, Any]]) -> list[str]:
+    """Bias of the mean, and MAPE per SKU."""
+    names = ("sales", "days that did not run out", "ours")
+    lines = ["| fill rate | days sold out | " + " | ".join(f"{n}: bias / MAPE" for n in names) + " |", "|--:" * 5 + "|"]
+    for row in rows:
+        cells = [f"{100 * row[n]['bias']:+.1f} / {100 * row[n]['mape']:.1f} %".replace("-", "−") for n in names]
+        lines.append(f"| {100 * row['fill']:.1f} % | {100 * row['days_out']:.1f} % | {' | '.join(cells)} |")
+    return lines
+
+
+def quantiles(rows: Found) -> list[str]:
+    """Pinball loss over units sold, and coverage."""
+    taus = list(next(iter(rows.values()))["pinball"])
+    lines = ["| | " + " | ".join(taus) + " | sum | covered at .95 |", "|---" * (len(taus) + 3) + "|"]
+    for name, row in rows.items():
+        cells = [f"{row['pinball'][tau]:.4f}" for tau in taus]
+        lines.append(f"| {name} | {' | '.join(cells)} | {row['sum']:.4f} | {row['covered']['0.95']:.3f} |")
+    return lines
+
+
+def cost(rows: Found) -> list[str]:
+    """CPU seconds and memory by size."""
+    lines = ["| | lines | levels | alerts | draft | CPU s in all | peak MB |", "|---" * 7 + "|"]
+    for name, row in rows.items():
+        parts = " | ".join(f"{row[k]:.2f}" for k in ("levels", "alerts", "draft", "cpu_seconds"))
+        lines.append(f"| {name} | {row['lines']:,} | {parts} | {row['peak_mb']:,} |")
+    return lines
 
 
 def curves(policies: Found) -> list[str]:

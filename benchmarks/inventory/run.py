@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inventory import calibration, censored, combined, data, dates, report, trade_off
+from benchmarks.inventory import beginnings, calibration, censored, combined, cost, data, dates, report, trade_off
 
 HERE = Path(__file__).parent
 
@@ -41,12 +41,24 @@ def quantiles(given: argparse.Namespace) -> dict[str, Any]:
     return combined.main(given.retail)
 
 
+def new_and_ending(given: argparse.Namespace) -> dict[str, Any]:
+    """INV-6: new goods, and goods whose season ends."""
+    return beginnings.main(given.retail)
+
+
+def cpu(_: argparse.Namespace) -> dict[str, Any]:
+    """INV-8: CPU seconds and memory."""
+    return cost.main()
+
+
 PARTS: dict[str, tuple[bool, Callable[[argparse.Namespace], Any]]] = {
     "replay": (True, replay),
     "fill": (True, fill),
     "censoring": (False, censoring),
     "stockout": (True, stockout),
     "quantiles": (True, quantiles),
+    "new_and_ending": (True, new_and_ending),
+    "cost": (False, cpu),
 }
 """Name → does it need the data, and what runs it."""
 

@@ -254,6 +254,8 @@ class Outcome:
     whole_periods: Floats
     days_in_stock: Floats
     """Open days on which something was on the shelf in the morning, a count."""
+    left: Floats
+    """Units on the shelf and on order at the end."""
 
 
 def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outcome:
@@ -301,7 +303,7 @@ def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outc
             sums[:4] += [asked * price, sold * price, (asked - sold) * margin, stock * world.terms.cost]
             sums[[5, 6, 9]] += [asked, sold, there]
             period += [asked, asked - sold]
-    return Outcome(*sums)
+    return Outcome(*sums, stock + on_order)
 
 
 def _figures(outcome: Outcome, world: World) -> dict[str, Any]:

@@ -26,7 +26,7 @@ AIMS = (0.85, 0.90, 0.94, 0.97, 0.985, 0.995)
 FEWEST_WEEKS = 12
 FEWEST_ASKED = 200.0
 """Units asked for of a class from which its fill rate is believed."""
-MOST_VARIANTS = 2_000
+MOST_VARIANTS = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Reached:
 def reached(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floats], seed: int) -> Reached | None:
     """Replays of the last weeks at each of `AIMS`; None where fewer than 12 weeks can be scored, or little was sold.
 
-    `goods` are packs and minimums. At most 2,000 variants, drawn by `seed`; classes are those of the year before. The
+    `goods` are packs and minimums. At most 1,000 variants, drawn by `seed`; classes are those of the year before. The
     demand expected on each day of a decision is computed once for all aims, from what the shop sold.
     """
     days = window(h.days)
