@@ -40,8 +40,8 @@ TEXTS: dict[str, Any] = {
         "Of the days, {coverage_80} % fell inside its 80 % interval and {coverage_95} % inside the one of 95 %."
     ),
     "report.customers": _(
-        "What {customers} customers would bring in {days} days was foretold from before: it missed by {error} a customer "
-        "on average; taking what they had just spent, by {baseline}."
+        "What {customers} customers would bring in {days} days was foretold from before: it missed by {error} a "
+        "customer on average; taking what they had just spent, by {baseline}."
     ),
     "report.untested": _("There was too little of the past to test it on."),
     "report.serves": _("In service since {since}."),
