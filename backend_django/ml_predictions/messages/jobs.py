@@ -8,16 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 TEXTS: dict[str, Any] = {
     "promotion.not_worse": _(
-        "On the {tests} tests that it has in common with version {version}, its error is {error} against {before}: not "
-        "worse by more than {percent} %."
+        "Tests in common with version {version}: {tests}. There its error is {error} against {before}: not worse by more "
+        "than {percent} %."
     ),
     "promotion.worse": _(
-        "Kept, but not put into service: on the {tests} tests that it has in common with version {version}, which "
-        "serves, its error is {error} against {before}, worse by more than {percent} %. Activate it if you want it all "
-        "the same."
+        "Kept, but not put into service. Tests in common with version {version}, which serves: {tests}. There its error "
+        "is {error} against {before}, worse by more than {percent} %. Activate it if you want it all the same."
     ),
     "promotion.stale": _(
-        "On the {tests} tests in common its error is {error} against {before} of version {version}; it serves all the "
+        "Tests in common with version {version}: {tests}. There its error is {error} against {before}; it serves all the "
         "same, because the data of that version is too old."
     ),
     "promotion.no_common_test": _(
