@@ -26,7 +26,8 @@ class PurchaseError(ValueError):
 def confirm(order: PurchaseOrder | int, *, at: datetime | None = None) -> PurchaseOrder:
     """Send a draft to the supplier: from now on it counts as on its way, expected after the longest of its lead times.
 
-    A confirmed one stays as it is. Raises PurchaseError when it is received, cancelled, or has no lines.
+    A day that the owner gave stays, unless it has passed. A confirmed one stays as it is. Raises PurchaseError when it is
+    received, cancelled, or has no lines.
     """
     row = locked(order)
     if row.status == Status.CONFIRMED:
@@ -35,7 +36,7 @@ def confirm(order: PurchaseOrder | int, *, at: datetime | None = None) -> Purcha
     if not row.lines.exists():
         raise PurchaseError(_("The purchase order {number} has no lines.").format(number=row.number))
     row.status, row.ordered_at = Status.CONFIRMED, at or timezone.now()
-    if row.expected_on is None:
+    if row.expected_on is None or row.expected_on < timezone.localtime(row.ordered_at).date():
         row.expected_on = timezone.localtime(row.ordered_at + timedelta(days=_lead_days(row))).date()
     row.save(update_fields=["status", "ordered_at", "expected_on"])
     return row

@@ -222,7 +222,10 @@ class PurchaseOrders(Kept):
     def confirm(self, request: Request, pk: int) -> Response:
         """From now on it is on its way: expected after the longest lead time of its lines, unless you know better."""
         wanted = self.checked(serializers.Confirm)
-        row = self.get_object()
+        row, sent = self.get_object(), timezone.localtime(wanted.get("ordered_at")).date()
+        if "expected_on" in wanted and wanted["expected_on"] < sent:
+            told = gettext("It was ordered only on {ordered_at}.").format(ordered_at=sent.isoformat())
+            raise BadInput("expected_on", told, wanted["expected_on"].isoformat())
 
         def do() -> None:
             if "expected_on" in wanted:

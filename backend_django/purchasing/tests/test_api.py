@@ -179,6 +179,8 @@ def test_from_the_draft_to_the_shelf(api, norte, cast):
 
 def test_days_that_one_knows_better_count(api, norte):
     row = drafted(api, norte, ("A", 1))
+    early = api.post(f"{URL}{row['id']}/confirm/", {"expected_on": "2020-01-01"})
+    assert "expected_on" in problem(early, 400)["details"]
     sent, day = timezone.now() - timedelta(days=9), str(timezone.localdate() + timedelta(days=30))
     found = api.post(f"{URL}{row['id']}/confirm/", {"ordered_at": sent.isoformat(), "expected_on": day}).json()
     assert found["expected_on"] == day
@@ -216,7 +218,7 @@ def test_refusals_speak_spanish(api, norte):
 def test_filters_search_and_order(api, norte):
     sur = Supplier.objects.create(name="Sur")
     first, second = drafted(api, norte, ("A", 1)), drafted(api, sur, ("B", 2), note="urgent")
-    api.post(f"{URL}{second['id']}/confirm/", {"expected_on": "2020-01-01"})
+    api.post(f"{URL}{second['id']}/confirm/", {"ordered_at": "2019-12-01T10:00:00Z", "expected_on": "2020-01-01"})
 
     def ids(query: str) -> list[int]:
         return [row["id"] for row in api.get(f"{URL}?{query}").json()["results"]]

@@ -41,7 +41,12 @@ def test_confirming_sets_the_day_it_was_ordered_and_the_day_it_is_expected(order
 
 def test_an_expected_day_that_the_owner_gave_stays(order):
     PurchaseOrder.objects.update(expected_on=date(2026, 6, 1))
-    assert services.confirm(order).expected_on == date(2026, 6, 1)
+    assert services.confirm(order, at=datetime(2026, 5, 1, 12, tzinfo=UTC)).expected_on == date(2026, 6, 1)
+
+
+def test_an_expected_day_that_has_passed_is_worked_out_anew(order):
+    PurchaseOrder.objects.update(expected_on=date(2026, 4, 30))
+    assert services.confirm(order, at=datetime(2026, 5, 1, 12, tzinfo=UTC)).expected_on == date(2026, 5, 8)
 
 
 def test_an_order_without_lines_is_not_confirmed(order):
