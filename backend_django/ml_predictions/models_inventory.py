@@ -116,12 +116,13 @@ class InventoryClaim(models.Model):
         ORDERED = "ordered", _("Ordered")
         RESOLVED = "resolved", _("Resolved")
         SNOOZED = "snoozed", _("Snoozed")
-        ACKNOWLEDGED = "acknowledged", _("Seen")
+        ACKNOWLEDGED = "acknowledged", pgettext_lazy("alert", "Seen")
         NOTHING = "nothing", _("Nothing")
 
     class Unknown(models.TextChoices):
         NO_HISTORY = "no_stock_history", _("No stock history")
         NOT_TRUSTED = "not_trusted", _("Stock history missing or contradicting itself")
+        NEVER_THERE = "never_there", _("Never on the shelf: nobody can say what was missed")
         GONE = "gone", _("Variant is no more")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)

@@ -30,7 +30,7 @@ def tables(results: Found) -> dict[str, list[str]]:
         found["ratios"] = ratios(scenarios[BASE]["policies"])
         found["scenarios"] = others(scenarios)
         found["points"] = points(scenarios[BASE]["policies"]["ours"])
-    makers = {"fill": fill, "censoring": censoring, "quantiles": quantiles, "cost": cost}
+    makers: dict[str, Any] = {"fill": fill, "censoring": censoring, "quantiles": quantiles, "cost": cost}
     return found | {name: make(results[name]) for name, make in makers.items() if name in results}
 
 

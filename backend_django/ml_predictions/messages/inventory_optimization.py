@@ -58,8 +58,8 @@ TEXTS: dict[str, Any] = {
         "margin in {risk_days} days."
     ),
     "inventory.stockout_before_delivery": _(
-        "{on_order} units are on their way, the first in about {next_days} days; with a chance of {percent} % the "
-        "{stock} in stock are gone before: {money} {currency} of margin."
+        "{on_order} units are on their way, the first in about {next_days} days; with a chance of {percent} % what is "
+        "in stock ({stock}) is gone before: {money} {currency} of margin."
     ),
     "inventory.late_po": _(
         "The order {number} is {late_days} days late: {late_units} units. With a chance of {percent} % the shelf is "

@@ -166,7 +166,7 @@ def alert_reason(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
         "late_days": round(row["late_days"] or 0),
         "next_days": round(row["next_receipt_days"] or row["lead_days"]),
         "season_end": str(row["season_end"] or ""),  # stored as JSON, and put into words when read
-        "leftover": short(row["leftover_units"]),
+        "leftover": round(row["leftover_units"], 1),
         "coming": short((row["free_stock"] or 0) + row["on_order"]),
         "week_expected": short(row["week_expected"]),
         "drift_days": round(row["drift_days"] or 0),
@@ -198,7 +198,7 @@ def reorder_reason(row: dict[str, Any]) -> dict[str, Any]:
         "position": short(row["position"]),
         "reorder_point": short(row["reorder_point"]),
         "daily": short(row["daily_demand"]),
-        "lead_days": short(row["lead_days"]),
+        "lead_days": round(row["lead_days"], 1),
     }
     if row["current_stock"] < 0:
         return message("inventory.reorder_negative_stock", stock=short(row["current_stock"]), **figures)

@@ -18,6 +18,7 @@ from ml_predictions.services.inventory_optimization import InventoryOptimization
 from orders.models import Order, OrderItem
 from products.models import ProductVariant
 from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier
+from retail_ml.inventory import claims
 
 MADE = date(2026, 5, 31)
 
@@ -65,7 +66,7 @@ class TestTheSums:
         brier, base = (3 * 0.1**2 + 0.9**2) / 4, (3 * 0.75**2 + 0.25**2) / 4
         assert alert["brier"] == pytest.approx(brier, abs=1e-4)
         assert alert["brier_skill"] == pytest.approx(1 - brier / base, abs=1e-4)
-        assert alert["unknown"] == {"no_stock_history": 0, "not_trusted": 1, "gone": 0}
+        assert alert["unknown"] == {"no_stock_history": 0, "not_trusted": 1, "never_there": 0, "gone": 0}
         assert (rule["mean_probability"], rule["money_promised"], rule["brier_skill"]) == (None, None, None)
         assert found["scored_until"] == MADE + timedelta(days=10)
         assert [row["precision"] for row in found["months"]] == [0.75]
@@ -97,6 +98,10 @@ class TestTheSums:
         for number in range(2, 40):
             scored(number, bool(number % 2), code=("DEAD_STOCK", "OVERSTOCK")[number % 2])
         assert queries(lambda: value({})) == few
+
+
+def test_every_reason_that_can_be_given_is_a_choice() -> None:
+    assert set(InventoryClaim.Unknown.values) == set(claims.UNKNOWN)
 
 
 # --- over time ------------------------------------------------------------------------------------

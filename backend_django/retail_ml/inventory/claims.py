@@ -41,11 +41,11 @@ EVENTS: dict[str, str] = {  # code → what must happen within its days for the 
 LONGEST = 180
 """Days ahead beyond which nothing is claimed."""
 RULE_DAYS = 7
-RATE_DAYS = 56
+RATE_DAYS = 84
 """Days before a claim from which, with its own, the rate of a shelf is taken."""
-UNKNOWN = ("no_stock_history", "not_trusted", "gone")
-"""Why a claim cannot be scored: the shop keeps no stock history; this variant's contradicts itself or is missing; the
-variant is no more."""
+UNKNOWN = ("no_stock_history", "not_trusted", "never_there", "gone")
+"""Why a claim cannot be scored: the shop keeps no stock history; this variant's contradicts itself or is missing; it
+was on the shelf on no whole day, so that nobody can say what was missed; the variant is no more."""
 SCHEMA: frames.Schema = {
     "kind": pl.String, "code": pl.String, "variant_id": pl.String, "product_id": pl.String, "sku": pl.String,
     "abc": pl.String, "days": pl.Int64, "probability": pl.Float64, "money": pl.Float64, "units": pl.Float64,
@@ -149,7 +149,8 @@ class _Days:
     first: date
     ids: frames.IdMap
     sold: npt.NDArray[np.float32]
-    there: npt.NDArray[np.float32]
+    full_sold: npt.NDArray[np.float32]  # on days that ended with stock
+    full: npt.NDArray[np.float32]
     empty: npt.NDArray[np.float32]
     ended_empty: Bools
     trusted: Bools
@@ -168,9 +169,9 @@ def outcomes(
 
     `claims`: `SCHEMA` with `made_on` and `due_on`, none due after `as_of`. `lines`, `stock` and `stock_history` as in
     `frames`; `abc` the class of every variant (`variant_id, abc`). Units missed on days without stock are estimated by
-    the rate of the days with stock, from 56 days before the claim to its end. `base_rate`: the share of all variants of
-    the class, with stock when the claim was made, that sold out in the same days. Null with a reason in `unknown` where
-    it cannot be known.
+    the rate of the days that ended with stock, from 84 days before the claim to its end. `base_rate`: the share of all
+    variants of the class, with stock when the claim was made, that sold out in the same days. Null with a reason in
+    `unknown` where it cannot be known.
     """
     days = _days(claims, lines, stock, stock_history, as_of=as_of)
     row = days.ids.internal(claims["variant_id"])
@@ -183,12 +184,13 @@ def outcomes(
     bound, said = _floats(claims["bound"]), _floats(claims["units"])
     by_shelf = np.isin(event, [SOLD_OUT, MISSED])
     happened = np.where(event == AT_LEAST, sold >= bound, sold <= bound)
-    out, missed = _on_the_shelf(days, at, begin, end)
+    out, missed, never = _on_the_shelf(days, at, begin, end)
     happened = np.where(event == SOLD_OUT, out, np.where(event == MISSED, missed >= 1, happened))
     left = np.maximum(_floats(claims["stock"]) - sold, 0.0)
     left = np.where(claims["code"].to_numpy() == "SEASON_END_RISK", left, np.minimum(left, said))
     units = np.where(by_shelf, missed, np.where(event == AT_MOST, left, np.nan))
     reason = np.full(len(row), "", dtype=object)
+    reason[by_shelf & never] = "never_there"
     reason[by_shelf & ~days.trusted[at]] = "not_trusted" if stock_history is not None else "no_stock_history"
     reason[row < 0] = "gone"
     known = reason == ""
@@ -226,9 +228,11 @@ def _days(
     known = StockDays(ids.external, first, nothing, nothing, np.zeros(len(ids), bool), {}, False)
     if stock_history is not None and len(stock_history):
         known = walk_back(stock_history, stock, lines, ids=ids.external, start=first, days=n_days)
-    there = np.where(known.out, 0.0, 1.0 - 0.5 * known.ran_out).astype(np.float32)
+    empty = np.where(known.out, 1.0, 0.5 * known.ran_out).astype(np.float32)
     ended = known.out | known.ran_out
-    return _Days(first, ids, _running(daily), _running(there), _running(1 - there), ended, known.trusted)
+    full = (~ended).astype(np.float32)
+    sold, full_sold = _running(daily), _running(daily * full)
+    return _Days(first, ids, sold, full_sold, _running(full), _running(empty), ended, known.trusted)
 
 
 def _running(daily: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -241,13 +245,17 @@ def _between(totals: npt.NDArray[np.float32], row: Ints, begin: Ints, end: Ints)
     return (totals[row, end] - totals[row, begin]).astype(float)
 
 
-def _on_the_shelf(days: _Days, row: Ints, begin: Ints, end: Ints) -> tuple[Bools, Floats]:
-    """Did it sell out in those days, and the units missed meanwhile."""
+def _on_the_shelf(days: _Days, row: Ints, begin: Ints, end: Ints) -> tuple[Bools, Floats, Bools]:
+    """Did it sell out in those days, the units missed meanwhile, and was it there on no day that could tell a rate.
+
+    The rate is that of the days that ended with stock: a shelf is seen to run empty on the day of a sale, and with that
+    day in it every rate of an empty shelf would be too high.
+    """
     before = np.maximum(begin - RATE_DAYS, 0)
-    there = _between(days.there, row, before, end)
-    rate = np.divide(_between(days.sold, row, before, end), there, out=np.zeros(len(row)), where=there > 0)
+    full = _between(days.full, row, before, end)
+    rate = np.divide(_between(days.full_sold, row, before, end), full, out=np.zeros(len(row)), where=full > 0)
     empty = _between(days.empty, row, begin, end)
-    return empty > 0, rate * empty
+    return empty > 0, rate * empty, full <= 0
 
 
 def _base_rates(

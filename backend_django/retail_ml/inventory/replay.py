@@ -303,7 +303,8 @@ def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outc
             sums[:4] += [asked * price, sold * price, (asked - sold) * margin, stock * world.terms.cost]
             sums[[5, 6, 9]] += [asked, sold, there]
             period += [asked, asked - sold]
-    return Outcome(*sums, stock + on_order)
+    columns = [*sums, stock + on_order]
+    return Outcome(*columns)
 
 
 def _figures(outcome: Outcome, world: World) -> dict[str, Any]:

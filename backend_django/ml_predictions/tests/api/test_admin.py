@@ -24,13 +24,13 @@ from ml_predictions.models import (
     ProductRecommendation,
     SalesForecast,
 )
-from ml_predictions.models_inventory import InventoryAlert
+from ml_predictions.models_inventory import InventoryAlert, InventoryClaim, InventoryHealthDay
 from ml_predictions.models_segments import SegmentChange, SegmentSnapshot
 from products.models import ProductVariant
 
 MODELS = [
     MLModel, Prediction, SalesForecast, ProductRecommendation, CustomerSegment, InventoryAlert, MLTrainingLog,
-    SegmentSnapshot, SegmentChange,
+    SegmentSnapshot, SegmentChange, InventoryClaim, InventoryHealthDay,
 ]  # fmt: skip
 SEGMENT = {
     "cluster": 0, "segment": "vip", "confidence": 0.9, "recency_days": 3, "total_orders": 4, "total_spent": 5,
@@ -62,7 +62,19 @@ def fill(make_model: Any, make_alert: Any, first: int = 1, last: int = 2) -> Non
             version=i, as_of=date(2026, 6, i), segments={"vip": {"customers": 2, "spent": 5.0}}
         )
         SegmentChange.objects.create(snapshot=snapshot, customer_id=str(i), after="new", driver="first_order")
-        make_alert(i)
+        alert, day = make_alert(i), date(2026, 6, 1) + timedelta(days=i)
+        InventoryClaim.objects.create(
+            kind="alert",
+            code="DEAD_STOCK",
+            variant_id=str(i),
+            sku=f"S{i}",
+            abc="C",
+            made_on=day,
+            due_on=day,
+            alert=alert,
+        )
+        money = {"margin_at_risk": 1.0, "cash_in_excess": 2.0, "stock_value": 3.0}
+        InventoryHealthDay.objects.create(day=day, health_score=70.0, components={"cover": 50.0}, **money)
         MLTrainingLog.objects.create(kind="sales_forecast", status="completed", result={"x": SAID})
 
 

@@ -68,6 +68,35 @@ def test_sold_out_and_what_was_missed():
     assert (found[1]["base_rate"], found[2]["base_rate"]) == (0.0, None)
 
 
+def test_what_was_missed_is_not_estimated_too_high():
+    """Shelves that run empty by chance: what is said to be missed is what was really asked for, on average."""
+    rng = np.random.default_rng(8)
+    n, long, asked = 400, 140, 0.0
+    sold, shelves, truth = {}, {}, 0.0
+    for i in range(n):
+        asked = rng.poisson(0.25, long)
+        left, evening, bought = 28.0, [], []
+        for t in range(long):
+            got = min(left, asked[t])
+            left -= got
+            bought.append(got)
+            evening.append(left)
+        name = f"v{i:03}"
+        sold[name], shelves[name] = np.array(bought), np.array(evening)
+        truth += float((asked - np.array(bought))[-30:].sum())
+    found = came([claim("REORDER", name, ago=30, days=30) for name in sold], sold, shelves)
+    said = sum(row["units_came"] or 0.0 for row in found)
+    assert truth > 2_000
+    assert said == pytest.approx(truth, rel=0.1)
+
+
+def test_what_was_never_there_has_no_rate():
+    (found,) = came(
+        [claim("OUT_OF_STOCK", ago=9, days=9)], {"v": np.r_[5.0, np.zeros(119)]}, {"v": np.r_[1.0, np.zeros(119)]}
+    )
+    assert (found["came_true"], found["unknown"]) == (None, "never_there")
+
+
 def test_what_lies_is_held_against_the_sales():
     sold = {"v": np.r_[np.zeros(40), np.full(60, 1.0)]}
     rows = [

@@ -69,6 +69,29 @@ def test_monotone(columns, risk, days):
     assert max(riskier, idler, faultier) <= base + 1e-9
 
 
+@given(anything, share, share)
+@settings(max_examples=200, deadline=None)
+def test_cover_and_availability_are_monotone_too(columns, first, second):
+    """Below the reorder point more is better, above the upper bound less is; a higher target is never easier."""
+    columns = columns | {"reorder_point": 100.0, "upper": 200.0, "daily": 1.0, "on_hand": 50.0, "dead": False}
+    low, high = sorted((first, second))
+    assert score(**columns | {"position": 100 * low}) <= score(**columns | {"position": 100 * high}) + 1e-9
+    assert score(**columns | {"position": 200 + 300 * high}) <= score(**columns | {"position": 200 + 300 * low}) + 1e-9
+    taus = [0.8 + 0.19 * x for x in (low, high)]
+    assert score(**columns | {"tau": taus[1]}) <= score(**columns | {"tau": taus[0]}) + 1e-9
+
+
+@given(anything)
+@settings(max_examples=150, deadline=None)
+def test_a_missing_cost_never_helps(columns):
+    """Its return is at most a half; with its check failed the data are worse as well."""
+    known = columns | {"cost": 5.0, "price": 10.0, "dead": False}
+    parts = health.components(vitals(**known | {"cost": np.nan, "checks": known["checks"] * 0.8}))
+    assert parts["return"][0] <= 0.5
+    assert parts["data_quality"][0] <= 0.8 * known["checks"] + 1e-12
+    assert np.isfinite(health.scores(parts)).all()
+
+
 @given(anything, st.integers(1, 10**6).map(lambda x: x / 1000))
 @settings(max_examples=150, deadline=None)
 def test_sold_out_is_at_most_40(columns, daily):
