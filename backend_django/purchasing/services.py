@@ -26,8 +26,8 @@ class PurchaseError(ValueError):
 def confirm(order: PurchaseOrder | int, *, at: datetime | None = None) -> PurchaseOrder:
     """Send a draft to the supplier: from now on it counts as on its way, expected after the longest of its lead times.
 
-    A day that the owner gave stays, unless it has passed. A confirmed one stays as it is. Raises PurchaseError when it is
-    received, cancelled, or has no lines.
+    A day that the owner gave stays, unless it has passed. A confirmed one stays as it is. Raises PurchaseError when it
+    is received, cancelled, or has no lines.
     """
     row = locked(order)
     if row.status == Status.CONFIRMED:
