@@ -8,16 +8,16 @@ from django.utils.translation import gettext_lazy as _
 
 TEXTS: dict[str, Any] = {
     "promotion.not_worse": _(
-        "Tests in common with version {version}: {tests}. There its error is {error} against {before}: not worse by more "
-        "than {percent} %."
+        "Tests in common with version {version}: {tests}. There its error is {error} against {before}: not worse by "
+        "more than {percent} %."
     ),
     "promotion.worse": _(
-        "Kept, but not put into service. Tests in common with version {version}, which serves: {tests}. There its error "
-        "is {error} against {before}, worse by more than {percent} %. Activate it if you want it all the same."
+        "Kept, but not put into service. Tests in common with version {version}, which serves: {tests}. There its "
+        "error is {error} against {before}, worse by more than {percent} %. Activate it if you want it all the same."
     ),
     "promotion.stale": _(
-        "Tests in common with version {version}: {tests}. There its error is {error} against {before}; it serves all the "
-        "same, because the data of that version is too old."
+        "Tests in common with version {version}: {tests}. There its error is {error} against {before}; it serves all "
+        "the same, because the data of that version is too old."
     ),
     "promotion.no_common_test": _(
         "Not comparable with version {version}: the two have no test on the same days. It serves because it is newer."
