@@ -2,8 +2,9 @@
 
     python .ci/fuzz.py 180
 
-For so many seconds, on SQLite; on another database when DATABASE_URL names one, which must be empty. No worker runs, so
-trainings are only queued. Fails when an answer is not what the OpenAPI document says, or a bad input is taken.
+For so many seconds, on SQLite; on another database when DATABASE_URL names one, which must be empty. The four services
+are trained before; then no worker runs, so trainings are only queued. Fails when an answer is not what the OpenAPI
+document says, or a bad input is taken.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ CI = Path(__file__).resolve().parent
 BACKEND = CI.parent / "backend_django"
 MANAGE = [sys.executable, str(BACKEND / "manage.py")]
 FILL = "from conftest import fill_shop; fill_shop(orders=80, products=6, customers=12, days=120)"
+TRAIN = """
+from ml_predictions import jobs
+from ml_predictions.models import SERVICES
+ended = {kind: jobs.run_here(kind, requested_by="fuzz").status for kind in SERVICES}
+assert set(ended.values()) == {"completed"}, ended
+"""
 
 
 def environment_of(folder: str) -> dict[str, str]:
@@ -63,7 +70,8 @@ def main() -> int:
     seconds, *more = sys.argv[1:] or ["180"]
     with tempfile.TemporaryDirectory(prefix="trastienda-fuzz-", ignore_cleanup_errors=True) as folder:
         environment = environment_of(folder)
-        for command in (["migrate", "--verbosity", "0"], ["make_admin"], ["shell", "-v", "0", "-c", FILL]):
+        shell = ["shell", "-v", "0", "-c"]
+        for command in (["migrate", "--verbosity", "0"], ["make_admin"], [*shell, FILL], [*shell, TRAIN]):
             subprocess.run([*MANAGE, *command], env=environment, check=True, stdout=subprocess.DEVNULL)
         port = free_port()
         address = f"http://127.0.0.1:{port}"

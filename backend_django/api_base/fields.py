@@ -14,6 +14,8 @@ from rest_framework import serializers
 from api_base.errors import NotThere
 
 LARGEST_ID = 2**63 - 1
+SEEN = r"[^\s\x00-\x1f\x7f-\xa0]"
+"""A character that one sees: a text that may not be blank has one."""
 ADDRESS = r"^https?://[A-Za-z0-9][!-~]{0,480}$"
 
 
@@ -24,6 +26,8 @@ class Text(serializers.CharField):
         """The text without blanks at its ends."""
         if not isinstance(data, str):
             self.fail("invalid")
+        if not self.allow_blank and not re.search(SEEN, data):
+            self.fail("blank")
         return str(super().to_internal_value(data))
 
 

@@ -96,6 +96,12 @@ class IdFilter(django_filters.NumberFilter):
         super().__init__(**{"min_value": 1, "max_value": LARGEST_ID, **kwargs})
 
 
+class WholeFilter(django_filters.NumberFilter):
+    """A whole number, such as units on the shelf."""
+
+    field_class = forms.IntegerField
+
+
 class TimeField(IsoDateTimeField):
     """A moment, in UTC whatever its offset: PostgreSQL takes none beyond 16 hours."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 
-from api_base.fields import ADDRESS, LARGEST_ID
+from api_base.fields import ADDRESS, LARGEST_ID, SEEN
 
 
 class _Plain(OpenApiSerializerFieldExtension):
@@ -23,14 +23,14 @@ class _Plain(OpenApiSerializerFieldExtension):
 
 
 class TextField(_Plain):
-    """A text that may not be blank has a character that is no blank."""
+    """A text that may not be blank has a character that one sees."""
 
     target_class = "api_base.fields.Text"
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         """With the pattern."""
         found = self.plain(auto_schema, direction)
-        return found if self.target.allow_blank or direction == "response" else {**found, "pattern": r"\S"}
+        return found if self.target.allow_blank or direction == "response" else {**found, "pattern": SEEN}
 
 
 class WebAddressField(_Plain):

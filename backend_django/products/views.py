@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import NotThere
-from api_base.lists import IdFilter, TimeFilter
+from api_base.lists import IdFilter, TimeFilter, WholeFilter
 from api_base.views import Editable, Entered
 from products import serializers, services
 from products.catalogue import CatalogueError
@@ -97,8 +97,8 @@ class VariantFilter(django_filters.FilterSet):
     """Filters of `variants/`."""
 
     product = IdFilter(field_name="product_id")
-    stock_from = django_filters.NumberFilter(field_name="stock", lookup_expr="gte")
-    stock_to = django_filters.NumberFilter(field_name="stock", lookup_expr="lte")
+    stock_from = WholeFilter(field_name="stock", lookup_expr="gte")
+    stock_to = WholeFilter(field_name="stock", lookup_expr="lte")
 
     class Meta:
         model = ProductVariant

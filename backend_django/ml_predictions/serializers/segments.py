@@ -256,7 +256,9 @@ SUMMARY = shape(
     totals=part("SegmentTotals", **_figures()),
     guests=anything("Orders and money of guests: in no segment."),
     only_returns=s.IntegerField(allow_null=True, help_text="Customers with returns alone: in no segment."),
-    clusters=anything("Which clusters each name stands for."),
+    clusters=s.DictField(
+        allow_null=True, help_text="Which clusters each name stands for; null where names were given by rank."
+    ),
     value=anything("The method behind the expected values, with the receipt of its back-test."),
     explanation=texts(),
 )

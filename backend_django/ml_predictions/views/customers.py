@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from api_base.lists import WholeFilter
 from ml_predictions import actions, selectors_customers
 from ml_predictions.models import CustomerSegment
 from ml_predictions.models_segments import ChanceBand, Segment
@@ -62,8 +63,8 @@ class SegmentFilter(django_filters.FilterSet):
         field_name="overdue_ratio", lookup_expr="gte", help_text=_("In usual intervals since the last order.")
     )
     max_overdue = django_filters.NumberFilter(field_name="overdue_ratio", lookup_expr="lte")
-    min_recency_days = django_filters.NumberFilter(field_name="recency_days", lookup_expr="gte")
-    max_recency_days = django_filters.NumberFilter(field_name="recency_days", lookup_expr="lte")
+    min_recency_days = WholeFilter(field_name="recency_days", lookup_expr="gte")
+    max_recency_days = WholeFilter(field_name="recency_days", lookup_expr="lte")
     min_at_risk = django_filters.NumberFilter(field_name="money_at_risk", lookup_expr="gte")
     due_until = django_filters.DateFilter(
         field_name="expected_next", lookup_expr="lte", help_text=_("Next order expected on or before this day.")
