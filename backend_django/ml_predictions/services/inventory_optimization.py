@@ -110,8 +110,13 @@ class InventoryOptimizationService(Service):
 
         None while no forecast is in service, or only one that is too old.
         """
-        days = np.clip(policy.protection_days(lead.days, rules), 7, LONGEST_FORECAST)
-        usual = dict(zip(stock["variant_id"].to_list(), days.tolist(), strict=True))
+        whole = policy.protection_days(lead.days, rules)
+        days = np.clip(whole, 7, LONGEST_FORECAST)
+        ids = stock["variant_id"]
+        other = ids.filter(
+            pl.Series(days != whole)
+        )  # the forecast's days are not theirs: a mean will do, quantiles not
+        usual = dict(zip(ids.to_list(), days.tolist(), strict=True))
         service: Any = get_service("sales_forecast")
         found = [
             service.variant_demand(days=n, after=as_of, probabilities=asked)
@@ -125,7 +130,9 @@ class InventoryOptimizationService(Service):
             month.rename({"mean_units": "units_30"}), on="variant_id", how="inner"
         )
         number = pl.col("variant_id").replace_strict(usual, default=None, return_dtype=pl.Float64)
-        joined = joined.join(own.with_columns(daily=pl.col("mean_units") / number), on="variant_id", how="inner")
+        quantiles = [pl.when(~pl.col("variant_id").is_in(other.implode())).then(f"q{p:g}") for p in PROBABILITIES]
+        own = own.with_columns(*quantiles, daily=pl.col("mean_units") / number)
+        joined = joined.join(own, on="variant_id", how="inner")
         return joined.select(list(VARIANT_DEMAND)).cast(VARIANT_DEMAND)
 
     def _version(

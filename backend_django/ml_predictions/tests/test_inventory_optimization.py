@@ -321,11 +321,14 @@ def test_the_sales_forecast_is_used_where_there_is_one(
     own = again().analysis()
     best = own.frame.sort("daily_demand", descending=True).to_dicts()[0]
 
-    def variant_demand(self: Any, *, days: int | dict[str, int], after: Any) -> pl.DataFrame:
+    def variant_demand(
+        self: Any, *, days: int | dict[str, int], after: Any, probabilities: tuple[float, ...]
+    ) -> pl.DataFrame:
         assert after == own.as_of
         number = days if isinstance(days, int) else days[best["variant_id"]]
-        schema = {"variant_id": pl.String, "mean_units": pl.Float64, "sd_units": pl.Float64}
-        return pl.DataFrame([(best["variant_id"], 10.0 * number, 1.0)], schema=schema, orient="row")
+        quantiles = {f"q{p:g}": 10.0 * number for p in probabilities}
+        columns = {"variant_id": best["variant_id"], "mean_units": 10.0 * number, "sd_units": 1.0} | quantiles
+        return pl.DataFrame({name: [value] for name, value in columns.items()})
 
     monkeypatch.setattr(SalesForecastService, "variant_demand", variant_demand)
     model = again().train(run)
