@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.forecast.worker import peak_mb
 from retail_ml import frames
 from retail_ml.inventory import live, ordering, plan
 from retail_ml.inventory.policy import Rules
@@ -39,7 +39,7 @@ def _apart(variants: int, lines: int) -> dict[str, Any]:
 def measured(variants: int, lines: int) -> dict[str, Any]:
     """From the tables of a shop to levels, alerts and orders by supplier; drawing the tables is not counted."""
     sold, stock, products = _tables(variants, lines)
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tables = peak_mb()
     before = time.process_time()
     made = plan.make(sold, stock, products, as_of=END, rules=Rules())
     levels = time.process_time()
@@ -57,8 +57,8 @@ def measured(variants: int, lines: int) -> dict[str, Any]:
         "levels": round(levels - before, 2),
         "alerts": round(alerts - levels, 2),
         "draft": round(after - alerts, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "tables_mb": round(start / 1024),
+        "peak_mb": round(peak_mb()),
+        "tables_mb": round(tables),
         "alerts_found": int(found["code"].is_not_null().sum()),
         "order_lines": len(draft),
         "suppliers": len(suppliers),
