@@ -17,7 +17,7 @@ from retail_ml.inventory import lead_times, policy, unusual
 from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
 from retail_ml.inventory.replay import OwnShelf, replay, window
-from retail_ml.shelf import at_night, walk_back
+from retail_ml.shelf import at_night, not_long_gone, walk_back
 
 Floats = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -90,7 +90,7 @@ def make(
     variants = stock.with_columns(**{name: pl.Series(values) for name, values in vars(told).items()})
     variants = variants.unique("variant_id").join(about, on="product_id", how="left").sort("variant_id")
     h = hs.history(lines, variants.select("variant_id", "category", "created"), until=as_of)
-    behind, own, shelf = _behind(h, records.stock_history, stock, lines)
+    behind, own, shelf = _behind(h, records.stock_history, variants, lines)
     known = hs.facts(h)
     lines = lines.filter(pl.col("day") <= as_of)
     terms = _terms(lines, variants, known)
@@ -135,21 +135,27 @@ def levelled(plan: Plan, rules: Rules) -> Plan:
 
 
 def _behind(
-    h: hs.History, stock_history: pl.DataFrame, stock: pl.DataFrame, lines: pl.DataFrame
+    h: hs.History, stock_history: pl.DataFrame, variants: pl.DataFrame, lines: pl.DataFrame
 ) -> tuple[hs.History, OwnShelf | None, dict[str, Any]]:
-    """The demand behind the sales, the shelf in the weeks of the replay, and what the stock history was good for."""
+    """The demand behind the sales, the shelf in the weeks of the replay, and what the stock history was good for.
+
+    An empty shelf of what the shop no longer wants to sell is no fault: variants that are not on offer, whose season
+    has an end, or that were out for more than a quarter do not count in the shelf of those weeks.
+    """
     if stock_history.is_empty() or not len(h.start):
         return h, None, {"shelf_used": False, "shelf_days": 0}
-    found = walk_back(stock_history, stock, lines, ids=h.variant_ids, start=h.first_day, days=h.days)
+    found = walk_back(stock_history, variants, lines, ids=h.variant_ids, start=h.first_day, days=h.days)
     facts = {"shelf_used": not found.refused, "shelf_days": int(found.out.sum()), "shelf": found.counts}
     days = window(h.days)
     if days is None or found.refused:
         return hs.behind(h, found), None, facts
     first = h.first_day + timedelta(days=days.scored)
-    nights = at_night(stock_history, stock, ids=h.variant_ids, start=first, days=days.end - days.scored)
+    nights = at_night(stock_history, variants, ids=h.variant_ids, start=first, days=days.end - days.scored)
     opened = np.diff(h.shop_open)[days.scored :] > 0
     there = (opened & ~found.out[:, days.scored :]).sum(axis=1) / max(int(opened.sum()), 1)
-    return hs.behind(h, found), OwnShelf(found.trusted, there, nights.mean(axis=1).astype(float)), facts
+    leaving = (found.out & ~not_long_gone(found.out))[:, days.scored :].any(axis=1)
+    stays = variants["active"].to_numpy() & variants["season_end"].is_null().to_numpy() & ~leaving
+    return hs.behind(h, found), OwnShelf(found.trusted & stays, there, nights.mean(axis=1).astype(float)), facts
 
 
 def _goods(variants: pl.DataFrame) -> tuple[Floats, Floats]:

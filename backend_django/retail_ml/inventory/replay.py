@@ -120,7 +120,7 @@ def _rows(h: History, world: World) -> Ints:
 
 
 def _beside_own(outcome: Outcome, world: World, own: OwnShelf, *, rows: Ints) -> dict[str, Any] | None:
-    """The policy and the shop's own past, over the same variants and days; None where no variant's history is trusted.
+    """The policy and the shop's own past, over the same variants and days; None where no variant counts.
 
     `available`: share of the open days on which a variant was on the shelf, weighted with the value that it sold a
     year before the scored weeks. That is the fill rate of a demand that comes evenly, and can be told of the shop's own
@@ -128,11 +128,11 @@ def _beside_own(outcome: Outcome, world: World, own: OwnShelf, *, rows: Ints) ->
     """
     days, h = world.window, world.h
     sold = h.units[:, days.scored] - h.units[:, max(days.scored - 365, 0)]
-    weight = sold * world.terms.price * own.trusted[rows]
+    weight = sold * world.terms.price * own.counted[rows]
     if not weight.sum() > 0:
         return None
     open_days = h.shop_open[days.end] - h.shop_open[days.scored]
-    known = own.trusted[rows]
+    known = own.counted[rows]
     cost = world.terms.cost * known
 
     def told(share: Floats, units: Floats) -> dict[str, float]:
@@ -229,7 +229,8 @@ def draw_leads(mean: Floats, sd: Floats, reviews: int, rng: np.random.Generator)
 class OwnShelf:
     """What the shop's own stock history says of the scored weeks; arrays over the variants of a history."""
 
-    trusted: npt.NDArray[np.bool_]
+    counted: npt.NDArray[np.bool_]
+    """Variants whose history can be believed and that were in the range all the time."""
     days_in_stock: Floats
     """Share of the open days on which something was on the shelf."""
     average: Floats

@@ -435,3 +435,10 @@ def test_the_replay_stands_beside_what_the_shelves_really_held():
     assert own["shop"]["average_inventory"] == pytest.approx(5 * (10 + 2), rel=0.1)
     assert own["policy"]["available"] > 0.95
     assert plan.replayed(made(), RULES, seed=1)["own_history"] is None
+    for gone in ({"active": [True, False]}, {"season_end": [None, AS_OF]}):  # not sold any more: no fault of the shelf
+        fewer = stock(ids, on_hand=net["units"].to_list(), **gone)
+        records = plan.Records(stock_history=history)
+        again = plan.make(lines(units), fewer, products(ids), as_of=AS_OF, rules=RULES, records=records)
+        alone = plan.replayed(again, RULES, seed=1)["own_history"]
+        assert alone["variants"] == 1
+        assert alone["shop"]["available"] == 1.0
