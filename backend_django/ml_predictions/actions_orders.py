@@ -22,7 +22,9 @@ MOST_ROWS = 200
 def draft_orders(
     *, user: Any, lines: Mapping[str, float] | None = None, budget: float | None = None, supplier: str | None = None
 ) -> dict[str, Any]:
-    """One draft per supplier of what the levels want, or of the chosen `lines` (units by variant); all or none.
+    """One draft per supplier of what the levels want, or of the chosen `lines`; all or none.
+
+    `lines`: the units of each variant that are to stand in drafts afterwards; those that do already are taken off.
 
     Drafts count as ordered: asked again, nothing is added. Raises NotTrained, UnknownId, and NotSupportedBySource,
     with the lines, for a shop without purchase orders.

@@ -88,6 +88,8 @@ def test_from_what_to_order_to_the_shelf(ben: Client) -> None:
     line = order.lines.get()
     assert (str(line.variant_id), line.units, order.status) == (first, wanted, "draft")
     assert f'name="units-{first}"' not in ben.get("/inventory/reorder/").content.decode()
+    ben.post("/inventory/reorder/draft/", {"take": [first], f"units-{first}": str(wanted), f"drafted-{first}": "0"})
+    assert PurchaseOrder.objects.count() == 1, "the button pressed twice"
 
     address, before = f"/inventory/orders/{order.pk}/change/", ProductVariant.objects.get(pk=first).stock
     ben.post(address, {"what": "confirm"})

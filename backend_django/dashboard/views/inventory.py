@@ -128,7 +128,8 @@ class Draft(Step):
                         "The quantity of {sku} must be a whole number from 1; it is “{text}”. Nothing was ordered."
                     ).format(sku=request.POST.get(f"sku-{variant_id}", variant_id)[:120], text=text[:20])
                 )
-            chosen[variant_id] = float(text)
+            # What was drafted since the page was read is part of it: the button may be pressed twice.
+            chosen[variant_id] = float(text) + (_amount(request.POST.get(f"drafted-{variant_id}", "")) or 0.0)
         if not chosen:
             raise ValidationError(gettext("Tick what you want to order."))
         found = actions_orders.draft_orders(user=request.user, lines=chosen)

@@ -22,10 +22,14 @@ class Reorder(Explained):
 
 
 class DraftedLine(Explained):
-    """How many units of a variant are to stand in drafts."""
+    """How many units of a variant to order, beside those that stood in drafts when one decided."""
 
     variant_id = s.CharField(max_length=LONGEST_ID)
     units = s.IntegerField(min_value=1, max_value=1_000_000)
+    drafted = s.FloatField(
+        min_value=0, max_value=1e9, default=0,
+        help_text=_("As the recommendation said it: drafts beyond these count as part of the units."),
+    )  # fmt: skip
 
 
 class DraftOrders(Reorder):
@@ -33,12 +37,12 @@ class DraftOrders(Reorder):
 
     lines = s.ListField(
         child=DraftedLine(), min_length=1, max_length=MOST_LINES, required=False,
-        help_text=_("Units that stand in drafts already count; the rest is added, in whole packs."),
+        help_text=_("What has been drafted meanwhile counts; the rest is added, in whole packs."),
     )  # fmt: skip
 
     def validate_lines(self, value: list[dict[str, Any]]) -> dict[str, float]:
-        """Units by variant; each variant stands on one line."""
-        found = {line["variant_id"]: float(line["units"]) for line in value}
+        """Units by variant that are to stand in drafts afterwards; each variant stands on one line."""
+        found = {line["variant_id"]: line["units"] + line["drafted"] for line in value}
         if len(found) < len(value):
             raise s.ValidationError(_("A variant stands on more than one line; put its units on one."))
         return found

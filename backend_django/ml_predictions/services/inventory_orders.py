@@ -97,7 +97,7 @@ def chosen(
     budget: float | None = None,
     supplier: str | None = None,
 ) -> OrderPlan:
-    """Lines that somebody has chosen: units by variant, of which those that stand in drafts already are taken off.
+    """Lines that somebody has chosen: units by variant that are to stand in drafts; those that do are taken off.
 
     Rounded up to packs and the smallest order; not ordered is what is not on offer, whose season ends before it would
     come, or that another supplier brings. Raises UnknownId for variants and suppliers that the shop does not have.

@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 from ml_predictions.actions import NotSupportedBySource
 from ml_predictions.actions_orders import draft_orders
 from ml_predictions.messages import render
+from ml_predictions.serializers.ordering import DraftOrders
 from ml_predictions.services.inventory_optimization import InventoryOptimizationService
 from ml_predictions.sources.django_shop import DjangoShop
 from products.models import ProductVariant
@@ -102,6 +103,21 @@ def test_chosen_lines_count_what_is_drafted_and_come_in_whole_packs(user):
     with pytest.raises(UnknownId, match="999999"):
         draft_orders(user=user, lines={pk: 1.0, "999999": 3.0})
     assert PurchaseOrder.objects.count() == 2
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_recommendation_that_is_sent_as_it_was_read_is_drafted_once(user):
+    row = next(r for r in wanted()["recommendations"] if r["recommended_order_quantity"] > 2)
+    draft_orders(user=user, lines={row["variant_id"]: 1.0})
+    row = next(r for r in wanted()["recommendations"] if r["variant_id"] == row["variant_id"])
+    assert row["drafted"] == 1
+    body = {"variant_id": row["variant_id"], "units": int(row["recommended_order_quantity"]), "drafted": row["drafted"]}
+    for _ in range(2):
+        asked = DraftOrders(data={"lines": [body]})
+        assert asked.is_valid()
+        draft_orders(user=user, **asked.validated_data)
+    assert sum(line.units for line in PurchaseOrderLine.objects.all()) == body["units"] + 1
+    assert row["variant_id"] not in quantities()
 
 
 @pytest.mark.usefixtures("empty")
