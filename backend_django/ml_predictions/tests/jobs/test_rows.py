@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from ml_predictions.jobs import (
@@ -229,3 +231,21 @@ def test_a_worker_that_has_ended_is_not_waited_for():
     rows.report_worker("w", "host", 1)
     rows.forget_worker("w")
     assert not MLWorker.objects.alive()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the test database in memory has one connection")
+@pytest.mark.django_db(transaction=True)
+def test_four_workers_at_once_take_each_run_once():
+    MLTrainingLog.objects.bulk_create(MLTrainingLog(kind=f"k{number}") for number in range(20))
+
+    def work(name):
+        found = []
+        while log := claim(name):
+            found.append(log.pk)
+        connection.close()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [log for found in pool.map(work, "abcd") for log in found]
+    assert sorted(taken) == sorted(MLTrainingLog.objects.values_list("pk", flat=True))
+    assert set(MLTrainingLog.objects.values_list("attempt", flat=True)) == {1}
