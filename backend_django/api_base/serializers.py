@@ -79,6 +79,7 @@ class Record(Explained, serializers.ModelSerializer[Any]):
         models.URLField: fields.WebAddress,
         models.DecimalField: fields.Amount,
         models.BooleanField: fields.Flag,
+        models.DateTimeField: fields.Moment,
         models.IntegerField: fields.Whole,
         models.PositiveIntegerField: fields.Whole,
     }

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from api_base.errors import texts
-from api_base.fields import LARGEST_ID, Amount, Flag, Text, Whole
+from api_base.fields import LARGEST_ID, Amount, Flag, Moment, Text, Whole
 from api_base.serializers import Explained, Record, rows
 from orders.models import ZERO, Order, OrderItem, OrderReturn
 
@@ -73,7 +73,7 @@ class NewOrder(Explained):
         max_length=120, required=False, allow_null=True, help_text=_("The customer's external number.")
     )
     channel = Text(max_length=40, required=False)
-    placed_at = serializers.DateTimeField(required=False, help_text=_("Left out: now."))
+    placed_at = Moment(required=False, help_text=_("Left out: now."))
     currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, help_text="ISO 4217.")
     shipping = Amount(12, 2, required=False)
     tax = Amount(12, 2, required=False, help_text=_("On top of the lines; none where prices include it."))
@@ -85,7 +85,7 @@ class SentOrder(NewOrder):
     """An order of a bulk call: it may be at any point of its life."""
 
     status = serializers.ChoiceField(choices=Status.choices)
-    placed_at = serializers.DateTimeField()
+    placed_at = Moment()
 
 
 class BulkOrders(Explained):
@@ -161,7 +161,7 @@ class NewReturn(Explained):
         max_length=100, required=False, allow_null=True, default=None,
         help_text=_("The return's own number: the same one is booked once."),
     )  # fmt: skip
-    returned_at = serializers.DateTimeField(required=False, help_text=_("Left out: now."))
+    returned_at = Moment(required=False, help_text=_("Left out: now."))
 
 
 class ReturnRecord(Record):

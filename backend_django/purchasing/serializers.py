@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from api_base.errors import NotThere
-from api_base.fields import LARGEST_ID, Amount, Text, Whole
+from api_base.fields import LARGEST_ID, Amount, Moment, Text, Whole
 from api_base.serializers import Explained, Record, Strict
 from api_base.serializers import rows as many
 from products.models import ProductVariant
@@ -197,7 +197,7 @@ def _past(value: datetime) -> None:
 class Confirm(Explained):
     """When it was sent and is expected; left out: now, and after the longest lead time of its lines."""
 
-    ordered_at = serializers.DateTimeField(required=False, validators=[_past])
+    ordered_at = Moment(required=False, validators=[_past])
     expected_on = serializers.DateField(required=False)
 
 
@@ -213,7 +213,7 @@ class Receive(Explained):
 
     lines = many(ReceivedLine, required=False, min_length=1, max_length=MOST_LINES)
     reference = Text(max_length=80, required=False, help_text=_("The number of the delivery note."))
-    received_at = serializers.DateTimeField(required=False, validators=[_past])
+    received_at = Moment(required=False, validators=[_past])
 
     def validate_lines(self, value: list[dict[str, Any]]) -> dict[int, int]:
         """Units by line; each line once."""

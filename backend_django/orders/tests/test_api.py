@@ -211,6 +211,12 @@ def test_thirty_orders_take_as_many_queries_as_three(api):
     assert many == few
 
 
+def test_a_day_before_time_zones_is_answered_as_iso_8601(api):
+    row = api.post("/api/orders/", sent("1", placed_at="0227-09-22T12:50:58-15:04")).json()
+    assert row["placed_at"] == "0227-09-23T03:54:58Z"
+    assert api.get(f"/api/orders/{row['id']}/").json()["placed_at"] == row["placed_at"]
+
+
 def test_money_is_kept_to_the_cent(api):
     lines = [{"sku": "A", "units": 3, "unit_price": "33.3333", "discount": "0.01"}]
     bulk(api, sent("1", lines=lines, shipping="0.10", tax="0.20"))
