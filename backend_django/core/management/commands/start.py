@@ -84,6 +84,7 @@ def _fill(console: Console) -> None:
 def _summary(password: str | None) -> Table:
     address = f"http://localhost:{settings.PORT}"
     table = Table(title="Trastienda", show_header=False, title_justify="left")
+    table.add_row("Dashboard", f"{address}/")
     table.add_row("Admin", f"{address}/admin/")
     table.add_row("API", f"{address}/api/docs/")
     table.add_row("Sign-in", ADMIN_EMAIL)
