@@ -1,4 +1,4 @@
-"""Every call of the API against its own description: schemathesis with all checks, on a throw-away shop.
+"""Every call of the API against its own description: schemathesis, on a throw-away shop.
 
     python .ci/fuzz.py 180
 
@@ -81,7 +81,9 @@ def main() -> int:
             server = subprocess.Popen(web, env={**environment, "PORT": str(port)}, cwd=BACKEND, stderr=log)
         try:
             run = ["run", f"{address}/api/schema/?format=json", "--header", f"Authorization: Bearer {token(address)}"]
-            limits = ["--max-time", seconds, "--checks", "all", "--continue-on-failure", "--no-color", *more]
+            # Left out: it takes a 404 for the row's own, and a change may name another row that is not there.
+            checks = ["--checks", "all", "--exclude-checks", "ensure_resource_availability"]
+            limits = ["--max-time", seconds, *checks, "--continue-on-failure", "--no-color", *more]
             command = ["--config-file", str(CI / "schemathesis.toml"), *run, *limits]
             code = subprocess.call([sys.executable, "-m", "schemathesis.cli", *command], env=environment, cwd=folder)
             if code:
