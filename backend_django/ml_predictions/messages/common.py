@@ -34,6 +34,7 @@ TEXTS: dict[str, Any] = {
     "bad_parameter.whole": _("{field} must be a whole number from {minimum} to {maximum}; {received} was given."),
     "bad_parameter.least": _("{field} must be at least {minimum}; {received} was given."),
     "bad_parameter.choice": _("{field} must be one of: {allowed}; {received} was given."),
+    "bad_parameter.demand": _("The demand must be one number or more, none below 0; {demand} was given."),
     "bad_parameter.snooze": _("An alert can be snoozed until a day from {first} to {last}; {until} was given."),
     "bad_parameter.not_known": _("{field} is not a parameter of {service}; it takes: {allowed}."),
     "bad_parameter.none_known": _("{field} is not a parameter of {service}; it takes none."),

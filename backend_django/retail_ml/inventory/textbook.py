@@ -223,7 +223,11 @@ def wagner_whitin(fixed_cost: float, holding_cost: float, demand: Sequence[float
     ([210.0, 0.0, 150.0, 0.0], 1380.0)
     """
     if not len(demand) or min(demand) < 0:
-        raise BadParameter(f"demand must be one number or more, none below 0; got {list(demand)}", demand=list(demand))
+        raise BadParameter(
+            f"demand must be one number or more, none below 0; got {list(demand)}",
+            code="bad_parameter.demand",
+            demand=list(demand),
+        )
     n = len(demand)
     best, until = np.zeros(n + 1), np.zeros(n, dtype=int)
     for t in range(n - 1, -1, -1):
