@@ -5,6 +5,7 @@ Ada is a superuser, Ben has the role admin, Cleo is a customer, Eve an employee,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,11 +23,14 @@ from django.test import override_settings
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:
     """Model files of a test go to a folder of its own; passwords are hashed quickly."""
+    from ml_predictions.models_owner import in_force
+
     settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": tmp_path / "models", "LIVE": "no"}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.LANGUAGE_CODE = "en"
     settings.API_RATES = {}  # a test that counts requests says so
+    in_force.values, in_force.until = {}, math.inf  # the owner has decided nothing, and no test pays for asking
 
 
 @contextmanager

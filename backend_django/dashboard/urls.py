@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views import customers, inventory, morning, orders, recommendations, sales, sign_in, training
+from dashboard.views import customers, inventory, morning, orders, recommendations, sales, settings, sign_in, training
 
 app_name = "dashboard"
 
@@ -32,6 +32,8 @@ urlpatterns = [
     path("training/logs/<int:log_id>/cancel/", training.OfLog.as_view(), {"what": "cancel"}, name="cancel"),
     path("training/logs/<int:log_id>/retry/", training.OfLog.as_view(), {"what": "retry"}, name="retry"),
     path("training/versions/<int:model_id>/", training.Version.as_view(), name="version"),
+    path("settings/", settings.Settings.as_view(), name="settings"),
+    path("settings/password/", settings.Password.as_view(), name="password"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("theme/", sign_in.theme, name="theme"),

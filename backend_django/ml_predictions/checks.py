@@ -114,7 +114,7 @@ def values(app_configs: Configs, **_: Any) -> list[CheckMessage]:
 @register()
 def place(app_configs: Configs, **_: Any) -> list[CheckMessage]:
     """E010: a country that is not known. E011: a region that it does not have. W002: a region without a country."""
-    country, region = str(conf.get("COUNTRY")), str(conf.get("REGION"))
+    country, region = str(conf.project("COUNTRY")), str(conf.project("REGION"))
     if not country:
         return [_region_alone(region)] if region else []
     from retail_ml.errors import BadParameter

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
@@ -91,8 +92,28 @@ DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 
 
+OWNERS = frozenset({
+    "COUNTRY", "REGION", "CURRENCY", "HOLDING_RATE", "ORDER_LINE_COST", "REVIEW_DAYS", "DEFAULT_LEAD_TIME_DAYS",
+    "SERVICE_LEVEL", "ALERTS_A_DAY", "STOCK_STEERING_LOSS",
+})  # fmt: skip
+"""Settings that the owner may decide in the dashboard (`models_owner.OwnerSettings`); the owner's value wins."""
+
+
+class Owner:
+    """Where the owner's values are read. This layer knows no table: the app sets `read` when it is ready."""
+
+    read: ClassVar[Callable[[], Mapping[str, Any]]] = dict
+
+
 def get(name: str) -> Any:
-    """The setting in force: the project's own, else the default. Read at each call, so that tests can override."""
+    """The setting in force: the owner's, the project's or the default. Read at each call: tests can override it."""
+    if name in OWNERS and (decided := Owner.read().get(name)) is not None:
+        return decided
+    return project(name)
+
+
+def project(name: str) -> Any:
+    """The setting without what the owner has decided: the project's own, else the default."""
     if name not in DEFAULTS:
         raise KeyError(f"ML_PREDICTIONS has no setting {name!r}; it has {', '.join(DEFAULTS)}")
     return getattr(django_settings, "ML_PREDICTIONS", {}).get(name, DEFAULTS[name])

@@ -22,6 +22,7 @@ from ml_predictions import (  # noqa: F401 (their tables are found from here)
     models_accuracy,
     models_erasure,
     models_inventory,
+    models_owner,
     models_rules,
     models_schedule,
 )

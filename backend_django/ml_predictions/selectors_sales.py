@@ -21,10 +21,12 @@ MOST_FOUND = 20
 
 def currency() -> str:
     """The shop's currency, remembered for a while: to see which one most orders have takes a scan."""
-    found: str | None = cache.get("ml_predictions.currency")
+    chosen = conf.get("CURRENCY")
+    key = f"ml_predictions.currency:{chosen}"
+    found: str | None = cache.get(key)
     if found is None:
-        found = str(getattr(get_source(), "currency", "") or conf.get("CURRENCY"))
-        cache.set("ml_predictions.currency", found, CACHED_SECONDS)
+        found = str(getattr(get_source(), "currency", "") or chosen)
+        cache.set(key, found, CACHED_SECONDS)
     return found
 
 
@@ -34,7 +36,7 @@ def history(level: str, object_id: str, *, days: int) -> list[dict[str, Any]]:
     until = source.data_until()
     if until is None:
         return []
-    key = f"ml_predictions.history:{level}:{object_id}:{days}:{until.as_of}"
+    key = f"ml_predictions.history:{conf.get('CURRENCY')}:{level}:{object_id}:{days}:{until.as_of}"
     found: list[dict[str, Any]] | None = cache.get(key)
     if found is None:
         first = until.as_of - timedelta(days=days - 1)

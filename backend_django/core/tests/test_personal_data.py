@@ -67,6 +67,7 @@ NOBODY = {
         "variant_id",
     },
     "ml_predictions.InventoryHealthDay": {"components"},
+    "ml_predictions.OwnerSettings": {"currency"},
     "ml_predictions.MLWorker": {"host", "name"},
     "ml_predictions.CalendarEvent": {"name", "object_id"},  # names of days; who asked for them stands in the note
     "ml_predictions.RecommendationRule": {"object_id", "source_product_id"},

@@ -47,6 +47,7 @@ MENU = (
     Entry("customers", _("Customers"), "people"),
     Entry("recommendations", _("Recommendations"), "heart"),
     Entry("training", _("Training"), "spark"),
+    Entry("settings", _("Settings"), "gear"),
 )
 
 

@@ -8,6 +8,7 @@ from ml_predictions.admin import customers as customers
 from ml_predictions.admin import erasure as erasure
 from ml_predictions.admin import inventory as inventory
 from ml_predictions.admin import models as models  # imported for its effect: it registers the pages
+from ml_predictions.admin import owner as owner
 from ml_predictions.admin import recommendation_rules as recommendation_rules
 from ml_predictions.admin import results as results
 from ml_predictions.admin import schedule as schedule

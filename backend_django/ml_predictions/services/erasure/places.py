@@ -165,5 +165,10 @@ PLACES: list[Place] = [
     Words("calendar", f"{APP}.CalendarEvent", ("created_by", "note")),
     Words("rules", f"{APP}.RecommendationRule", ("created_by", "note")),
     Words("schedule", f"{APP}.Schedule", ("changed_by",)),
+    Words(
+        "owner_settings",
+        f"{APP}.OwnerSettings",
+        ("country", "region", "brief_recipients", "critical_recipients", "changed_by"),
+    ),
 ]
 """Where this app may name a person. Model files are looked through apart (`services.erasure.versions`)."""
