@@ -103,6 +103,7 @@ PLACES: list[Place] = [
     Words("stock_notes", "products.StockMovement", ("note", "reference")),
     Words("purchase_order_notes", "purchasing.PurchaseOrder", ("note", "created_by")),
     Words("purchase_line_notes", "purchasing.PurchaseOrderLine", ("note",)),
+    Words("imports", "ingest.ImportRun", ("file_name", "requested_by", "columns", "report", "error")),
     Rows("failed_sign_ins", "axes.AccessAttempt", (*SIGN_IN, "get_data", "post_data")),
     Rows("lockouts", "axes.AccessFailureLog", SIGN_IN),
     Rows("sign_ins", "axes.AccessLog", SIGN_IN),

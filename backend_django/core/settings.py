@@ -164,6 +164,13 @@ DATA_FOLDER = VAR
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 """Bytes of a body that is no file: a thousand orders. Most calls take less (`core.api.MOST_BYTES`)."""
+IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=50)
+"""Of a file that is uploaded, also in memory or on its way: the first handler stops it."""
+FILE_UPLOAD_HANDLERS = [
+    "ingest.uploads.Limit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- the API --------------------------------------------------------------------------------------
 
@@ -252,8 +259,15 @@ ML_PREDICTIONS = {
     "REGION": env.str("REGION", default="").strip(),
     "LIVE": env.str("LIVE", default="auto"),
     "ALERTS_A_DAY": env.int("ALERTS_A_DAY", default=20),
-    "KINDS": {"erase": "ml_predictions.jobs.erasure.erase", "refresh": "ml_predictions.jobs.nightly.refresh"},
-    "NIGHTLY": {"drop_expired_sign_ins": "authentication.housekeeping.drop_expired"},
+    "KINDS": {
+        "erase": "ml_predictions.jobs.erasure.erase",
+        "refresh": "ml_predictions.jobs.nightly.refresh",
+        "import": "ingest.tasks.import_files",
+    },
+    "NIGHTLY": {
+        "drop_expired_sign_ins": "authentication.housekeeping.drop_expired",
+        "drop_old_uploads": "ingest.uploads.drop_old",
+    },
     "PERSONAL_DATA": "core.personal_data.PLACES",
     "BACKUP_RETENTION_DAYS": env.int("BACKUP_RETENTION_DAYS", default=None),
 }

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views import customers, inventory, morning, orders, recommendations, sales, settings, sign_in, training
+from dashboard.views import (
+    customers,
+    data,
+    inventory,
+    morning,
+    orders,
+    recommendations,
+    sales,
+    settings,
+    sign_in,
+    training,
+)
 
 app_name = "dashboard"
 
@@ -32,6 +43,11 @@ urlpatterns = [
     path("training/logs/<int:log_id>/cancel/", training.OfLog.as_view(), {"what": "cancel"}, name="cancel"),
     path("training/logs/<int:log_id>/retry/", training.OfLog.as_view(), {"what": "retry"}, name="retry"),
     path("training/versions/<int:model_id>/", training.Version.as_view(), name="version"),
+    path("data/", data.Data.as_view(), name="data"),
+    path("data/upload/", data.Upload.as_view(), name="upload"),
+    path("data/quality/", data.Quality.as_view(), name="quality"),
+    path("data/imports/<int:import_id>/", data.Import.as_view(), name="import"),
+    path("data/imports/<int:import_id>/progress/", data.ImportProgress.as_view(), name="import-progress"),
     path("settings/", settings.Settings.as_view(), name="settings"),
     path("settings/password/", settings.Password.as_view(), name="password"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),

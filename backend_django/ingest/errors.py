@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils.translation import gettext_noop as _
+
 from retail_ml.errors import RetailMLError
+
+TEXTS = {
+    "file.folder": _("{path} is a folder; give the path of a CSV, Parquet or XLSX file"),
+    "file.missing": _("{path} does not exist; give the path of a CSV, Parquet or XLSX file"),
+    "file.empty": _("{path} is empty"),
+    "file.binary": _("{path} is neither text nor Parquet nor XLSX: it holds binary data"),
+    "file.parquet": _("{path} cannot be read as Parquet, perhaps it is cut off: {error}"),
+    "file.cut_off": _("{path} cannot be read as XLSX: its end is missing; it was cut off when it was copied"),
+    "file.xlsx": _("{path} cannot be read as XLSX: {error}"),
+    "file.sheet": _("{label} cannot be read: {error}"),
+    "file.no_sheet": _("{path} holds no sheet with data"),
+    "file.csv": _(
+        "{path} cannot be read as CSV ({encoding}): {error}. A quotation mark that is never closed, or a file that "
+        "was cut off, does this"
+    ),
+    "file.no_rows": _("{path}: a header, but no rows"),
+    "file.no_such_column": _("{label} has no column for --map {wrong}; it has: {headers}"),
+    "file.no_column_given": _(
+        "{label} has no column {column!r}, which --map {field}={column} names; it has: {headers}"
+    ),
+    "file.lacks_fields": _(
+        "{label} lacks the column(s) {missing}; it has: {headers}. Say which it is with {hints}. Known columns: {known}"
+    ),
+    "file.lacks_columns": _(
+        "{label} lacks a column for {missing} ({meaning}; looked for: {known}). It has: {headers}. Say which it is "
+        "with {hints}"
+    ),
+    "file.two_decimals": _(
+        "{column} holds numbers with a decimal comma ({commas}) and with a decimal point ({points}); say which is "
+        "right with --decimal comma or --decimal point"
+    ),
+    "file.day_or_month": _(
+        "{column}: a date such as {example} can be day first or month first, and no date of the file decides it; say "
+        "it with --date-order dmy or --date-order mdy"
+    ),
+}
+"""The sentences, in English for the console; `ingest.said` puts them into the reader's language for a page."""
 
 
 class BadFile(RetailMLError):
-    """A file cannot be read, or lacks a column."""
+    """A file cannot be read, or lacks a column: one of TEXTS with its figures.
 
-    code = "bad_file"
+    >>> BadFile("file.empty", path="orders.csv").message
+    'orders.csv is empty'
+    """
+
+    def __init__(self, code: str, **figures: Any) -> None:
+        super().__init__(TEXTS[code].format(**figures), code=code, **figures)

@@ -54,10 +54,7 @@ def _comma_is_decimal(cells: pl.Series, *, comma_hint: bool, name: str) -> bool:
     found = shaped.select(*[(number & test).sum().alias(which) for which, test in tests.items()]).row(0, named=True)
     comma_signs, point_signs = found["comma"] + found["after"], found["point"] + found["before"]
     if comma_signs and point_signs:
-        raise BadFile(
-            f"{name} holds numbers with a decimal comma ({comma_signs}) and with a decimal point ({point_signs}); "
-            "say which is right with --decimal comma or --decimal point"
-        )
+        raise BadFile("file.two_decimals", column=name, commas=comma_signs, points=point_signs)
     return bool(comma_signs or (comma_hint and found["lone"] and not point_signs))
 
 
@@ -122,10 +119,7 @@ def _choose_order(cells: pl.Series, date_order: str, name: str) -> pl.Series:
     days, months = dmy.is_not_null().sum(), mdy.is_not_null().sum()
     if days and days == months and not dmy.equals(mdy, null_equal=True):
         example = cells.filter(dmy.ne_missing(mdy))[0]
-        raise BadFile(
-            f"{name}: a date such as {example} can be day first or month first, and no date of the file decides it; "
-            "say it with --date-order dmy or --date-order mdy"
-        )
+        raise BadFile("file.day_or_month", column=name, example=example)
     return dmy if days >= months else mdy
 
 

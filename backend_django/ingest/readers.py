@@ -36,45 +36,48 @@ class Part:
     """The columns are separated by semicolons, so a lone comma in a number is a decimal comma."""
 
 
-def read(path: Path, pick: Pick) -> Iterator[Part]:
-    """The parts of the file at `path`. Raises BadFile when it cannot be read, is empty, or lacks a column."""
+def read(path: Path, pick: Pick, *, most: int | None = None) -> Iterator[Part]:
+    """The parts of the file at `path`, of each the first `most` rows (None: all).
+
+    Raises BadFile when it cannot be read, is empty, or lacks a column.
+    """
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise BadFile(f"{path} {what}; give the path of a CSV, Parquet or XLSX file")
+        raise BadFile("file.folder" if path.is_dir() else "file.missing", path=str(path))
     with path.open("rb") as file:
         start = file.read(8_192)
     if not start.strip():
-        raise BadFile(f"{path} is empty")
+        raise BadFile("file.empty", path=str(path))
     if start.startswith(b"PAR1"):
-        yield _parquet(path, pick)
+        yield _parquet(path, pick, most)
     elif start.startswith(b"PK\x03\x04"):
-        yield from _workbook(path, pick)
+        yield from _workbook(path, pick, most)
     elif b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadFile(f"{path} is neither text nor Parquet nor XLSX: it holds binary data")
+        raise BadFile("file.binary", path=str(path))
     else:
-        yield _csv(path, pick)
+        yield _csv(path, pick, most)
 
 
-def _parquet(path: Path, pick: Pick) -> Part:
+def _parquet(path: Path, pick: Pick, most: int | None) -> Part:
     try:
         table = pl.scan_parquet(path)
         chosen = pick(table.collect_schema().names(), path.name)
-        frame = table.select(pl.col(header).alias(name) for name, header in chosen.items()).collect(engine="streaming")
+        table = table.select(pl.col(header).alias(name) for name, header in chosen.items())
+        frame = (table if most is None else table.head(most)).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise BadFile(f"{path} cannot be read as Parquet, perhaps it is cut off: {error}") from error
+        raise BadFile("file.parquet", path=str(path), error=str(error)) from error
     return Part(path.name, frame.with_columns(line=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)))
 
 
-def _workbook(path: Path, pick: Pick) -> Iterator[Part]:
+def _workbook(path: Path, pick: Pick, most: int | None) -> Iterator[Part]:
     import fastexcel
 
     if not zipfile.is_zipfile(path):
-        raise BadFile(f"{path} cannot be read as XLSX: its end is missing; it was cut off when it was copied")
+        raise BadFile("file.cut_off", path=str(path))
     try:
         book = fastexcel.read_excel(path)
         names = book.sheet_names
     except fastexcel.FastExcelError as error:
-        raise BadFile(f"{path} cannot be read as XLSX: {str(error).splitlines()[0]}") from error
+        raise BadFile("file.xlsx", path=str(path), error=str(error).splitlines()[0]) from error
     problems, found = [], 0
     for name in names:
         label = f"{path.name} [{name}]"
@@ -84,21 +87,22 @@ def _workbook(path: Path, pick: Pick) -> Iterator[Part]:
             if not headers:
                 continue
             chosen = pick(headers, label)
-            frame = book.load_sheet(name, use_columns=list(chosen.values()), dtypes="string").to_polars()
+            columns = list(chosen.values())
+            frame = book.load_sheet(name, use_columns=columns, dtypes="string", n_rows=most).to_polars()
         except BadFile as error:
             problems.append(error)
             continue
         except fastexcel.FastExcelError as error:
-            raise BadFile(f"{label} cannot be read: {str(error).splitlines()[0]}") from error
+            raise BadFile("file.sheet", label=label, error=str(error).splitlines()[0]) from error
         found += 1
-        columns = [pl.col(header).cast(pl.String).alias(field) for field, header in chosen.items()]
-        part = Part(label, frame.select(columns).with_columns(line=pl.int_range(2, pl.len() + 2, dtype=pl.Int64)))
+        fields = [pl.col(header).cast(pl.String).alias(field) for field, header in chosen.items()]
+        part = Part(label, frame.select(fields).with_columns(line=pl.int_range(2, pl.len() + 2, dtype=pl.Int64)))
         del frame, head  # half a gigabyte that must not wait beside the next sheet
         yield part
         del part
     # A sheet of notes beside the data is no error; a workbook without any data is.
     if not found:
-        raise problems[0] if problems else BadFile(f"{path} holds no sheet with data")
+        raise problems[0] if problems else BadFile("file.no_sheet", path=str(path))
 
 
 def _encoding(path: Path) -> str:
@@ -130,19 +134,16 @@ def _separator(line: str) -> str:
     return max(",;\t|", key=lambda character: len(next(csv.reader([line], delimiter=character), [])))
 
 
-def _csv(path: Path, pick: Pick) -> Part:
+def _csv(path: Path, pick: Pick, most: int | None) -> Part:
     encoding = _encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         try:
-            return _csv_rows(path, file, pick)
+            return _csv_rows(path, file, pick, most)
         except (csv.Error, UnicodeError) as error:
-            raise BadFile(
-                f"{path} cannot be read as CSV ({encoding}): {error}. A quotation mark that is never closed, "
-                "or a file that was cut off, does this"
-            ) from error
+            raise BadFile("file.csv", path=str(path), encoding=encoding, error=str(error)) from error
 
 
-def _csv_rows(path: Path, file: TextIO, pick: Pick) -> Part:
+def _csv_rows(path: Path, file: TextIO, pick: Pick, most: int | None) -> Part:
     # The csv module and not Polars' reader: it gives the file's own line numbers also when a text holds line breaks,
     # and a row with too few columns is reported instead of ending the import.
     first = next((line for line in file if line.strip()), "")
@@ -158,7 +159,7 @@ def _csv_rows(path: Path, file: TextIO, pick: Pick) -> Part:
     places = [headers.index(header) for header in chosen.values()]
     schema: dict[str, Any] = dict.fromkeys([*chosen], pl.String) | {"line": pl.Int64}
     frames, ragged = [pl.DataFrame(schema=schema)], []
-    numbered = ((reader.line_num, row) for row in reader)
+    numbered = ((reader.line_num, row) for row in itertools.islice(reader, most))
     while rows := list(itertools.islice(numbered, CHUNK)):
         whole = [(number, row) for number, row in rows if len(row) == len(headers)]
         ragged += [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+from django.utils.translation import gettext_noop as _
 
 from ingest import canonical, copies, parse, readers
 from ingest.copies import beside
@@ -14,19 +15,19 @@ from ingest.errors import BadFile
 from ingest.presets.base import REQUIRED, Preset
 
 REASONS = {
-    "unreadable": "a cell cannot be read, or a needed one is empty",
-    "copy": "the same row stands in another file or sheet, or its whole order further up",
-    "repeat": "the same row stands in its order again (--repeats drop)",
-    "not_a_sale": "bookkeeping under an order's number, such as bad debt",
-    "not_a_product": "an SKU that is no goods (fees, samples, vouchers, tests)",
-    "negative_price": "a negative price",
-    "write_off": "negative units outside a cancellation: stock written off",
-    "zero_price": "price 0: found, damaged or given away",
-    "cancellation_positive": "positive units in a cancellation",
-    "charge_alone": "postage given back, or of an order without goods",
-    "return_unmatched": "came back, and no earlier sale to that customer has units left",
+    "unreadable": _("a cell cannot be read, or a needed one is empty"),
+    "copy": _("the same row stands in another file or sheet, or its whole order further up"),
+    "repeat": _("the same row stands in its order again (--repeats drop)"),
+    "not_a_sale": _("bookkeeping under an order's number, such as bad debt"),
+    "not_a_product": _("an SKU that is no goods (fees, samples, vouchers, tests)"),
+    "negative_price": _("a negative price"),
+    "write_off": _("negative units outside a cancellation: stock written off"),
+    "zero_price": _("price 0: found, damaged or given away"),
+    "cancellation_positive": _("positive units in a cancellation"),
+    "charge_alone": _("postage given back, or of an order without goods"),
+    "return_unmatched": _("came back, and no earlier sale to that customer has units left"),
 }
-"""Why a row is left out; the first that holds counts."""
+"""Why a row is left out; the first that holds counts. In English for the console; a page translates them."""
 
 STATUSES = ("pending", "confirmed", "processing", "shipped", "delivered", "completed", "cancelled", "refunded")
 MOST_UNITS, MOST_MONEY = 2_147_483_647, 99_999_999
@@ -65,13 +66,13 @@ def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
     labels: list[str] = []
     for path in paths:
         for part in readers.read(path, lambda headers, label: preset.pick(headers, label, given=options.columns)):
-            frames.append(_parsed(part, preset, options).with_columns(part=pl.lit(len(labels), pl.Int16)))
+            frames.append(parsed(part, preset, options).with_columns(part=pl.lit(len(labels), pl.Int16)))
             labels.append(part.label)
             del part  # the cells as text are large, and the next file comes before the name is taken again
     frame = pl.concat(frames, how="vertical_relaxed").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     frames.clear()
     if frame.is_empty():
-        raise BadFile(f"{', '.join(labels)}: a header, but no rows")
+        raise BadFile("file.no_rows", path=", ".join(labels))
     frame = copies.mark(frame)
     repeated = (pl.col("nth") > 0) & pl.col("reason").is_null()
     repeats = int(frame.select(repeated.sum()).item())
@@ -81,7 +82,7 @@ def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
     return Rows(_classified(frame.drop("nth"), preset), labels, repeats)
 
 
-def _parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame:
+def parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame:
     """The part's rows with typed fields; `reason` and `detail` where a cell cannot be read."""
     raw = part.frame
     # Excel and Parquet mark empty rows at the end as rows of nulls; they are none.

@@ -82,32 +82,32 @@ def read(
         }
         wrong = [f"{name}={header}" for name, header in columns.items() if plain(header) not in known]
         if wrong:
-            raise BadFile(f"{label} has no column for --map {' '.join(wrong)}; it has: {', '.join(headers)}")
+            raise BadFile("file.no_such_column", label=label, wrong=" ".join(wrong), headers=", ".join(headers))
         if missing := [name for name in required if name not in chosen]:
             hints = " ".join(f'--map {name}="…"' for name in missing)
             raise BadFile(
-                f"{label} lacks the column(s) {', '.join(missing)}; it has: {', '.join(headers)}. "
-                f"Say which it is with {hints}. Known columns: {', '.join(fields)}"
-            )
+                "file.lacks_fields", label=label, missing=", ".join(missing), headers=", ".join(headers), hints=hints,
+                known=", ".join(fields),
+            )  # fmt: skip
         return chosen
 
     rows, faults = [], [pl.DataFrame(schema=FAULTS)]
     for part in readers.read(path, pick):
-        typed = _typed(part, required, zone)
-        bad = typed.filter(pl.col("reason").is_not_null())
+        found = typed(part, required, zone)
+        bad = found.filter(pl.col("reason").is_not_null())
         faults.append(bad.select(file=pl.lit(part.label), line="line", reason="reason"))
         ragged = [(part.label, line, text) for line, text in part.ragged]
         faults.append(pl.DataFrame(ragged, schema=FAULTS, orient="row"))
-        rows.append(typed.filter(pl.col("reason").is_null()).drop("reason").with_columns(file=pl.lit(part.label)))
+        rows.append(found.filter(pl.col("reason").is_null()).drop("reason").with_columns(file=pl.lit(part.label)))
     whole = pl.concat(rows, how="diagonal")
     if whole.is_empty() and not sum(f.height for f in faults):
-        raise BadFile(f"{path}: a header, but no rows")
+        raise BadFile("file.no_rows", path=str(path))
     again = whole.filter(~whole["sku"].is_first_distinct())
     faults.append(again.select("file", "line", reason=pl.format("the SKU {} stands in an earlier row", "sku")))
     return Table(whole.filter(whole["sku"].is_first_distinct()), pl.concat(faults).sort("file", "line"))
 
 
-def _typed(part: readers.Part, required: tuple[str, ...], zone: str) -> pl.DataFrame:
+def typed(part: readers.Part, required: tuple[str, ...], zone: str) -> pl.DataFrame:
     """The fields with their dtypes; `reason` names the first cell that is empty or cannot be read."""
     names = [c for c in part.frame.columns if c != "line"]
     out, reasons = {"line": part.frame["line"]}, []

@@ -6,12 +6,13 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
 from django import template
 from django.template.context import RequestContext
-from django.utils import formats
+from django.utils import formats, timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
@@ -44,6 +45,8 @@ HEALTH = {
     "availability": _("Availability"), "cover": _("Cover"), "movement": _("Movement"), "return": _("Return on stock"),
     "data_quality": _("Data"),
 }  # fmt: skip
+RUNS = {"import": _("Import"), "refresh": _("Nightly refresh"), "erase": _("Erasing a person")}
+"""Kinds of run that are no training."""
 NONE = "–"
 """What is not known."""
 
@@ -122,7 +125,7 @@ def surface(name: str) -> str:
 @register.filter
 def kind(name: str) -> str:
     """What a kind of run is called."""
-    return str(dict(Kind.choices).get(name, name))
+    return str(({kind.value: kind.label for kind in Kind} | RUNS).get(name, name))
 
 
 @register.filter
@@ -162,6 +165,32 @@ def amount(value: Any, currency: str, decimals: int = -1) -> str:
     sign = "-" if value < 0 and float(f"{abs(value):.{places}f}") else ""
     first = currency in BEFORE and (get_language() or "").startswith("en")
     return f"{sign}{symbol}{text}" if first else f"{sign}{text}\u00a0{symbol}".rstrip()
+
+
+@register.simple_tag
+def cents(value: int | None, currency: str) -> str:
+    """Cents as an amount to the cent.
+
+    >>> cents(-123456, "GBP")
+    '-£1,234.56'
+    """
+    return amount(None if value is None else value / 100, currency, 2)
+
+
+@register.filter
+def cell(value: Any) -> str:
+    """A cell of a file as it was read: moments in the shop's time, numbers without the zeros behind; "" for none.
+
+    >>> cell(Decimal("2.5000")), cell(None), cell("A-1")
+    ('2.5', '', 'A-1')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return formats.date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+    if isinstance(value, Decimal):
+        return formats.localize(value.normalize() + 0)
+    return str(value)
 
 
 @register.filter

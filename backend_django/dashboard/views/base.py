@@ -47,6 +47,7 @@ MENU = (
     Entry("customers", _("Customers"), "people"),
     Entry("recommendations", _("Recommendations"), "heart"),
     Entry("training", _("Training"), "spark"),
+    Entry("data", _("Data"), "file"),
     Entry("settings", _("Settings"), "gear"),
 )
 
@@ -104,7 +105,7 @@ class Step(Page):
     """
 
     http_method_names = ["post", "options"]
-    title = ""
+    title: ClassVar[Any] = ""
     back: ClassVar[str]
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

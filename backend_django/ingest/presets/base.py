@@ -54,35 +54,40 @@ class Preset:
     zero_price_is_sale: bool = True
     optional: tuple[str, ...] = field(default=tuple(f for f in FIELDS if f not in REQUIRED))
 
+    def find(self, headers: list[str]) -> dict[str, str]:
+        """Field → header for those fields that are known by a header's name."""
+        by_header = {plain(h): h for h in reversed(headers)}
+        found: dict[str, str] = {}
+        for name in (*REQUIRED, *self.optional):
+            header = next((by_header[plain(h)] for h in self.columns.get(name, ()) if plain(h) in by_header), None)
+            if header is not None:
+                found[name] = header
+        return found
+
     def pick(self, headers: list[str], label: str, *, given: Mapping[str, str]) -> dict[str, str]:
         """Field → header for a part with these headers; `given` (from --map) wins over the preset.
 
         Raises BadFile naming the field, what was found, and the --map to use.
         """
         by_header = {plain(h): h for h in reversed(headers)}
-        chosen: dict[str, str] = {}
-        missing = []
+        found = self.find(headers)
         for name in (*REQUIRED, *self.optional):
-            if name in given:
-                if (header := by_header.get(plain(given[name]))) is None:
-                    raise BadFile(
-                        f"{label} has no column {given[name]!r}, which --map {name}={given[name]} names; "
-                        f"it has: {', '.join(headers)}"
-                    )
-                chosen[name] = header
+            if name not in given:
                 continue
-            header = next((by_header[plain(h)] for h in self.columns.get(name, ()) if plain(h) in by_header), None)
-            if header is not None:
-                chosen[name] = header
-            elif name in REQUIRED:
-                missing.append(name)
+            if (header := by_header.get(plain(given[name]))) is None:
+                raise BadFile(
+                    "file.no_column_given", label=label, column=given[name], field=name, headers=", ".join(headers)
+                )
+            found[name] = header
+        chosen = {name: found[name] for name in (*REQUIRED, *self.optional) if name in found}
+        missing = [name for name in REQUIRED if name not in chosen]
         if missing:
             known = ", ".join(self.columns.get(missing[0], ())) or missing[0]
             hints = " ".join(f'--map {name}="…"' for name in missing)
             raise BadFile(
-                f"{label} lacks a column for {', '.join(missing)} ({FIELDS[missing[0]]}; looked for: {known}). "
-                f"It has: {', '.join(headers) or 'none'}. Say which it is with {hints}",
-            )
+                "file.lacks_columns", label=label, missing=", ".join(missing), meaning=FIELDS[missing[0]], known=known,
+                headers=", ".join(headers) or "none", hints=hints,
+            )  # fmt: skip
         return chosen
 
 

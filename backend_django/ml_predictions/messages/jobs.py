@@ -29,6 +29,9 @@ TEXTS: dict[str, Any] = {
         "The model file {name} was refused: {reason}. Training {training_log_id} makes it anew; until then stored "
         "results go on serving. Ask {url} how far it is."
     ),
+    "import.reading": _("The file is read."),
+    "import.matching": _("Rows become orders, and returns are matched to their sales."),
+    "import.writing": _("Everything is read; the writing begins."),
     "report.what": _("Version {version} of {service} ({model}), trained on {trained_on} from data up to {as_of}."),
     "report.data": _("It has seen {orders} orders with {lines} lines, {customers} customers and {products} products."),
     "report.forecast": _(

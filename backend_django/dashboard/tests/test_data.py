@@ -1,0 +1,220 @@
+"""A file brought in from the page: guessed columns, first rows, dry run, import, and what can go wrong on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from ingest import uploads
+from ingest.models import ImportRun
+from ml_predictions import jobs
+from ml_predictions.jobs import rows
+from ml_predictions.messages import message
+from ml_predictions.models import MLTrainingLog
+from orders.models import Order
+from products.models import ProductVariant
+
+pytestmark = pytest.mark.django_db
+SALES = (
+    "Pedido;Fecha;Referencia;Unidades;Precio;Cliente;Notas\n"
+    "1001;13/03/2026 10:00;A-1;2;12,50;77;x\n"
+    "1001;13/03/2026 10:00;B-2;1;5,00;77;x\n"
+    "1002;14/03/2026 11:00;A-1;muchas;12,50;;x\n"
+    "1003;15/03/2026 12:00;B-2;3;5,00;;x\n"
+)
+
+
+@pytest.fixture
+def ben(cast: dict[str, Any], settings: Any, tmp_path: Path) -> Client:
+    """Ben, the administrator, signed in; uploads go to a folder of the test."""
+    settings.DATA_FOLDER = tmp_path
+    client = Client(headers={"Accept-Language": "en"})
+    client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
+    return client
+
+
+def upload(ben: Client, content: str | bytes, name: str = "sales.csv", what: str = "sales") -> ImportRun:
+    """Upload a file; returns its row."""
+    data = content.encode() if isinstance(content, str) else content
+    answer = ben.post("/data/upload/", {"what": what, "file": SimpleUploadedFile(name, data)})
+    run = ImportRun.objects.first()
+    assert run is not None
+    assert answer["Location"] == f"/data/imports/{run.pk}/"
+    return run
+
+
+def form(run: ImportRun, do: str, **changes: str) -> dict[str, str]:
+    """The page's form as a browser would send it."""
+    columns = {f"field-{name}": header for name, header in run.columns.items()}
+    return {"do": do, "preset": run.preset, **columns, **run.options, **changes}
+
+
+def press(ben: Client, run: ImportRun, do: str, **changes: str) -> str:
+    """Press a button and let the worker do what it queued; returns the page that follows."""
+    ben.post(f"/data/imports/{run.pk}/", form(run, do, **changes))
+    log = MLTrainingLog.objects.filter(status="queued").first()
+    if log is not None:
+        assert rows.take(log, "worker")
+        jobs.execute(log.pk, log.owner)
+    run.refresh_from_db()
+    return ben.get(f"/data/imports/{run.pk}/").content.decode()
+
+
+def test_a_file_is_read_checked_and_imported_and_a_second_time_changes_nothing(ben: Client, tmp_path: Path) -> None:
+    run = upload(ben, SALES)
+    assert run.preset == "generic"
+    assert run.columns == {
+        "order_number": "Pedido", "placed_at": "Fecha", "sku": "Referencia", "units": "Unidades",
+        "unit_price": "Precio", "customer_id": "Cliente",
+    }  # fmt: skip
+    path = uploads.path_of(run)
+    assert path is not None
+    assert path.is_relative_to(tmp_path)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    page = ben.get(f"/data/imports/{run.pk}/").content.decode()
+    assert "Units is “muchas”, which cannot be" in page
+    assert '<td class="text">12.5</td>' in page
+
+    page = press(ben, run, "check")
+    assert (run.state, Order.objects.count()) == ("checked", 0)
+    assert (run.report["rows_read"], run.report["orders"], run.report["cents_in"]) == (4, 2, 4500)
+    assert (run.report["difference"], run.report["left_out"][0]["reason"]) == (0, "unreadable")
+    assert "every row and every cent is accounted for" in page
+    assert "sales.csv, line 4: Units is “muchas”, which cannot be" in page
+
+    page = press(ben, run, "import")
+    assert run.state == "imported", run.error
+    assert set(Order.objects.values_list("order_number", "total")) == {("1001", 30), ("1003", 15)}
+    assert run.counts["orders"] == {"created": 2, "unchanged": 0, "updated": 0, "kept": 0}
+    assert uploads.path_of(run) is None
+    assert "The file is imported." in page
+
+    again = upload(ben, SALES)
+    assert "A file with the same content was imported" in ben.get(f"/data/imports/{again.pk}/").content.decode()
+    press(ben, again, "check")
+    assert again.report["known"] == 2
+    page = press(ben, again, "import")
+    assert not again.changed
+    assert "Nothing changed: the shop had all of it already." in page
+    assert "nothing was new" in ben.get("/data/").content.decode()
+
+
+def test_columns_are_changed_and_what_is_not_chosen_is_not_read(ben: Client) -> None:
+    run = upload(ben, SALES.replace("Precio", "P.V.P."))
+    assert "unit_price" not in run.columns
+    page = press(ben, run, "check")
+    assert "Choose which column is: Price of one unit." in page
+    assert not MLTrainingLog.objects.exists()
+    columns = {"field-unit_price": "P.V.P.", "field-customer_id": ""}
+    press(ben, run, "check", **columns)
+    assert (run.state, run.report["guests"], run.report["customers"]) == ("checked", 2, 0)
+    press(ben, run, "show")  # another look makes the dry run stale
+    assert (run.state, run.report) == ("uploaded", None)
+    assert "Make a dry run first" in press(ben, run, "import")
+
+
+def test_another_layout_brings_its_own_columns(ben: Client) -> None:
+    run = upload(ben, "Invoice,InvoiceDate,StockCode,Quantity,Price\n1,2026-03-01,A,1,2.00\n")
+    assert (run.preset, run.options["currency"]) == ("online-retail-ii", "GBP")
+    press(ben, run, "show", preset="generic")
+    assert (run.preset, run.options["currency"]) == ("generic", "EUR")
+    assert "placed_at" not in run.columns
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"\0\1\2binary", "neither text nor Parquet nor XLSX"),
+        (b"PK\x03\x04 cut", "it was cut off"),
+        (b'a,b\n"never closed,1\n', "A quotation mark that is never closed"),
+    ],
+)
+def test_what_cannot_be_read_is_said_and_not_kept(ben: Client, content: bytes, says: str) -> None:
+    file = SimpleUploadedFile("odd.csv", content)
+    page = ben.post("/data/upload/", {"what": "sales", "file": file}, follow=True).content.decode()
+    assert says in page
+    assert not ImportRun.objects.exists()
+    assert not uploads.root().is_dir() or not list(uploads.root().iterdir())
+
+
+def test_a_file_that_is_too_large_is_refused_and_never_stored(ben: Client, settings: Any) -> None:
+    settings.IMPORT_MAX_MB = 1
+    file = SimpleUploadedFile("big.csv", b"a,b\n" * 300_000)
+    page = ben.post("/data/upload/", {"what": "sales", "file": file}, follow=True).content.decode()
+    assert "The file is larger than 1 MB" in page
+    assert not uploads.root().is_dir()
+
+
+def test_dates_that_can_be_either_are_shown_and_said(ben: Client) -> None:
+    run = upload(ben, "order,date,sku,units,price\n1,02/03/2026,A,1,2\n")
+    assert "In these rows day and month can be either way round" in ben.get(f"/data/imports/{run.pk}/").content.decode()
+    page = press(ben, run, "check")
+    assert run.state == "failed"
+    assert "Date and time: a date such as 02-03-2026 can be day first or month first" in page
+    press(ben, run, "check", date_order="mdy")
+    assert run.state == "checked"
+
+
+def test_an_import_is_cancelled_before_it_writes(ben: Client) -> None:
+    run = upload(ben, SALES)
+    press(ben, run, "check")
+    ben.post(f"/data/imports/{run.pk}/", form(run, "import"))
+    log = MLTrainingLog.objects.get(status="queued")
+    assert rows.take(log, "worker")
+    part = ben.get(f"/data/imports/{run.pk}/progress/")
+    assert 'hx-trigger="every 1s"' in part.content.decode()
+    assert "HX-Refresh" not in part
+    ben.post(f"/data/imports/{run.pk}/", {"do": "cancel"})
+    jobs.execute(log.pk, log.owner)
+    assert ben.get(f"/data/imports/{run.pk}/progress/")["HX-Refresh"] == "true"
+    run.refresh_from_db()
+    assert (run.state, Order.objects.count()) == ("cancelled", 0)
+    press(ben, run, "check")
+    press(ben, run, "import")
+    assert (run.state, Order.objects.count()) == ("imported", 2)
+
+
+def test_a_run_that_was_killed_while_it_wrote_says_so(ben: Client) -> None:
+    run = upload(ben, SALES)
+    press(ben, run, "check")
+    ben.post(f"/data/imports/{run.pk}/", form(run, "import"))
+    killed = message("training_killed", signal=9, megabytes=1, attempt=3, attempts=3)
+    MLTrainingLog.objects.filter(status="queued").update(status="failed", error=killed)
+    ImportRun.objects.update(state="writing", progress=60)
+    page = ben.get(f"/data/imports/{run.pk}/").content.decode()
+    assert ImportRun.objects.get().state == "failed"
+    assert "It was stopped while it was being written" in page
+    assert 'class="main" name="do" value="check"' in page  # and can be tried again
+
+
+def test_products_and_counts_come_in_too(ben: Client) -> None:
+    run = upload(ben, "sku,product_name,cost\nA-1,Mug,2.50\nB-2,,1\n", "p.csv", "products")
+    page = press(ben, run, "check")
+    assert not ProductVariant.objects.exists()
+    assert "the shop has no SKU B-2" in page
+    press(ben, run, "import")
+    assert list(ProductVariant.objects.values_list("sku", "cost")) == [("A-1", 2.5)]
+    run = upload(ben, "sku;counted\nA-1;7\n", "s.csv", "stock")
+    press(ben, run, "check")
+    press(ben, run, "import")
+    assert (run.counts["counts"]["created"], ProductVariant.objects.get().stock) == (1, 7)
+
+
+def test_uploads_go_after_a_day(ben: Client) -> None:
+    run = upload(ben, SALES)
+    assert uploads.drop_old() == {"files": 0}
+    ImportRun.objects.update(created_at=timezone.now() - uploads.KEPT)
+    assert uploads.drop_old() == {"files": 1}
+    assert uploads.path_of(run) is None
+    assert "The file is no longer here" in ben.get(f"/data/imports/{run.pk}/").content.decode()
+    assert ben.get("/data/imports/999/").status_code == 404
+
+
+def test_the_page_shows_faults_of_the_data(ben: Client) -> None:
+    assert "Looked at: 0 order lines" in ben.get("/data/quality/").content.decode()

@@ -1,0 +1,130 @@
+"""What is done with an uploaded file: a dry run, or the import, with a report as JSON.
+
+The report of sales is the reconciliation (money in cents) with `known`, the orders that the shop has already, and
+`time_zone` and `currency`. That of products and counts is `rows`, `counts` and what is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from ingest import bulk, report, rows, sales, tables
+from ingest.counts import Counts
+from ingest.models import ImportRun
+from ingest.sample import WANTED, preset_for
+from orders.models import Order
+
+Tell = Callable[[float, str], None]
+"""Told how many per cent are done, and what comes now: a code of the messages `import.*`."""
+FAULTS = 200
+"""Rows left out that a report of products or counts keeps."""
+
+
+class DoesNotBalance(Exception):
+    """The reconciliation has a difference: a fault of this program."""
+
+
+def defaults(preset: str) -> dict[str, str]:
+    """The options of a new upload: the preset's time zone and currency, else the shop's."""
+    from ingest.presets import PRESETS
+
+    known = PRESETS.get(preset)
+    return {
+        "time_zone": (known and known.time_zone) or settings.TIME_ZONE,
+        "currency": (known and known.currency) or settings.ML_PREDICTIONS["CURRENCY"] or "EUR",
+        "decimal": "auto",
+        "date_order": "auto",
+        "repeats": "keep",
+    }
+
+
+def reading(run: ImportRun) -> rows.Options:
+    """The options of a run as `ingest.rows` takes them."""
+    from ingest.presets import PRESETS
+
+    channel = PRESETS[run.preset].channel if run.preset else "store"
+    return rows.Options(channel=channel, **(defaults(run.preset) | run.options))
+
+
+def process(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:
+    """Read the file and report; with `write` bring it in. Sets `report` and `counts`, saves nothing of the run.
+
+    `begin` is called when everything is read and the writing begins. Raises BadFile and other RetailMLError.
+    """
+    if run.what == ImportRun.What.SALES:
+        _sales(run, path, write=write, tell=tell, begin=begin)
+    else:
+        _table(run, path, write=write, tell=tell, begin=begin)
+
+
+def _sales(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:
+    options, preset = reading(run), preset_for(run.preset, run.columns)
+    tell(5, "import.reading")
+    read = rows.read_rows([path], preset, options)
+    tell(30, "import.matching")
+    built = sales.build(read, preset, options, source=run.preset)
+    dry = report.reconcile(read, built, None)
+    if not dry.balanced:
+        raise DoesNotBalance(f"import {run.pk}: {dry}")
+    known = bulk.fetch(Order, ["COUNT(*)"], key="order_number", values=built.orders["order_number"])
+    more = {"known": known[0][0] if known else 0, "time_zone": options.time_zone, "currency": options.currency}
+    run.report = _told(dry) | more
+    if not write:
+        return
+    tell(50, "import.writing")
+    begin()
+    total, done = max(1, built.orders.height + built.returns.height), 0
+
+    def progress(name: str, count: int) -> None:
+        nonlocal done
+        if name in ("orders", "returns"):
+            done += count
+            tell(50 + 49 * done / total, "import.writing")
+
+    result = sales.write(built, source=run.preset, progress=progress)
+    account = report.reconcile(read, built, result)
+    run.report = _told(account) | more
+    run.counts = {name: asdict(counts) for name, counts in result.counts.items()}
+    if not account.balanced:
+        raise DoesNotBalance(f"import {run.pk}: {account}")
+
+
+def _told(account: report.Reconciliation) -> dict[str, Any]:
+    sums = {name: getattr(account, name) for name in ("stored", "left", "difference", "balanced")}
+    return asdict(account) | sums
+
+
+def _table(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:
+    tell(5, "import.reading")
+    fields, required = WANTED[run.what]
+    taken = {name: name for name in fields if name in run.columns}
+    table = tables.read(path, taken, required, columns=run.columns, zone=reading(run).time_zone)
+    if write:
+        tell(50, "import.writing")
+        begin()
+    counts: dict[str, Counts]
+    with transaction.atomic():
+        if run.what == ImportRun.What.PRODUCTS:
+            counts, table = tables.write_products(table)
+        else:
+            adjusted, table = tables.write_counts(table, now=timezone.now())
+            counts = {"counts": adjusted}
+        transaction.set_rollback(not write)
+    told = {name: asdict(one) for name, one in counts.items()}
+    faults = table.faults.head(FAULTS).select("line", "reason").to_dicts()
+    run.report = {
+        "rows_read": table.rows.height + table.faults.height,
+        "rows_good": table.rows.height,
+        "rows_left_out": table.faults.height,
+        "faults": faults,
+        "counts": told,
+    }
+    if write:
+        run.counts = told

@@ -1,0 +1,78 @@
+"""The files that were brought in over a page, each with what became of it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ImportRun(models.Model):
+    """One uploaded file: how it is read, its dry run, its import. The file itself goes, this stays."""
+
+    class What(models.TextChoices):
+        """What the file holds."""
+
+        SALES = "sales", _("Past sales")
+        PRODUCTS = "products", _("Products and costs")
+        STOCK = "stock", _("Counted stock")
+
+    class State(models.TextChoices):
+        """How far it is. Checking and importing are runs of the worker; writing can no longer be cancelled."""
+
+        UPLOADED = "uploaded", _("uploaded")
+        CHECKING = "checking", _("dry run under way")
+        CHECKED = "checked", _("dry run done")
+        IMPORTING = "importing", _("import under way")
+        WRITING = "writing", _("being written")
+        IMPORTED = "imported", _("imported")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    UNDER_WAY = (State.CHECKING, State.IMPORTING, State.WRITING)
+
+    what = models.CharField(_("what"), max_length=10, choices=What, default=What.SALES)
+    file_name = models.CharField(_("file"), max_length=200)
+    folder = models.UUIDField(_("folder"), default=uuid.uuid4, unique=True, editable=False)
+    """Its folder among the uploads, which holds nothing else."""
+    size = models.BigIntegerField(_("bytes"))
+    sha256 = models.CharField("SHA-256", max_length=64, db_index=True)
+    requested_by = models.CharField(_("requested by"), max_length=254)
+    created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    preset = models.CharField(_("layout"), max_length=40, blank=True)
+    columns = models.JSONField(_("columns"), default=dict)
+    """Field → header: what is read, and nothing else."""
+    options = models.JSONField(_("options"), default=dict)
+    """How it is read: `time_zone, currency, decimal, date_order, repeats`."""
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.UPLOADED)
+    run_id = models.BigIntegerField(_("run"), null=True)
+    """The worker's run that checks or imports it."""
+    progress = models.FloatField(_("progress"), default=0)
+    """Per cent, of the writing; before it the worker's run knows."""
+    report = models.JSONField(_("report"), null=True)
+    """The reconciliation, see `ingest.imports`."""
+    counts = models.JSONField(_("counts"), null=True)
+    """Table → `created, unchanged, updated, kept`, once it is imported."""
+    error = models.JSONField(_("error"), null=True, encoder=DjangoJSONEncoder)
+    """Why it failed, as a stored message: `code, params, text`."""
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def under_way(self) -> bool:
+        """Is a dry run or an import queued or running?"""
+        return self.state in self.UNDER_WAY
+
+    @property
+    def changed(self) -> bool:
+        """Did the import make or change anything?"""
+        return any(table["created"] or table["updated"] for table in (self.counts or {}).values())

@@ -1,0 +1,114 @@
+"""What a page says about an import, in the reader's language: names of fields, errors, why a row is left out.
+
+Reports and errors are stored in English with their codes, as the console prints them; here they are translated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from ingest.errors import TEXTS
+
+LABELS = {
+    "order_number": _("Order number"), "placed_at": _("Date and time"), "sku": _("Reference (SKU)"),
+    "units": _("Units"), "unit_price": _("Price of one unit"), "product_name": _("Product's name"),
+    "product_code": _("Style's number"), "category": _("Category"), "customer_id": _("Customer's number"),
+    "email": _("Customer's e-mail"), "country": _("Country"), "discount": _("Discount on the line"),
+    "shipping": _("Shipping"), "tax": _("Tax on top"), "status": _("Status"), "channel": _("Channel"),
+    "currency": _("Currency"), "brand": _("Brand"), "description": _("Description"), "price": _("Price"),
+    "cost": _("Cost of one unit"), "size": _("Size"), "color": _("Colour"), "pack_size": _("Units per pack"),
+    "minimum_order": _("Fewest units in a purchase"), "lead_time_days": _("Lead time, days"),
+    "season_end": _("Last day of the season"), "supplier": _("Supplier"), "supplier_email": _("Supplier's e-mail"),
+    "supplier_lead_time_days": _("Supplier's lead time, days"), "supplier_lead_time_sd": _("Its spread, days"),
+    "supplier_minimum_order_value": _("Supplier's smallest order"), "image_url": _("Address of a picture"),
+    "counted": _("Units counted"), "counted_at": _("Counted when"),
+}  # fmt: skip
+"""Every field of the three kinds of file."""
+TABLES = {
+    "products": _("Products"), "customers": _("Customers"), "orders": _("Orders"), "lines": _("Order lines"),
+    "returns": _("Returns"), "suppliers": _("Suppliers"), "counts": _("Counts"),
+}  # fmt: skip
+ON_PAGE: dict[str, Any] = {
+    "file.lacks_columns": _("{label} lacks a column for {missing}. It has: {headers}. Choose which column it is."),
+    "file.lacks_fields": _("{label} lacks a column for {missing}. It has: {headers}. Choose which column it is."),
+    "file.two_decimals": _(
+        "{column} holds numbers with a decimal comma ({commas}) and with a decimal point ({points}). Choose which is "
+        "right."
+    ),
+    "file.day_or_month": _(
+        "{column}: a date such as {example} can be day first or month first, and no date of the file decides it. "
+        "Choose which."
+    ),
+    "import.file_gone": _("The file is no longer here; upload it again."),
+}
+"""Sentences that the console says with its options."""
+REPEAT = _("the same row stands in its order again")
+DETAILS: tuple[tuple[str, Any], ...] = (
+    (r"(?P<field>\w+) is empty", _("{field} is empty")),
+    (r'(?P<field>\w+) is "(?P<cell>.*)"', _("{field} is “{cell}”, which cannot be")),
+    (r"discount is more than the line", _("the discount is more than the line")),
+    (r"(?P<n>\d+) columns instead of (?P<m>\d+): (?P<cell>.*)", _("{n} columns instead of {m}: {cell}")),
+    (r"the SKU (?P<cell>.*) stands in an earlier row", _("the SKU {cell} stands in an earlier row")),
+    (r"the shop has no SKU (?P<cell>.*); give product_name to make it",
+     _("the shop has no SKU {cell}; with a product's name it is made")),
+    (r"the shop has no SKU (?P<cell>.*)", _("the shop has no SKU {cell}")),
+)  # fmt: skip
+"""What is wrong with a row: the sentences of `ingest.rows` and `ingest.tables`, which fill whole columns at once."""
+
+
+def field(name: str) -> str:
+    """What a field is called."""
+    return str(LABELS.get(name, name))
+
+
+def error(stored: Mapping[str, Any] | None) -> str | None:
+    """The sentence of a stored error, if it is one of an import; None for another."""
+    if not stored or not (text := ON_PAGE.get(stored["code"]) or TEXTS.get(stored["code"])):
+        return None
+    figures = dict(stored["params"])
+    if "path" in figures:  # where the upload lies is nobody's business
+        figures["path"] = Path(figures["path"]).name
+    if stored["code"].startswith("file.lacks"):
+        figures["missing"] = ", ".join(field(name) for name in figures["missing"].split(", "))
+    if "column" in figures and ": " in str(figures["column"]):
+        label, _colon, name = figures["column"].rpartition(": ")
+        figures["column"] = f"{label}: {field(name)}"
+    return gettext(str(text)).format(**figures)
+
+
+def reason(name: str) -> str:
+    """Why rows are left out."""
+    from ingest.rows import REASONS
+
+    return str(REPEAT) if name == "repeat" else gettext(REASONS.get(name, name))
+
+
+def detail(text: str | None) -> str:
+    """What is wrong with one row.
+
+    >>> detail('units is "many"'), detail("100, A-1, 3 × 2.50")
+    ('Units is “many”, which cannot be', '100, A-1, 3 × 2.50')
+    """
+    for pattern, sentence in DETAILS:
+        if found := re.fullmatch(pattern, text or "", re.DOTALL):
+            parts = found.groupdict()
+            if "field" in parts:
+                parts["field"] = field(parts["field"])
+            return str(sentence).format(**parts)
+    return text or ""
+
+
+def example(text: str) -> str:
+    """One row left out, as a report has it: file, line, and what is wrong or what it holds."""
+    found = re.fullmatch(r"(?P<file>.*?), line (?P<line>\d+): (?P<rest>.*)", text, re.DOTALL)
+    if not found:
+        return text
+    return gettext("{file}, line {line}: {rest}").format(
+        file=found["file"], line=found["line"], rest=detail(found["rest"])
+    )

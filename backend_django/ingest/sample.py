@@ -1,0 +1,98 @@
+"""The beginning of an uploaded file: its headers, which column is which field by their names, and its first rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ingest import readers, rows, tables
+from ingest.errors import BadFile
+from ingest.models import ImportRun
+from ingest.presets import PRESETS, Preset, generic
+from ingest.presets.base import FIELDS, REQUIRED, plain
+
+ROWS = 1_000
+"""Rows of each part that are looked at: the decimal sign and the order of day and month are decided over them."""
+SHOWN = 10
+WANTED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    ImportRun.What.SALES: (tuple(FIELDS), REQUIRED),
+    ImportRun.What.PRODUCTS: (tuple(tables.PRODUCT_FIELDS), ("sku",)),
+    ImportRun.What.STOCK: (tuple(tables.STOCK_FIELDS), ("sku", "counted")),
+}
+"""What a file holds → the fields that it may have, and those that it must."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The headers of all parts, and the first rows of each part with its own headers."""
+
+    headers: list[str]
+    parts: list[tuple[list[str], readers.Part]]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows as they are read: `line`, the fields, and `detail` where a row cannot be read."""
+
+    fields: list[str]
+    rows: list[dict[str, Any]]
+    undecided: bool
+    """Day and month can be either way round in these rows: the whole file decides, or the owner."""
+
+
+def take(path: Path, most: int = ROWS) -> Sample:
+    """Read the beginning of a file. Raises BadFile when it cannot be read."""
+    headers: list[list[str]] = []
+
+    def pick(found: list[str], _label: str) -> dict[str, str]:
+        headers.append(list(dict.fromkeys(header for header in found if header)))
+        return {f"column {place}": header for place, header in enumerate(headers[-1])}
+
+    parts = list(readers.read(path, pick, most=most))
+    if not any(headers):
+        raise BadFile("file.empty", path=str(path))
+    whole = list(dict.fromkeys(header for of_part in headers for header in of_part))
+    return Sample(whole, list(zip(headers, parts, strict=True)))
+
+
+def guess(what: str, headers: list[str]) -> tuple[str, dict[str, str]]:
+    """The preset that finds most of what is needed (sales), and field → header by the headers' names."""
+    if what != ImportRun.What.SALES:
+        known = {plain(header): header for header in reversed(headers)}
+        return "", {name: known[plain(name)] for name in WANTED[what][0] if plain(name) in known}
+    found = {name: preset.find(headers) for name, preset in PRESETS.items()}
+    best = max(found, key=lambda name: (sum(f in found[name] for f in REQUIRED), name == generic.PRESET.name))
+    return best, found[best]
+
+
+def preset_for(preset: str, columns: Mapping[str, str]) -> Preset:
+    """The preset that reads these columns and no others."""
+    optional = tuple(name for name in columns if name not in REQUIRED)
+    given = {name: (header,) for name, header in columns.items()}
+    return replace(PRESETS[preset], columns=given, optional=optional)
+
+
+def preview(sample: Sample, run: ImportRun, options: rows.Options) -> Preview:
+    """The first rows as they would be read with the run's columns. Raises BadFile."""
+    headers, part = next((one for one in sample.parts if set(run.columns.values()) <= set(one[0])), sample.parts[0])
+    places = {header: f"column {place}" for place, header in enumerate(headers)}
+    picked = {name: places[header] for name, header in run.columns.items() if header in places}
+    frame = part.frame.select(*(pl.col(column).alias(name) for name, column in picked.items()), "line")
+    part = readers.Part(part.label, frame, part.ragged, decimal_comma=part.decimal_comma)
+    if run.what != ImportRun.What.SALES:
+        typed = tables.typed(part, WANTED[run.what][1], options.time_zone).rename({"reason": "detail"})
+        return Preview(list(picked), typed.head(SHOWN).to_dicts(), undecided=False)
+    undecided = False
+    preset = preset_for(run.preset, run.columns)
+    try:
+        typed = rows.parsed(part, preset, options)
+    except BadFile as error:
+        if error.code != "file.day_or_month":
+            raise
+        undecided = True
+        typed = rows.parsed(part, preset, replace(options, date_order="dmy"))
+    return Preview(list(picked), typed.select("line", *picked, "detail").head(SHOWN).to_dicts(), undecided=undecided)

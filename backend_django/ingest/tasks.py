@@ -1,0 +1,72 @@
+"""The kind `import` of the worker: a dry run or the import of one uploaded file."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from django.utils import timezone
+
+from ingest import imports, uploads
+from ingest.models import ImportRun
+from retail_ml.errors import RetailMLError
+
+State = ImportRun.State
+
+
+class Watched(Protocol):
+    """The worker's run: it is told how far this is, and stops it when somebody has cancelled."""
+
+    def progress(self, percent: float, step: dict[str, Any]) -> None:
+        """Raises to stop."""
+
+
+class FileGone(RetailMLError):
+    """The upload was deleted before it was read."""
+
+    code = "import.file_gone"
+
+
+def import_files(run: Watched, *, import_run: int, write: bool) -> None:
+    """Check or import the upload `import_run`; with its state and its report as the result.
+
+    Up to the writing it stops when it is cancelled. The writing is done in small transactions, so that trainings and
+    the worker's signs of life get in between. Killed there and begun again, it writes the same and completes it.
+    """
+    row = ImportRun.objects.get(pk=import_run)
+    if row.state == State.IMPORTED:  # the process died between the import and the end of its run
+        return
+    writing = False
+
+    def begin() -> None:
+        nonlocal writing
+        writing = True
+        _set(row, state=State.WRITING)
+
+    def tell(percent: float, code: str) -> None:
+        if writing:
+            _set(row, progress=percent)
+        else:
+            run.progress(percent, {"code": code, "params": {}})
+
+    _set(row, state=State.IMPORTING if write else State.CHECKING)
+    try:
+        path = uploads.path_of(row)
+        if path is None:
+            raise FileGone(f"The file of import {import_run} is gone; upload it again.")
+        imports.process(row, path, write=write, tell=tell, begin=begin)
+    except RetailMLError as error:
+        stored = {"code": error.code, "params": error.details, "text": error.message}
+        _set(row, state=State.FAILED, error=stored, finished_at=timezone.now())
+        raise
+    if write:
+        _set(row, state=State.IMPORTED, report=row.report, counts=row.counts, finished_at=timezone.now())
+        uploads.drop(row)
+    else:
+        _set(row, state=State.CHECKED, report=row.report)
+
+
+def _set(row: ImportRun, **values: Any) -> None:
+    """Only these columns: the page may have changed others meanwhile."""
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(values))
