@@ -31,14 +31,14 @@ class DoesNotBalance(Exception):
     """The reconciliation has a difference: a fault of this program."""
 
 
-def defaults(preset: str) -> dict[str, str]:
+def defaults(preset: str, *, currency: str) -> dict[str, str]:
     """The options of a new upload: the preset's time zone and currency, else the shop's."""
     from ingest.presets import PRESETS
 
     known = PRESETS.get(preset)
     return {
         "time_zone": (known and known.time_zone) or settings.TIME_ZONE,
-        "currency": (known and known.currency) or settings.ML_PREDICTIONS["CURRENCY"] or "EUR",
+        "currency": (known and known.currency) or currency or "EUR",
         "decimal": "auto",
         "date_order": "auto",
         "repeats": "keep",
@@ -50,7 +50,7 @@ def reading(run: ImportRun) -> rows.Options:
     from ingest.presets import PRESETS
 
     channel = PRESETS[run.preset].channel if run.preset else "store"
-    return rows.Options(channel=channel, **(defaults(run.preset) | run.options))
+    return rows.Options(channel=channel, **run.options)
 
 
 def process(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:

@@ -90,7 +90,7 @@ class Upload(Step):
             uploads.drop(run)
             run.delete()
             raise forms.ValidationError(sentence(error)) from error
-        run.options = imports.defaults(run.preset)
+        run.options = imports.defaults(run.preset, currency=conf.get("CURRENCY"))
         run.save()
         self.run = run
         return gettext("The file is here. See whether its columns are right, then make a dry run.")
@@ -227,7 +227,8 @@ def store(run: ImportRun, request: HttpRequest) -> None:
     wanted, required = sample.WANTED[run.what]
     preset = given.get("preset", run.preset)
     if preset != run.preset and preset in PRESETS:
-        run.preset, run.columns, run.options = preset, PRESETS[preset].find(headers), imports.defaults(preset)
+        run.preset, run.columns = preset, PRESETS[preset].find(headers)
+        run.options = imports.defaults(preset, currency=conf.get("CURRENCY"))
     else:
         columns = {name: given.get(f"field-{name}", "") for name in wanted}
         run.columns = {name: header for name, header in columns.items() if header in headers}
