@@ -28,7 +28,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 PAGES = {
     "morning": "/", "sales": "/sales/", "inventory": "/inventory/", "reorder": "/inventory/reorder/",
     "orders": "/inventory/orders/", "customers": "/customers/", "recommendations": "/recommendations/",
-    "training": "/training/", "settings": "/settings/", "password": "/settings/password/",
+    "training": "/training/", "brief": "/brief/", "settings": "/settings/", "password": "/settings/password/",
 }  # fmt: skip
 PICTURES = ("morning", "sales", "inventory")
 LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]

@@ -267,10 +267,18 @@ ML_PREDICTIONS = {
     "NIGHTLY": {
         "drop_expired_sign_ins": "authentication.housekeeping.drop_expired",
         "drop_old_uploads": "ingest.uploads.drop_old",
+        "weekly_brief": "dashboard.tasks.weekly_brief",
+        "critical_stock_outs": "dashboard.tasks.critical_stock_outs",
     },
     "PERSONAL_DATA": "core.personal_data.PLACES",
     "BACKUP_RETENTION_DAYS": env.int("BACKUP_RETENTION_DAYS", default=None),
 }
+
+# --- e-mail: nobody is written to until the owner names somebody ----------------------------------
+
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Trastienda <trastienda@localhost>")
 
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from dashboard.views import (
+    brief,
     customers,
     data,
     inventory,
@@ -48,6 +49,8 @@ urlpatterns = [
     path("data/quality/", data.Quality.as_view(), name="quality"),
     path("data/imports/<int:import_id>/", data.Import.as_view(), name="import"),
     path("data/imports/<int:import_id>/progress/", data.ImportProgress.as_view(), name="import-progress"),
+    path("brief/", brief.Brief.as_view(), name="brief"),
+    path("brief/send/", brief.SendNow.as_view(), name="send-brief"),
     path("settings/", settings.Settings.as_view(), name="settings"),
     path("settings/password/", settings.Password.as_view(), name="password"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),

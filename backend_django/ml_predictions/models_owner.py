@@ -208,3 +208,27 @@ def owner_settings() -> OwnerSettings:
 
 
 in_force = InForce()
+
+
+class OwnerMail(models.Model):
+    """One e-mail to the owner's people: the constraint keeps a day from having two of a kind."""
+
+    class Kind(models.TextChoices):
+        WEEKLY = "weekly", _("weekly brief")
+        CRITICAL = "critical", _("critical stock-outs")
+
+    kind = models.CharField(_("what"), max_length=8, choices=Kind.choices)
+    day = models.DateField(_("of the day"), help_text=_("In shop time."))
+    sent_at = models.DateTimeField(_("sent"), null=True, help_text=_("Empty: it could not be sent."))
+    recipients = models.PositiveSmallIntegerField(_("recipients"), default=0)
+    error = models.CharField(_("error"), max_length=500, blank=True)
+    known = models.JSONField(_("alerts told or seen"), default=list)
+
+    class Meta:
+        verbose_name = _("e-mail to the owner")
+        verbose_name_plural = _("e-mails to the owner")
+        ordering = ["-day", "kind"]
+        constraints = [models.UniqueConstraint(fields=["kind", "day"], name="one_owner_mail_per_kind_and_day")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.day}"

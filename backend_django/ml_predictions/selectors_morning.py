@@ -61,8 +61,13 @@ def _late() -> dict[str, Any]:
 
 
 def since_yesterday() -> dict[str, int]:
-    """Alerts that came and went, and trainings that ended or failed, in the last 24 hours."""
-    since = timezone.now() - timedelta(hours=24)
+    """What `changed` counts in the last 24 hours."""
+    return changed(hours=24)
+
+
+def changed(*, hours: int) -> dict[str, int]:
+    """Alerts that came and went, and trainings that ended or failed, in the last so many hours."""
+    since = timezone.now() - timedelta(hours=hours)
     alerts = InventoryAlert.objects.aggregate(
         new_alerts=Count("id", filter=Q(created_at__gte=since)),
         gone_alerts=Count("id", filter=Q(resolved_at__gte=since)),

@@ -68,6 +68,7 @@ NOBODY = {
     },
     "ml_predictions.InventoryHealthDay": {"components"},
     "ml_predictions.OwnerSettings": {"currency"},
+    "ml_predictions.OwnerMail": {"known"},  # numbers of alerts
     "ml_predictions.MLWorker": {"host", "name"},
     "ingest.ImportRun": {"counts", "options", "preset", "sha256"},
     "ml_predictions.CalendarEvent": {"name", "object_id"},  # names of days; who asked for them stands in the note

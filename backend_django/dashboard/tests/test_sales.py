@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from dashboard.templatetags.dashboard import amount
 from ml_predictions.models import SERVICES, MLTrainingLog
 from ml_predictions.services import get_service
 
@@ -112,3 +113,14 @@ def test_the_file_holds_the_same_days(ben: Client) -> None:
     expected = get_service("sales_forecast").predict(days_ahead=20, coverage=0.95)["predictions"]
     assert [float(row["sales"]) for row in rows] == [day["predicted_sales"] for day in expected]
     assert [float(row["sales_95_low"]) for row in rows] == [day["confidence_lower"] for day in expected]
+
+
+def test_the_brief_says_what_the_services_say_and_its_days(ben: Client) -> None:
+    page = ben.get("/brief/").content.decode()
+    summary = get_service("sales_forecast").predict(days_ahead=7, coverage=0.80)["summary"]
+    for name in ("total_predicted_sales", "total_lower", "total_upper"):
+        assert amount(summary[name], "EUR") in page
+    assert "Next week: June 30, 2026 to July 6, 2026" in page
+    assert "Last week: June 23, 2026 to June 29, 2026" in page
+    assert "as of June 29, 2026, " in page
+    assert "/ 100" in page

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from ml_predictions import actions_owner
-from ml_predictions.admin.base import Kept
+from ml_predictions.admin.base import Kept, ReadOnly
 from ml_predictions.messages.readable import NAMES
-from ml_predictions.models_owner import OwnerSettings
+from ml_predictions.models_owner import OwnerMail, OwnerSettings
 
 
 @admin.register(OwnerSettings)
@@ -43,3 +43,11 @@ class OwnerSettingsAdmin(Kept):
         return None
 
     log_change = log_addition
+
+
+@admin.register(OwnerMail)
+class OwnerMailAdmin(ReadOnly):
+    """What was sent, and what could not be."""
+
+    list_display = ("kind", "day", "sent_at", "recipients", "error")
+    list_filter = ("kind",)

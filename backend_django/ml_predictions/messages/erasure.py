@@ -46,6 +46,7 @@ TEXTS: dict[str, Any] = {
     "erasure.place_rules": _("Notes on recommendation rules that named the person"),
     "erasure.place_schedule": _("Who changed the schedule"),
     "erasure.place_owner_settings": _("Who changed the owner's settings, and who gets e-mails"),
+    "erasure.place_owner_mails": _("What mail servers answered about e-mails"),
     "erasure.place_purchase_order_notes": _("Notes on purchase orders that named the person"),
     "erasure.place_purchase_line_notes": _("Notes on lines of purchase orders that named the person"),
     "erasure.place_stock_notes": _("Notes on stock movements that named the person"),

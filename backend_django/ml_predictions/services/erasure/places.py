@@ -170,5 +170,6 @@ PLACES: list[Place] = [
         f"{APP}.OwnerSettings",
         ("country", "region", "brief_recipients", "critical_recipients", "changed_by"),
     ),
+    Words("owner_mails", f"{APP}.OwnerMail", ("error",)),
 ]
 """Where this app may name a person. Model files are looked through apart (`services.erasure.versions`)."""
