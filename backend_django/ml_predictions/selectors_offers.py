@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_predictions.errors import NotTrained
 from ml_predictions.services import get_service
-from ml_predictions.services.base import NotTrained
 from retail_ml.errors import RetailMLError
 
 TOP = 8

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from django.core.cache import cache
 
 from ml_predictions import conf
 from ml_predictions.models import SalesForecast
 from ml_predictions.services import get_service
-from ml_predictions.sources import get_source
-from retail_ml import frames
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ml_predictions.sources.base import Source
 
 CACHED_SECONDS = 600
 """Past days are read from the order lines; they are kept for so long, by the last whole day they hold."""
@@ -25,6 +27,8 @@ def currency() -> str:
     key = f"ml_predictions.currency:{chosen}"
     found: str | None = cache.get(key)
     if found is None:
+        from ml_predictions.sources import get_source  # it brings Polars along, which the server's start does without
+
         found = str(getattr(get_source(), "currency", "") or chosen)
         cache.set(key, found, CACHED_SECONDS)
     return found
@@ -32,6 +36,9 @@ def currency() -> str:
 
 def history(level: str, object_id: str, *, days: int) -> list[dict[str, Any]]:
     """`date, sales, units` of each of the last `days` whole days of the total, a category, a product or a variant."""
+    from ml_predictions.sources import get_source
+    from retail_ml import frames
+
     source = get_source()
     until = source.data_until()
     if until is None:
@@ -40,24 +47,29 @@ def history(level: str, object_id: str, *, days: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] | None = cache.get(key)
     if found is None:
         first = until.as_of - timedelta(days=days - 1)
-        lines = _of(level, object_id, source.order_lines(since=first))
+        lines = _of(source, level, object_id, since=first)
         found = _dense(frames.daily_sales(lines, [], until=until.as_of), first, until.as_of)
         cache.set(key, found, CACHED_SECONDS)
     return found
 
 
-def _of(level: str, object_id: str, lines: pl.DataFrame) -> pl.DataFrame:
+def _of(source: Source, level: str, object_id: str, *, since: date) -> pl.DataFrame:
     """The lines that belong to one object."""
+    import polars as pl
+
+    lines = source.order_lines(since=since)
     if level == "total":
         return lines
     if level == "category":
-        products = get_source().products().filter(pl.col("category") == object_id)
+        products = source.products().filter(pl.col("category") == object_id)
         return lines.join(products.select("product_id"), on="product_id", how="semi")
     return lines.filter(pl.col(f"{level}_id") == object_id)
 
 
 def _dense(daily: pl.DataFrame, first: date, last: date) -> list[dict[str, Any]]:
     """Every day from `first` to `last`, those without a sale as 0."""
+    import polars as pl
+
     days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
     joined = days.join(daily, on="day", how="left").fill_null(0.0).sort("day")
     return [
@@ -108,6 +120,10 @@ def categories() -> list[str]:
 
 def find_products(text: str) -> list[dict[str, str]]:
     """Products whose name or id contains `text`: `product_id`, `name`, `category`; at most 20, active ones first."""
+    import polars as pl
+
+    from ml_predictions.sources import get_source
+
     wanted = text.strip().lower()
     if not wanted:
         return []

@@ -56,8 +56,8 @@ def test_each_error_has_its_status_and_code(error: Exception, status: int, code:
 
 def test_the_heavy_modules_own_errors_are_conflicts():
     from ml_predictions.artifacts import ArtifactRefused
+    from ml_predictions.errors import NotTrained
     from ml_predictions.jobs import AlreadyRunning
-    from ml_predictions.services.base import NotTrained
 
     assert handled(NotTrained("sales_forecast"))[1]["details"]["call"] == "/api/ml/train-sales-forecast/"
     for error in (NotTrained("sales_forecast"), ArtifactRefused("a/b", "cut short"), AlreadyRunning("all", 4)):

@@ -52,9 +52,9 @@ def test_not_ready_without_a_database(monkeypatch: pytest.MonkeyPatch):
     assert (answer.status_code, answer.json()["checks"]) == (503, {"database": "failed"})
 
 
-def test_the_root_leads_to_the_admin():
+def test_the_root_is_the_dashboard_which_asks_who_you_are():
     answer = Client().get("/")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in/?next=/")
 
 
 def test_starting_up_brings_no_numerical_library():

@@ -214,8 +214,8 @@ def test_every_message_has_a_text_that_its_figures_fill():
 
 def test_the_other_own_errors_speak_both_languages(db: None, caplog: pytest.LogCaptureFixture):
     from ml_predictions import actions, actions_alerts, artifacts, jobs
+    from ml_predictions.errors import NotTrained
     from ml_predictions.models import MLModel, MLTrainingLog
-    from ml_predictions.services.base import NotTrained
 
     model = MLModel(service="sales_forecast", version=3)
     with pytest.raises(artifacts.ArtifactRefused) as refused:

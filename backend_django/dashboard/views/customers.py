@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from dashboard import charts
 from dashboard.views.base import Page
 from ml_predictions import actions, selectors_customers, selectors_offers
+from ml_predictions.errors import NotTrained
 from ml_predictions.models_segments import ChanceBand, Segment
 from ml_predictions.serializers import segments
-from ml_predictions.services.base import NotTrained
 from ml_predictions.views.customers import PART, CustomerSegments, SegmentFilter
 from retail_ml.errors import BadParameter, RetailMLError
 

@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard import charts
 from dashboard.views.base import Page, Step
-from ml_predictions import actions_alerts, actions_orders, conf, selectors, selectors_inventory
+from ml_predictions import actions_alerts, conf, selectors, selectors_inventory
+from ml_predictions.errors import NotTrained
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.services import get_service
-from ml_predictions.services.base import NotTrained
 from retail_ml.errors import RetailMLError
 
 PER_PAGE = 25
@@ -132,6 +132,8 @@ class Draft(Step):
             chosen[variant_id] = float(text) + (_amount(request.POST.get(f"drafted-{variant_id}", "")) or 0.0)
         if not chosen:
             raise ValidationError(gettext("Tick what you want to order."))
+        from ml_predictions import actions_orders  # it brings Polars along, which the server's start does without
+
         found = actions_orders.draft_orders(user=request.user, lines=chosen)
         count = len(found["drafts"])
         told = ngettext("{n} purchase-order draft was made.", "{n} purchase-order drafts were made.", count).format(

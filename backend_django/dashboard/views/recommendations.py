@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.views.base import Page
 from ml_predictions import selectors, selectors_offers, selectors_sales
-from ml_predictions.services.base import NotTrained
+from ml_predictions.errors import NotTrained
 from retail_ml.errors import RetailMLError
 
 LISTS = {

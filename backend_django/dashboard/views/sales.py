@@ -12,7 +12,7 @@ from api_base.spreadsheets import UTF8_MARK, csv_line
 from dashboard import charts
 from dashboard.views.base import Page, frame
 from ml_predictions import selectors, selectors_accuracy, selectors_sales
-from ml_predictions.services.base import NotTrained
+from ml_predictions.errors import NotTrained
 from retail_ml.errors import BadParameter, UnknownId
 
 LEVELS = ("total", "category", "product", "variant")

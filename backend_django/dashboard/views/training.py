@@ -12,8 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.views.base import Page, Step
-from ml_predictions import actions, jobs, selectors, selectors_schedule, selectors_versions
-from ml_predictions.artifacts import ArtifactRefused
+from ml_predictions import actions, selectors, selectors_schedule, selectors_versions
 from ml_predictions.messages import spoken
 from ml_predictions.models import Kind, MLModel, MLTrainingLog
 from ml_predictions.models_schedule import Schedule
@@ -77,6 +76,8 @@ class Start(Step):
 
     def do(self, request: HttpRequest, **kwargs: Any) -> str:
         """Of one service or of all four."""
+        from ml_predictions import jobs  # it brings NumPy along, which the server's start does without
+
         kind = request.POST.get("kind", "")
         if kind not in Kind.values:
             raise Http404(kind)
@@ -91,6 +92,8 @@ class OfLog(Step):
 
     def do(self, request: HttpRequest, **kwargs: Any) -> str:
         """By the last part of the address."""
+        from ml_predictions import jobs
+
         log = MLTrainingLog.objects.filter(pk=kwargs["log_id"]).first()
         if log is None:
             raise Http404
@@ -118,6 +121,8 @@ class Version(Page):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Put into service, or delete."""
+        from ml_predictions.artifacts import ArtifactRefused  # it brings NumPy along
+
         model = MLModel.objects.filter(pk=kwargs["model_id"]).first()
         if model is None:
             raise Http404

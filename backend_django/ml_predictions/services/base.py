@@ -13,6 +13,7 @@ from django.db.models import Max, Model
 from django.utils import timezone
 
 from ml_predictions import artifacts
+from ml_predictions.errors import NotTrained
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel, MLTrainingLog
 from ml_predictions.services import promotion, retention
@@ -33,26 +34,6 @@ class TrainingRun(Protocol):
 
         Raises when another worker has taken the run over, so that the transaction is undone.
         """
-
-
-class NotTrained(Exception):
-    """A service was asked before any version of it was in service."""
-
-    code = "not_trained"
-
-    def __init__(self, service: str) -> None:
-        self.service = service
-        self.call = f"/api/ml/train-{TRAIN_CALLS[service]}/"
-        self.details = {"service": service, "call": self.call}
-        super().__init__(f"Nothing has been trained yet for {service}. Call POST {self.call} first.")
-
-
-TRAIN_CALLS = {
-    "sales_forecast": "sales-forecast",
-    "product_recommendation": "product-recommendation",
-    "customer_segmentation": "customer-segmentation",
-    "inventory_optimization": "inventory-optimization",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

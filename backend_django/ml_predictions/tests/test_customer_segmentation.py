@@ -15,11 +15,11 @@ from django.utils import translation
 from polars.testing import assert_frame_equal
 
 from ml_predictions.artifacts import Content
+from ml_predictions.errors import NotTrained
 from ml_predictions.messages import TEXTS, render
 from ml_predictions.messages.readable import NAMES as READABLE
 from ml_predictions.models import CustomerSegment, MLModel
 from ml_predictions.models_segments import Driver, Segment
-from ml_predictions.services.base import NotTrained
 from ml_predictions.services.customer_rows import as_rows, pack, remembered, unpack
 from ml_predictions.services.customer_segmentation import CustomerSegmentationService
 from ml_predictions.sources.base import DataUntil

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ml_predictions.models import MLModel, SalesForecast
 from ml_predictions.models_accuracy import ForecastScore, PastForecast, PublishedForecast
-from ml_predictions.services import forecast_accuracy
+from ml_predictions.services import forecast_accuracy, retention
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.sources.base import DataUntil, LeftOut
 from retail_ml import frames
@@ -298,8 +298,9 @@ class TestThroughTheService:
     def trained(self, source: Shop, run: Any) -> MLModel:
         return SalesForecastService(source).train(run, model_type="window_average")  # type: ignore[arg-type]
 
-    def test_trainings_write_down_and_score(self, run: Any, settings: Any) -> None:
-        settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "KEEP_VERSIONS": 1}
+    def test_trainings_write_down_and_score(self, run: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "KEEP_VERSIONS": 1, "KEEP_SERVED_DAYS": 0}
+        monkeypatch.setattr(retention, "IN_USE", timedelta(0))
         source = Shop(shops.shop_lines(180, 3), shops.START + timedelta(days=118), category="toys")
         first = self.trained(source, run)
         said = dict(

@@ -12,11 +12,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
+from ml_predictions.errors import NotTrained
 from ml_predictions.messages import render
 from ml_predictions.models import MLModel
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.services import inventory_alerts
-from ml_predictions.services.base import NotTrained
 from ml_predictions.services.inventory_answers import ALERT_COLUMNS
 from ml_predictions.services.inventory_optimization import InventoryOptimizationService
 from products.models import Product, ProductVariant, StockMovement

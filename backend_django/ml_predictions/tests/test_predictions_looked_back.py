@@ -107,7 +107,7 @@ def test_each_level_is_held_against_what_came_in_queries_that_do_not_grow(model:
 
 
 @pytest.mark.postgres
-def test_promise_and_truth_of_three_days_against_the_shops_own_tables(shop: None):
+def test_promise_and_truth_of_three_days_against_the_shops_own_tables(model: MLModel):
     from django.db.models import Sum
 
     from orders.models import OrderItem, OrderReturn

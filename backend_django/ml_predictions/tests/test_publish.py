@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from ml_predictions import conf
 from ml_predictions.artifacts import Content
+from ml_predictions.errors import NotTrained
 from ml_predictions.models import MLModel, MLTrainingLog, SalesForecast
 from ml_predictions.services import promotion, retention
-from ml_predictions.services.base import NotTrained, Service, Version
+from ml_predictions.services.base import Service, Version
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 BOUNDS = {

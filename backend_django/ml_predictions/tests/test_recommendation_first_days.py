@@ -8,9 +8,9 @@ import pytest
 from django.utils import translation
 
 from authentication.models import User
+from ml_predictions.errors import NotTrained
 from ml_predictions.messages import render
 from ml_predictions.models import MLModel
-from ml_predictions.services.base import NotTrained
 from ml_predictions.services.product_recommendation import ProductRecommendationService
 from orders.models import Order, OrderItem
 from products.models import Product, ProductVariant

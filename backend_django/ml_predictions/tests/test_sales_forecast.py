@@ -15,10 +15,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ml_predictions import artifacts, selectors
+from ml_predictions.errors import NotTrained
 from ml_predictions.messages import render
 from ml_predictions.models import MLModel, MLTrainingLog, SalesForecast
 from ml_predictions.services import sales_forecast_receipt as receipts
-from ml_predictions.services.base import NotTrained
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.sources.base import DataUntil, LeftOut
 from ml_predictions.sources.django_shop import DjangoShop

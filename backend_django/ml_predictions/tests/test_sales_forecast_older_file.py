@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from conftest import RecordingRun
 from ml_predictions import artifacts
-from ml_predictions.models import SalesForecast
+from ml_predictions.models import MLTrainingLog, SalesForecast
 from ml_predictions.services import get_service
 from ml_predictions.services.sales_forecast import SalesForecastService
 
@@ -43,9 +43,9 @@ def test_what_needs_the_file_is_refused_with_what_to_do(cast: dict[str, Any]) ->
         answer = api.post("/api/ml/predict-sales/", body, format="json")
         assert answer.status_code == 409
         error = answer.json()["error"]
-        assert error["code"] == "artifact_refused"
+        assert error["code"] == "artifact_being_mended"
         assert "older release" in error["message"]
-        assert error["message"].endswith("train the service again.")
+        assert f"Training {MLTrainingLog.objects.get(status='queued').pk} makes it anew" in error["message"]
     spanish = api.post("/api/ml/predict-sales/", {}, format="json", headers={"accept-language": "es"}).json()
     assert "versión anterior" in spanish["error"]["message"]
 

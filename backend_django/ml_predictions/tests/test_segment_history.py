@@ -15,6 +15,7 @@ from ml_predictions import selectors_customers
 from ml_predictions.messages import render
 from ml_predictions.models import CustomerSegment, MLModel, MLTrainingLog
 from ml_predictions.models_segments import SegmentChange, SegmentSnapshot
+from ml_predictions.services import retention
 from ml_predictions.services.customer_segmentation import CustomerSegmentationService
 from ml_predictions.sources.base import DataUntil
 from ml_predictions.tests.test_customer_segmentation import HandMade
@@ -194,8 +195,9 @@ def test_going_forward_again_brings_everything_back(four):
     assert selectors_customers.migration({"from": DAYS[0]}) == movement
 
 
-def test_history_outlives_the_files_but_not_what_was_put_aside(four, run, settings):
-    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "KEEP_VERSIONS": 1}
+def test_history_outlives_the_files_but_not_what_was_put_aside(four, run, settings, monkeypatch):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "KEEP_VERSIONS": 1, "KEEP_SERVED_DAYS": 0}
+    monkeypatch.setattr(retention, "IN_USE", timedelta(0))
     put_back(four[1][0])
     train(run, AS_OF)  # version 5; the files of all others are gone now
     assert list(MLModel.objects.values_list("version", flat=True)) == [5]

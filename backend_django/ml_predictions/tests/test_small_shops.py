@@ -158,7 +158,8 @@ BESIDE_PRODUCTS = ("product-recommendations", "similar-products", "bought-togeth
 OF_CUSTOMERS = ("customer-recommendations", "customer-segment")
 PLAIN = (
     "inventory-analysis", "reorder-recommendations", "inventory-health", "dashboard-summary", "data-requirements",
-    "forecast-accuracy", "trending-products",
+    "forecast-accuracy", "trending-products", "data-quality", "inventory-simulation", "inventory-value", "schedule",
+    "slow-moving-products",
 )  # fmt: skip
 
 
