@@ -7,8 +7,8 @@ from typing import Any
 
 from ml_predictions import selectors, selectors_accuracy, selectors_morning, selectors_sales
 from ml_predictions.artifacts import ArtifactRefused
+from ml_predictions.errors import NotTrained
 from ml_predictions.models_inventory import InventoryAlert, InventoryHealthDay
-from ml_predictions.services.base import NotTrained
 from ml_predictions.sources import get_source
 
 WEEK, YEAR, BEFORE = 7, 364, 28
