@@ -28,7 +28,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 PAGES = {
     "morning": "/", "sales": "/sales/", "inventory": "/inventory/", "reorder": "/inventory/reorder/",
     "orders": "/inventory/orders/", "customers": "/customers/", "recommendations": "/recommendations/",
-    "training": "/training/", "brief": "/brief/", "settings": "/settings/", "password": "/settings/password/",
+    "training": "/training/", "data": "/data/", "brief": "/brief/", "settings": "/settings/",
+    "password": "/settings/password/",
 }  # fmt: skip
 PICTURES = ("morning", "sales", "inventory")
 LOOKS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
@@ -56,23 +57,25 @@ class Visit:
             self.faults.append(f"{self.page.url}: {message.text}")
 
     def open(self, path: str) -> None:
-        """Go to a page and wait until its charts are drawn."""
+        """Go to a page and wait until its charts are drawn and its parts are there."""
         answer = self.page.goto(f"{self.base}{path}", wait_until="load")
         if answer.status != 200:
             self.faults.append(f"{path} answered {answer.status}")
-        self.page.wait_for_function("!document.querySelector('.plot .loading')")
+        self.page.wait_for_selector(".plot .loading, .waiting", state="detached")
 
 
 def look_at_everything(browser: Any, base: str, password: str) -> list[str]:
     """Every page at every width, light and dark, with axe."""
     from axe_playwright_python.sync_playwright import Axe
 
-    axe, faults = Axe(), []
+    axe, faults, pages = Axe(), [], dict(PAGES)
     for width, scheme in LOOKS:
         language = "es" if width == 1440 else "en"
         look = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "locale": language}
         visit = Visit(browser, base, password, **look)
-        for name, path in PAGES.items():
+        if "import" not in pages:
+            pages["import"] = upload(visit, "LOOK")
+        for name, path in pages.items():
             visit.open(path)
             wide = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if wide > 0:
@@ -84,8 +87,33 @@ def look_at_everything(browser: Any, base: str, password: str) -> list[str]:
     return faults
 
 
+def upload(visit: Visit, name: str) -> str:
+    """Upload a small file of sales, with a column that is not known by its name; returns the page's path."""
+    lines = [f"{name}-{n};{10 + n}/03/2026 10:00;{name}-A;{n};2,50" for n in range(1, 9)]
+    content = "\n".join(["Pedido;Fecha;Referencia;Unidades;PVP", *lines, f"{name}-9;x;{name}-A;1;2,50"])
+    visit.open("/data/")
+    file = {"name": f"{name}.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    visit.page.set_input_files("input[name=file]", file)
+    visit.page.click("form[enctype] button.main")
+    visit.page.select_option("select[name=field-unit_price]", "PVP")
+    visit.page.click("button[value=show]")
+    visit.page.wait_for_selector("table td.bad")
+    return visit.page.url.removeprefix(visit.base)
+
+
+def bring_in(visit: Visit, name: str) -> None:
+    """A file of sales: its columns, the dry run, the import; the same again changes nothing."""
+    for notice in (".notice:not(.warning)", ".notice.warning"):
+        upload(visit, name)
+        visit.page.click("button[value=check]")
+        visit.page.click("button[value=import]", timeout=120_000)
+        visit.page.wait_for_selector("#import-progress", state="detached", timeout=120_000)
+        visit.page.wait_for_selector(f"main {notice}[role=status]")
+        assert visit.page.query_selector(".badge.good"), visit.page.inner_text("main")[:300]
+
+
 def work(browser: Any, base: str, password: str, language: str) -> list[str]:
-    """Sign in, read, train with progress, order and receive, export a campaign, go back to an older version."""
+    """Sign in, read, bring in a file, train with progress, order, receive, export a campaign, go back to a version."""
     visit = Visit(browser, base, password, viewport={"width": 1280, "height": 900}, locale=language)
     page = visit.page
     assert page.get_attribute("html", "lang") == language
@@ -93,8 +121,9 @@ def work(browser: Any, base: str, password: str, language: str) -> list[str]:
     page.fill("#product-text", "a")
     page.wait_for_selector("#products-found a")
     page.click("#products-found a >> nth=0")
-    page.wait_for_function("!document.querySelector('.plot .loading')")
+    page.wait_for_selector(".plot .loading", state="detached")
 
+    bring_in(visit, f"WALK-{language}")
     visit.open("/training/")
     page.click("button[value=inventory_optimization]")
     page.wait_for_selector("#progress progress")
