@@ -23,6 +23,8 @@ from orders.models import Order
 
 Tell = Callable[[float, str], None]
 """Told how many per cent are done, and what comes now: a code of the messages `import.*`."""
+BEGINS = 50
+"""Per cent that are done when the writing begins."""
 FAULTS = 200
 """Rows left out that a report of products or counts keeps."""
 
@@ -78,7 +80,7 @@ def _sales(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callab
     run.report = _told(dry) | more
     if not write:
         return
-    tell(50, "import.writing")
+    tell(BEGINS, "import.writing")
     begin()
     total, done = max(1, built.orders.height + built.returns.height), 0
 
@@ -86,7 +88,7 @@ def _sales(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callab
         nonlocal done
         if name in ("orders", "returns"):
             done += count
-            tell(50 + 49 * done / total, "import.writing")
+            tell(BEGINS + (99 - BEGINS) * done / total, "import.writing")
 
     result = sales.write(built, source=run.preset, progress=progress)
     account = report.reconcile(read, built, result)
@@ -107,7 +109,7 @@ def _table(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callab
     taken = {name: name for name in fields if name in run.columns}
     table = tables.read(path, taken, required, columns=run.columns, zone=reading(run).time_zone)
     if write:
-        tell(50, "import.writing")
+        tell(BEGINS, "import.writing")
         begin()
     counts: dict[str, Counts]
     with transaction.atomic():

@@ -40,7 +40,7 @@ def import_files(run: Watched, *, import_run: int, write: bool) -> None:
     def begin() -> None:
         nonlocal writing
         writing = True
-        _set(row, state=State.WRITING)
+        _set(row, state=State.WRITING, progress=imports.BEGINS)
 
     def tell(percent: float, code: str) -> None:
         if writing:

@@ -65,6 +65,7 @@ def press(ben: Client, run: ImportRun, do: str, **changes: str) -> str:
     return ben.get(f"/data/imports/{run.pk}/").content.decode()
 
 
+@pytest.mark.postgres
 def test_a_file_is_read_checked_and_imported_and_a_second_time_changes_nothing(ben: Client, tmp_path: Path) -> None:
     run = upload(ben, SALES)
     assert run.preset == "generic"
@@ -193,6 +194,7 @@ def test_a_run_that_was_killed_while_it_wrote_says_so(ben: Client) -> None:
     assert 'class="main" name="do" value="check"' in page  # and can be tried again
 
 
+@pytest.mark.postgres
 def test_products_and_counts_come_in_too(ben: Client) -> None:
     run = upload(ben, "sku,product_name,cost\nA-1,Mug,2.50\nB-2,,1\n", "p.csv", "products")
     page = press(ben, run, "check")
