@@ -6,10 +6,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from ml_predictions import selectors, selectors_accuracy, selectors_morning, selectors_sales
-from ml_predictions.artifacts import ArtifactRefused
 from ml_predictions.errors import NotTrained
 from ml_predictions.models_inventory import InventoryAlert, InventoryHealthDay
-from ml_predictions.sources import get_source
 
 WEEK, YEAR, BEFORE = 7, 364, 28
 """Days: of a week; back to the same weekdays a year ago; before these, in which a shop that was there has sold."""
@@ -17,6 +15,8 @@ WEEK, YEAR, BEFORE = 7, 364, 28
 
 def brief() -> dict[str, Any]:
     """`as_of` (None: nothing was ever sold), `week`, `next`, `jobs`, `health`, `changed`, `models`, `currency`."""
+    from ml_predictions.sources import get_source  # it brings Polars along, which the server's start does without
+
     until, models = get_source().data_until(), selectors.active_models()
     as_of = until.as_of if until else None
     return {
@@ -50,6 +50,8 @@ def _week(as_of: date) -> dict[str, Any]:
 
 def _next(as_of: date) -> dict[str, Any] | None:
     """The seven days that the forecast in service begins with, and their sum with its 80 % band; None: none to come."""
+    from ml_predictions.artifacts import ArtifactRefused  # it brings NumPy along
+
     try:
         found = selectors_sales.forecast("total", "", days=WEEK)
     except (NotTrained, ArtifactRefused):
