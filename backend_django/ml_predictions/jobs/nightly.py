@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
 
@@ -18,9 +18,11 @@ from ml_predictions.jobs.run import NO_DATABASE, Cancelled, LostRun
 from ml_predictions.messages import TEXTS, message
 from ml_predictions.models import SERVICES, Kind, MLModel
 from ml_predictions.services import get_service, retention
-from ml_predictions.services.base import TrainingRun
 from ml_predictions.sources import get_source
 from retail_ml.errors import RetailMLError
+
+if TYPE_CHECKING:
+    from ml_predictions.services.base import TrainingRun
 
 logger = logging.getLogger(__name__)
 SOLD = ("orders", "lines", "returns", "last_order")

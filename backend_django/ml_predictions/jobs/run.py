@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils.module_loading import import_string
@@ -15,8 +15,10 @@ from ml_predictions.jobs import memory, rows
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES, Kind, MLTrainingLog
 from ml_predictions.services import get_service
-from ml_predictions.services.base import TrainingRun
 from retail_ml.errors import RetailMLError
+
+if TYPE_CHECKING:
+    from ml_predictions.services.base import TrainingRun
 
 logger = logging.getLogger(__name__)
 Status = MLTrainingLog.Status
