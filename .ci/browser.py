@@ -107,9 +107,8 @@ def bring_in(visit: Visit, name: str) -> None:
         upload(visit, name)
         visit.page.click("button[value=check]")
         visit.page.click("button[value=import]", timeout=120_000)
-        visit.page.wait_for_selector("#import-progress", state="detached", timeout=120_000)
-        visit.page.wait_for_selector(f"main {notice}[role=status]")
-        assert visit.page.query_selector(".badge.good"), visit.page.inner_text("main")[:300]
+        visit.page.wait_for_selector("header.page .badge.good", timeout=120_000)
+        assert visit.page.query_selector(f"main {notice}[role=status]"), visit.page.inner_text("main")[:300]
 
 
 def work(browser: Any, base: str, password: str, language: str) -> list[str]:

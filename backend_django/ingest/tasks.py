@@ -16,6 +16,8 @@ State = ImportRun.State
 class Watched(Protocol):
     """The worker's run: it is told how far this is, and stops it when somebody has cancelled."""
 
+    log_id: int
+
     def progress(self, percent: float, step: dict[str, Any]) -> None:
         """Raises to stop."""
 
@@ -48,7 +50,7 @@ def import_files(run: Watched, *, import_run: int, write: bool) -> None:
         else:
             run.progress(percent, {"code": code, "params": {}})
 
-    _set(row, state=State.IMPORTING if write else State.CHECKING)
+    _set(row, state=State.IMPORTING if write else State.CHECKING, run_id=run.log_id, progress=0, error=None)
     try:
         path = uploads.path_of(row)
         if path is None:

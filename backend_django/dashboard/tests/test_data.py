@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -119,6 +120,24 @@ def test_columns_are_changed_and_what_is_not_chosen_is_not_read(ben: Client) -> 
     assert "Make a dry run first" in press(ben, run, "import")
 
 
+def test_sheets_of_a_workbook_are_read_and_one_file_goes_after_the_other(ben: Client, tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "book.xlsx") as book:
+        for sheet, number in (("March", 1), ("April", 2)):
+            page = book.add_worksheet(sheet)
+            page.write_row(0, 0, ["order", "date", "sku", "units", "price"])
+            page.write_row(1, 0, [number, f"2026-0{number}-20", "A", 2, 1.5])
+        book.add_worksheet("Notes").write_row(0, 0, ["nothing of interest"])
+    run = upload(ben, (tmp_path / "book.xlsx").read_bytes(), "book.xlsx")
+    assert '<td class="text">1.5</td>' in ben.get(f"/data/imports/{run.pk}/").content.decode()
+    ben.post(f"/data/imports/{run.pk}/", form(run, "check"))
+    other = upload(ben, SALES)
+    answer = ben.post(f"/data/imports/{other.pk}/", form(other, "check"), follow=True).content.decode()
+    assert "Another file is being checked or imported" in answer
+    press(ben, other, "show")
+    run.refresh_from_db()
+    assert (run.state, run.report["orders"], run.report["cents_in"]) == ("checked", 2, 600)
+
+
 def test_another_layout_brings_its_own_columns(ben: Client) -> None:
     run = upload(ben, "Invoice,InvoiceDate,StockCode,Quantity,Price\n1,2026-03-01,A,1,2.00\n")
     assert (run.preset, run.options["currency"]) == ("online-retail-ii", "GBP")
@@ -192,6 +211,11 @@ def test_a_run_that_was_killed_while_it_wrote_says_so(ben: Client) -> None:
     assert ImportRun.objects.get().state == "failed"
     assert "It was stopped while it was being written" in page
     assert 'class="main" name="do" value="check"' in page  # and can be tried again
+    again = jobs.retry(MLTrainingLog.objects.get(status="failed"), requested_by="ben")
+    assert rows.take(again, "worker")
+    jobs.execute(again.pk, again.owner)
+    run.refresh_from_db()
+    assert (run.state, run.run_id, run.error, Order.objects.count()) == ("imported", again.pk, None, 2)
 
 
 @pytest.mark.postgres

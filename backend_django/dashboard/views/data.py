@@ -210,7 +210,11 @@ def sentence(error: BadFile) -> str:
 def start(run: ImportRun, *, write: bool, who: str) -> None:
     """Queue the dry run or the import, in one transaction with the run's state."""
     with transaction.atomic():
-        log = jobs.submit(KIND, {"import_run": run.pk, "write": write}, requested_by=who)
+        try:
+            log = jobs.submit(KIND, {"import_run": run.pk, "write": write}, requested_by=who)
+        except jobs.AlreadyRunning as other:
+            busy = gettext("Another file is being checked or imported; wait until that is over.")
+            raise forms.ValidationError(busy) from other
         run.state = State.IMPORTING if write else State.CHECKING
         run.run_id, run.progress, run.error = log.pk, 0, None
         run.save(update_fields=["state", "run_id", "progress", "error"])
