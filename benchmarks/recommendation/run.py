@@ -1,6 +1,6 @@
 """Ours beside the peers by the protocol R1-R4: Online Retail II on two dates, shops of every size, other shops.
 
-Every figure is added to a JSON file (outside the repository), so that a long run can be made in parts; `--write-readme`
+Every figure is added to results.json beside this file, so that a long run can be made in parts; `--write-readme`
 puts the tables of that file into the README.
 """
 
@@ -143,7 +143,12 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with the Parquet files of Online Retail II")
-    parser.add_argument("--results", type=Path, required=True, help="JSON file that takes the figures")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path(__file__).with_name("results.json"),
+        help="JSON file that takes the figures",
+    )
     parser.add_argument("--dates", nargs="*", type=date.fromisoformat, default=[], help="2011-11-11 2011-06-17")
     parser.add_argument("--models", nargs="*", default=[], help=f"all when left out: {', '.join(peers())}, {OURS}")
     parser.add_argument("--sizes", type=date.fromisoformat, help="R3 at every size of shop, drawn before this date")
