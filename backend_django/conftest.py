@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings as project
+from django.core.cache import cache
 from django.db import transaction
 from django.test import override_settings
 
 
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:
-    """Model files of a test go to a folder of its own; passwords are hashed quickly."""
+    """Model files of a test go to a folder of its own; passwords are hashed quickly; nothing is cached of others."""
+    cache.clear()
     from ml_predictions.models_owner import in_force
 
     settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": tmp_path / "models", "LIVE": "no"}
