@@ -50,11 +50,16 @@ class Visit:
         self.page.goto(f"{base}/sign-in/")
         self.page.fill("#id_username", EMAIL)
         self.page.fill("#id_password", password)
-        self.page.click("main button.main")
+        self.press("main button.main")
 
     def _said(self, message: Any) -> None:
         if message.type == "error":
             self.faults.append(f"{self.page.url}: {message.text}")
+
+    def press(self, selector: str) -> None:
+        """Click what leads to another page, and wait for that."""
+        with self.page.expect_navigation(wait_until="load", timeout=120_000):
+            self.page.click(selector)
 
     def open(self, path: str) -> None:
         """Go to a page and wait until its charts are drawn and its parts are there."""
@@ -94,9 +99,9 @@ def upload(visit: Visit, name: str) -> str:
     visit.open("/data/")
     file = {"name": f"{name}.csv", "mimeType": "text/csv", "buffer": content.encode()}
     visit.page.set_input_files("input[name=file]", file)
-    visit.page.click("form[enctype] button.main")
+    visit.press("form[enctype] button.main")
     visit.page.select_option("select[name=field-unit_price]", "PVP")
-    visit.page.click("button[value=show]")
+    visit.press("button[value=show]")
     visit.page.wait_for_selector("table td.bad")
     return visit.page.url.removeprefix(visit.base)
 
@@ -105,7 +110,7 @@ def bring_in(visit: Visit, name: str) -> None:
     """A file of sales: its columns, the dry run, the import; the same again changes nothing."""
     for notice in (".notice:not(.warning)", ".notice.warning"):
         upload(visit, name)
-        visit.page.click("button[value=check]")
+        visit.press("button[value=check]")
         visit.page.click("button[value=import]", timeout=120_000)
         visit.page.wait_for_selector("header.page .badge.good", timeout=120_000)
         assert visit.page.query_selector(f"main {notice}[role=status]"), visit.page.inner_text("main")[:300]
@@ -119,12 +124,12 @@ def work(browser: Any, base: str, password: str, language: str) -> list[str]:
     visit.open("/sales/?days=60")
     page.fill("#product-text", "a")
     page.wait_for_selector("#products-found a")
-    page.click("#products-found a >> nth=0")
+    visit.press("#products-found a >> nth=0")
     page.wait_for_selector(".plot .loading", state="detached")
 
     bring_in(visit, f"WALK-{language}")
     visit.open("/training/")
-    page.click("button[value=inventory_optimization]")
+    visit.press("button[value=inventory_optimization]")
     page.wait_for_selector("#progress progress")
     page.wait_for_selector("#progress progress", state="detached", timeout=120_000)
 
@@ -133,11 +138,11 @@ def work(browser: Any, base: str, password: str, language: str) -> list[str]:
     assert boxes, "there is nothing to order in the demo"
     for box in boxes[1:]:
         box.uncheck()
-    page.click("form.card button.main")
-    page.click("table a >> nth=0")
-    page.click("button[value=confirm]")
-    page.click("table a >> nth=0")
-    page.click("button[value=receive]")
+    visit.press("form.card button.main")
+    visit.press("table a >> nth=0")
+    visit.press("button[value=confirm]")
+    visit.press("table a >> nth=0")
+    visit.press("button[value=receive]")
     page.wait_for_selector(".notice.success")
 
     visit.open("/customers/?segment=at_risk")
@@ -146,8 +151,8 @@ def work(browser: Any, base: str, password: str, language: str) -> list[str]:
     assert download.value.path().stat().st_size > 100
 
     visit.open("/training/")
-    page.click("table tr:not(.chosen) a >> nth=0")
-    page.click("button[value=activate]")
+    visit.press("table tr:not(.chosen) a >> nth=0")
+    visit.press("button[value=activate]")
     page.wait_for_selector(".notice.success")
     return visit.faults
 

@@ -69,6 +69,16 @@ class Whole(serializers.IntegerField):
         return int(data)
 
 
+class Number(serializers.FloatField):
+    """A number; neither a text of digits nor true or false."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """The value itself."""
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        return float(super().to_internal_value(data))
+
+
 class Amount(serializers.DecimalField):
     """Money, or another decimal number, as text: `"19.90"`. A JSON number is refused: it has lost its cents before."""
 
@@ -81,6 +91,12 @@ class Amount(serializers.DecimalField):
         """What is taken, as a regular expression."""
         whole = (self.max_digits or 12) - (self.decimal_places or 0)
         return rf"^(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{self.decimal_places}}})?$"
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """Nothing is null; DRF takes a text of blanks for it as well."""
+        if isinstance(data, str) and not data.strip():
+            self.fail("invalid", places=self.decimal_places)
+        return super().validate_empty_values(data)
 
     def to_internal_value(self, data: Any) -> Any:
         """The decimal."""

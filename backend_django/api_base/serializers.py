@@ -78,6 +78,7 @@ class Record(Explained, serializers.ModelSerializer[Any]):
         models.EmailField: fields.Email,
         models.URLField: fields.WebAddress,
         models.DecimalField: fields.Amount,
+        models.FloatField: fields.Number,
         models.BooleanField: fields.Flag,
         models.DateTimeField: fields.Moment,
         models.IntegerField: fields.Whole,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rest_framework import serializers
 
+from api_base import fields
 from api_base.errors import texts
 from api_base.serializers import Explained
 
@@ -61,3 +62,23 @@ def test_what_is_no_object_is_refused():
 )
 def test_nested_errors_are_sentences(problem, said):
     assert texts(problem) == said
+
+
+class Priced(serializers.Serializer):
+    """Fields that DRF alone would take too loosely."""
+
+    cost = fields.Amount(max_digits=12, decimal_places=4, allow_null=True)
+    spread = fields.Number(min_value=0)
+
+
+@pytest.mark.parametrize(
+    ("cost", "spread"), [("", 1), (" ", 1), (1.5, 1), ("1", True), ("1", False), ("1", "2"), ("-1", 0)]
+)
+def test_nothing_is_no_amount_and_a_flag_no_number(cost: object, spread: object):
+    assert not Priced(data={"cost": cost, "spread": spread}).is_valid()
+
+
+def test_an_amount_may_be_null_and_a_number_whole():
+    found = Priced(data={"cost": None, "spread": 2})
+    assert found.is_valid()
+    assert found.validated_data == {"cost": None, "spread": 2.0}
