@@ -34,7 +34,7 @@ assert set(ended.values()) == {"completed"}, ended
 
 
 TOLERANT = "--tolerant"
-"""Chance draws another body every time; with this word only what breaks the server fails the run, and the rest is told."""
+"""Chance draws another body every time; with this word only what breaks the server fails the run, the rest is told."""
 BROKEN = re.compile(r"Traceback|Internal Server Error|Worker \(pid:\d+\) (?:was sent|exited)")
 """What the server's log says of a 500, or of a process that died."""
 
