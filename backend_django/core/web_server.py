@@ -6,6 +6,8 @@ Two processes use both cores; threads wait for the database and for trainings th
 from __future__ import annotations
 
 import os
+import sqlite3
+from typing import Any
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
@@ -17,3 +19,15 @@ limit_request_line = 8190
 """Characters of an address that reach the project, which answers those that are too long in its own words."""
 loglevel = "warning"
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Keep one connection to SQLite open for as long as this process serves.
+
+    Whoever closes the last one removes the write-ahead log, and who opens one at that moment gets a disk I/O error.
+    """
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        worker.kept = sqlite3.connect(connection.settings_dict["NAME"], check_same_thread=False)
+        worker.kept.execute("SELECT count(*) FROM sqlite_master").fetchone()
