@@ -60,7 +60,7 @@ def add_variants(product: Product, variants: Sequence[Mapping[str, Any]]) -> lis
         for values in variants
     )
     kind = StockMovement.Kind.OPENING
-    moves = [Move(v.pk, kind, opening[v.sku], f"opening:{v.sku}"[:120]) for v in rows if opening[v.sku]]
+    moves = [Move(v.pk, kind, opening[v.sku], f"opening:variant:{v.pk}") for v in rows if opening[v.sku]]
     if moves:
         move_many(moves)
     for row in rows:

@@ -54,7 +54,8 @@ def test_a_product_is_entered_with_its_variants_and_their_opening_stock(api, cas
     assert [(v["sku"], v["stock"], v["sale_price"]) for v in row["variants"]] == [
         ("P1-S", 4, "39.90"), ("P1-M", 0, "42.00"),
     ]  # fmt: skip
-    assert list(StockMovement.objects.values_list("kind", "units", "reference")) == [("opening", 4, "opening:P1-S")]
+    reference = f"opening:variant:{row['variants'][0]['id']}"
+    assert list(StockMovement.objects.values_list("kind", "units", "reference")) == [("opening", 4, reference)]
     assert api.get(f"/api/products/{row['id']}/").json() == row
     assert LogEntry.objects.get().user_id == cast["max"].pk
 
@@ -100,6 +101,15 @@ def test_stock_is_not_a_field_that_one_sets(api):
     answer = api.patch(f"/api/variants/{pk}/", {"stock": 99, "cost": "13.00"})
     assert (answer.json()["stock"], answer.json()["cost"]) == (4, "13.0000")
     assert "opening_stock" in problem(api.patch(f"/api/variants/{pk}/", {"opening_stock": 9}), 400)["details"]
+
+
+def test_a_number_that_was_given_up_may_be_given_again(api):
+    row = api.post("/api/products/", LINEN).json()
+    first = row["variants"][0]["id"]
+    assert api.patch(f"/api/variants/{first}/", {"sku": "OLD"}).status_code == 200
+    again = api.post("/api/variants/", {"product": row["id"], "sku": "P1-S", "opening_stock": 4})
+    assert again.status_code == 201, again.content
+    assert again.json()["stock"] == 4
 
 
 def test_a_variant_is_added_to_a_product(api):
