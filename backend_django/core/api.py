@@ -7,7 +7,6 @@ Every error of every address under `/api/` is
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -25,6 +24,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api_base.errors import texts
+from core.logs import current_id
 from ml_predictions.messages import spoken
 from retail_ml.errors import BadFrame, BadParameter, NotEnoughHistory, RetailMLError, UnknownId
 
@@ -246,7 +246,7 @@ def _unforeseen(error: Exception, request: Any) -> dict[str, Any]:
 
 def _logged(error: Exception, request: Any) -> str:
     """Write the stack to the log; returns the id that it stands under."""
-    request_id = uuid.uuid4().hex
+    request_id = current_id()
     where = f"{request.method} {request.path}" if request is not None else "?"
     log.error("Request %s failed: %s", request_id, where, exc_info=error)
     return request_id
@@ -307,7 +307,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500 of Django itself, which has logged the stack."""
     if not of_api(request):
         return cast("HttpResponse", defaults.server_error(request))
-    request_id = uuid.uuid4().hex
+    request_id = current_id()
     log.error("Request %s failed outside a view: %s %s", request_id, request.method, request.path)
     return _json(internal(request_id), 500)
 

@@ -20,6 +20,11 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 log = logging.getLogger("core.requests")
 
 
+def current_id() -> str:
+    """The id of the request under way; a new one outside of any."""
+    return request_id.get() or uuid.uuid4().hex
+
+
 class RequestLog:
     """Middleware: gives each request its id, and writes one line when it is answered."""
 

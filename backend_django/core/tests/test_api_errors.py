@@ -10,6 +10,7 @@ from django.test import Client
 from rest_framework import exceptions
 from rest_framework.test import APIRequestFactory
 
+from core import logs
 from core.api import exception_handler
 from retail_ml.errors import BadFrame, BadParameter, NotEnoughHistory, RetailMLError, UnknownId
 
@@ -76,6 +77,14 @@ def test_the_unforeseen_is_generic_and_logged_under_its_id(caplog: pytest.LogCap
     assert "hunter2" not in str(error)
     assert error["details"]["request_id"] in caplog.text
     assert "hunter2" in caplog.text
+
+
+def test_the_id_of_an_error_is_the_id_of_its_request():
+    token = logs.request_id.set("edge-42")
+    try:
+        assert handled(RuntimeError("no"))[1]["details"]["request_id"] == "edge-42"
+    finally:
+        logs.request_id.reset(token)
 
 
 @pytest.mark.parametrize("broken", [OperationalError("database is locked"), InterfaceError("connection closed")])
