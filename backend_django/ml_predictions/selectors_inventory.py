@@ -151,9 +151,9 @@ def _counted(rows: QuerySet[InventoryAlert]) -> dict[str, Any]:
 
 
 def _currency() -> str:
-    from ml_predictions.sources import get_source
+    from ml_predictions.sources import currency_of, get_source
 
-    return str(getattr(get_source(), "currency", "") or conf.get("CURRENCY"))
+    return currency_of(get_source())
 
 
 # --- was it right? --------------------------------------------------------------------------------

@@ -27,9 +27,10 @@ def currency() -> str:
     key = f"ml_predictions.currency:{chosen}"
     found: str | None = cache.get(key)
     if found is None:
-        from ml_predictions.sources import get_source  # it brings Polars along, which the server's start does without
+        # They bring Polars along, which the server's start does without.
+        from ml_predictions.sources import currency_of, get_source
 
-        found = str(getattr(get_source(), "currency", "") or chosen)
+        found = currency_of(get_source())
         cache.set(key, found, CACHED_SECONDS)
     return found
 

@@ -13,12 +13,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views import View
-from rest_framework.request import Request
 
-from ml_predictions import conf, selectors, selectors_sales
+from ml_predictions import selectors, selectors_sales
+from ml_predictions.access import may_enter
 from ml_predictions.messages import spoken
 
 PLOTLYS_MAPS = "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='"
@@ -50,13 +49,6 @@ MENU = (
     Entry("data", _("Data"), "file"),
     Entry("settings", _("Settings"), "gear"),
 )
-
-
-def may_enter(request: HttpRequest) -> bool:
-    """Does the permission class of the setting PERMISSION let this user in?"""
-    shim = Request(request)
-    shim.user = request.user
-    return bool(import_string(conf.get("PERMISSION"))().has_permission(shim, None))
 
 
 class Kept(View):

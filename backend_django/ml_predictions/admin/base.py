@@ -13,11 +13,10 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.html import format_html
-from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
-from rest_framework.request import Request
 
-from ml_predictions import conf, selectors
+from ml_predictions import selectors
+from ml_predictions.access import may_enter
 from ml_predictions.messages import render
 from ml_predictions.serializers.records import rendered
 
@@ -32,13 +31,6 @@ class CappedPaginator(Paginator):
         """Rows, at most MOST_COUNTED."""
         rows: Any = self.object_list
         return int(rows.order_by()[:MOST_COUNTED].count())
-
-
-def may_enter(request: HttpRequest, page: Any) -> bool:
-    """Does the permission class of the setting PERMISSION let this user in?"""
-    shim = Request(request)
-    shim.user = request.user
-    return bool(import_string(conf.get("PERMISSION"))().has_permission(shim, page))
 
 
 class NamedProducts(admin.ModelAdmin):

@@ -15,7 +15,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions import actions
-from ml_predictions.admin.base import Kept, NamedProducts, may_enter
+from ml_predictions.access import may_enter
+from ml_predictions.admin.base import Kept, NamedProducts
 from ml_predictions.messages import spoken
 from ml_predictions.models import CalendarEvent
 from ml_predictions.serializers import calendar_csv

@@ -14,7 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions import actions, selectors
-from ml_predictions.admin.base import ReadOnly, may_enter, pretty
+from ml_predictions.access import may_enter
+from ml_predictions.admin.base import ReadOnly, pretty
 from ml_predictions.messages import spoken
 from ml_predictions.models_erasure import PersonalDataErasure
 from retail_ml.errors import UnknownId

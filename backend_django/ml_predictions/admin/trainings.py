@@ -18,7 +18,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions import selectors
-from ml_predictions.admin.base import ReadOnly, may_enter, pretty, sentence
+from ml_predictions.access import may_enter
+from ml_predictions.admin.base import ReadOnly, pretty, sentence
 from ml_predictions.messages import render, spoken
 from ml_predictions.models import Kind, MLTrainingLog
 

@@ -28,6 +28,7 @@ from ml_predictions.services import (
 )
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.inventory_answers import Analysis, short
+from ml_predictions.sources import currency_of
 from ml_predictions.sources.base import read_optional
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
@@ -189,13 +190,12 @@ class InventoryOptimizationService(Service):
             today=as_of + timedelta(days=1),
             rules=rules,
         )
-        currency = str(getattr(self.source, "currency", "") or conf.get("CURRENCY"))
         return Analysis(
             model,
             as_of,
             rules,
             found,
-            currency=currency,
+            currency=currency_of(self.source),
             forecast=bool(content.meta["forecast"]),
             counted=self.source.counts_stock(),
         )

@@ -12,3 +12,8 @@ def get_source() -> Source:
     """The shop of this installation."""
     source: Source = import_string(conf.get("SOURCE"))()
     return source
+
+
+def currency_of(source: Source) -> str:
+    """The currency that a shop counts in: its own, where it knows one, else the setting."""
+    return str(getattr(source, "currency", "") or conf.get("CURRENCY"))
