@@ -30,13 +30,10 @@ SALES = (
 )
 
 
-@pytest.fixture
-def ben(cast: dict[str, Any], settings: Any, tmp_path: Path) -> Client:
-    """Ben, the administrator, signed in; uploads go to a folder of the test."""
+@pytest.fixture(autouse=True)
+def _uploads(settings: Any, tmp_path: Path) -> None:
+    """Uploads go to a folder of the test."""
     settings.DATA_FOLDER = tmp_path
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
-    return client
 
 
 def upload(ben: Client, content: str | bytes, name: str = "sales.csv", what: str = "sales") -> ImportRun:

@@ -17,14 +17,6 @@ PAGES = [p.name for p in urlpatterns if isinstance(getattr(p.callback, "view_cla
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ben(cast: dict[str, Any]) -> Client:
-    """Ben, the administrator, signed in."""
-    client = Client()
-    client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
-    return client
-
-
 def test_the_menu_leads_to_pages() -> None:
     assert {entry.name for entry in MENU} <= set(PAGES)
 

@@ -35,13 +35,10 @@ def trained(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
         yield folder
 
 
-@pytest.fixture
-def ben(trained: Path, cast: dict[str, Any], settings: Any) -> Client:
-    """Ben, before the trained shop."""
+@pytest.fixture(autouse=True)
+def _files(trained: Path, settings: Any) -> None:
+    """Each test finds the files of the trained shop."""
     settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": trained}
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
-    return client
 
 
 def test_the_alerts_of_today_and_of_each_kind(ben: Client) -> None:

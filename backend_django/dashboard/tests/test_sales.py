@@ -36,13 +36,10 @@ def trained(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any
         yield folder
 
 
-@pytest.fixture
-def ben(trained: Path, cast: dict[str, Any], settings: Any) -> Client:
-    """Ben, before the trained shop."""
+@pytest.fixture(autouse=True)
+def _files(trained: Path, settings: Any) -> None:
+    """Each test finds the files of the trained shop."""
     settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": trained}
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
-    return client
 
 
 def chart(page: str, name: str) -> dict[str, Any]:

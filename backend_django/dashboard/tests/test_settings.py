@@ -17,14 +17,6 @@ from ml_predictions.models_owner import OWNERS, OwnerSettings, in_force
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ben(cast: dict[str, Any]) -> Client:
-    """Ben, the administrator, signed in."""
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
-    return client
-
-
 def body(**values: str) -> dict[str, str]:
     return dict.fromkeys(SettingsForm.Meta.fields, "") | {"brief_day": "0"} | values
 

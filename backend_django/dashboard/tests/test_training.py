@@ -16,14 +16,6 @@ from ml_predictions.models_schedule import Schedule
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def ben(cast: dict[str, Any]) -> Client:
-    """Ben, the administrator, signed in."""
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(cast["ben"], backend="authentication.backends.EmailBackend")
-    return client
-
-
 def version(number: int, **values: Any) -> MLModel:
     """A version of the forecast with a file."""
     saved = artifacts.save("inventory_optimization", artifacts.Content(arrays={"a": np.arange(number)}))

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -62,9 +63,7 @@ class DecideAlert(Step):
 
     def do(self, request: HttpRequest, **kwargs: Any) -> str:
         """By the button that was pressed."""
-        alert = InventoryAlert.objects.filter(pk=kwargs["alert_id"]).first()
-        if alert is None:
-            raise Http404
+        alert = get_object_or_404(InventoryAlert, pk=kwargs["alert_id"])
         what = request.POST.get("what", "")
         if what == "acknowledge":
             actions_alerts.acknowledge_alert(alert, user=request.user)

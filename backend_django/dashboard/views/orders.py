@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, DecimalField, F, Sum
 from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -46,9 +47,7 @@ class Order(Page):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """The order and its lines."""
-        order = PurchaseOrder.objects.select_related("supplier").filter(pk=kwargs["order_id"]).first()
-        if order is None:
-            raise Http404
+        order = get_object_or_404(PurchaseOrder.objects.select_related("supplier"), pk=kwargs["order_id"])
         rows = order.lines.select_related("variant__product").order_by("id")
         lines = rows.annotate(missing=F("units") - F("received_units"))
         return {"order": order, "lines": lines, "title": order.number}

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -94,9 +94,7 @@ class OfLog(Step):
         """By the last part of the address."""
         from ml_predictions import jobs
 
-        log = MLTrainingLog.objects.filter(pk=kwargs["log_id"]).first()
-        if log is None:
-            raise Http404
+        log = get_object_or_404(MLTrainingLog, pk=kwargs["log_id"])
         if kwargs["what"] == "cancel":
             jobs.cancel(log, requested_by=str(request.user))
             return gettext("It is asked to stop.")
@@ -113,9 +111,7 @@ class Version(Page):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """The report."""
-        model = MLModel.objects.filter(pk=kwargs["model_id"]).first()
-        if model is None:
-            raise Http404
+        model = get_object_or_404(MLModel, pk=kwargs["model_id"])
         title = f"{model.get_service_display()} {model.version}"
         return {"model": model, "report": selectors_versions.report(model), "title": title}
 
@@ -123,9 +119,7 @@ class Version(Page):
         """Put into service, or delete."""
         from ml_predictions.artifacts import ArtifactRefused  # it brings NumPy along
 
-        model = MLModel.objects.filter(pk=kwargs["model_id"]).first()
-        if model is None:
-            raise Http404
+        model = get_object_or_404(MLModel, pk=kwargs["model_id"])
         try:
             if request.POST.get("what") == "delete":
                 actions.delete_model(model, user=request.user)
