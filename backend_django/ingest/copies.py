@@ -32,6 +32,19 @@ def mark(frame: pl.DataFrame) -> pl.DataFrame:
     return _reason(frame, twice.filter(~first)["row"])
 
 
+def older(frame: pl.DataFrame) -> pl.DataFrame:
+    """Of an order that stands in several files or sheets the last one holds, whole: the others are marked as copies.
+
+    For layouts that export orders as they are now: a refund in a later file makes no other row of the order new.
+    """
+    newest = frame.group_by("order_number").agg(newest=pl.col("part").max(), files=pl.col("part").n_unique())
+    newest = newest.filter(pl.col("files") > 1).drop_nulls()
+    if newest.is_empty():
+        return frame
+    both = frame.select("row", "order_number", "part").join(newest, on="order_number")
+    return _reason(frame, both.filter(pl.col("part") < pl.col("newest"))["row"])
+
+
 def _fresh(*columns: str) -> pl.Expr:
     """Whether a row's order (and these columns) differ from the row's before: the first row of a block."""
     change = [pl.col(c).ne_missing(pl.col(c).shift()) for c in ("order_number", *columns)]

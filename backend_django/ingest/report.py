@@ -8,8 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from ingest.rows import REASONS, Rows
+from ingest.rows import CHARGES, REASONS, Rows
 from ingest.sales import Result, Sales
+from ingest.whole_orders import NOTES
 
 EXAMPLES = 3
 
@@ -48,6 +49,10 @@ class Reconciliation:
     left_out_of_returns: int
     rounding: int
     unknown_money_rows: int
+    added: int
+    """Rows that stand for figures of whole orders; they are among `rows_read`."""
+    notes: list[LeftOut]
+    """What was taken for granted of whole orders: `rows` are orders here, and nothing is left out."""
 
     @property
     def stored(self) -> int:
@@ -77,12 +82,12 @@ def reconcile(rows: Rows, sales: Sales, result: Result | None) -> Reconciliation
     kinds = dict(frame.group_by("kind").len().iter_rows())
     stays = frame.filter(pl.col("kind").is_not_null())
     # Shipping and tax columns are money of the order, not of a row: they come in as the order has them.
-    of_rows = int(stays.filter(pl.col("kind") == "shipping")["cents"].sum())
+    of_rows = int(stays.filter(pl.col("kind").is_in(CHARGES))["cents"].sum())
     charges = int((sales.orders.select(pl.col("shipping") + pl.col("tax")).to_series().sum() or 0) * 100)
     return Reconciliation(
         rows_read=frame.height,
         sale_rows=kinds.get("sale", 0),
-        shipping_rows=kinds.get("shipping", 0),
+        shipping_rows=sum(kinds.get(kind, 0) for kind in CHARGES),
         return_rows=kinds.get("return", 0),
         left_out=_left_out(frame, rows.parts),
         orders=sales.orders.height,
@@ -100,7 +105,22 @@ def reconcile(rows: Rows, sales: Sales, result: Result | None) -> Reconciliation
         left_out_of_returns=sales.cents_left_of_returns,
         rounding=int((stays["cents_in"] - stays["cents"]).sum()),
         unknown_money_rows=frame["cents_in"].null_count(),
+        added=rows.added,
+        notes=_notes(rows),
     )
+
+
+def _notes(rows: Rows) -> list[LeftOut]:
+    if rows.notes is None:
+        return []
+    found = []
+    for code in NOTES:
+        group = rows.notes.filter(pl.col("code") == code)
+        some = group.sort("part", "line").head(EXAMPLES).select("part", "line", "order_number")
+        examples = [f"{rows.parts[part]}, line {line}: {number}" for part, line, number in some.iter_rows()]
+        if examples:
+            found.append(LeftOut(code, group.height, int(group["cents"].sum()), examples))
+    return found
 
 
 def _cents_of_lines(lines: pl.DataFrame) -> int:
@@ -151,15 +171,19 @@ def money(cents: int) -> str:
 
 def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[str]:
     """The reconciliation as lines of text."""
-    yield f"Rows read {r.rows_read:>14,}"
+    yield f"Rows read {r.rows_read:>14,}" + (f", {r.added:,} of them figures of whole orders" if r.added else "")
     yield f"  sale lines {r.sale_rows:>13,}   in {r.orders:,} orders ({r.guests:,} by guests)"
     if r.erased:
         yield f"{'':27} · {r.erased:,} of these guests' orders are of persons who were erased"
-    yield f"  shipping {r.shipping_rows:>15,}   into their orders"
+    yield f"  shipping, tax {r.shipping_rows:>10,}   into their orders"
     yield f"  returns {r.return_rows:>16,}   matched to their sales, as {r.return_pieces:,} rows"
     for group in r.left_out:
         why = f"{group.reason}: {REASONS[group.reason]}"
         yield f"  left out {group.rows:>15,}   {why} ({money(group.cents)} {currency})"
+        for example in group.examples:
+            yield f"{'':27} · {example}"
+    for group in r.notes:
+        yield f"Orders {group.rows:,} ({money(group.cents)} {currency}), {group.reason}: {NOTES[group.reason]}"
         for example in group.examples:
             yield f"{'':27} · {example}"
     if r.repeats:

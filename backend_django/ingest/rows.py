@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +27,25 @@ REASONS = {
     "cancellation_positive": _("positive units in a cancellation"),
     "charge_alone": _("postage given back, or of an order without goods"),
     "return_unmatched": _("came back, and no earlier sale to that customer has units left"),
+    "order_incomplete": _("another line of its order cannot be read, so the order is left out whole"),
+    "order_test": _("a test order"),
+    "order_cancelled": _("a cancelled order"),
+    "order_unpaid": _("an order that is not paid: pending, voided, expired or failed"),
+    "no_units": _("a line that was taken out of its order: no units"),
+    "refund_of_charges": _("money given back for shipping or tax, or beyond the goods"),
+    "order_rounding": _("cents between an order's total and its parts"),
+    "order_total": _("an order's total is not what its lines, shipping and tax add up to"),
 }
 """Why a row is left out; the first that holds counts. In English for the console; a page translates them."""
 
+CHARGES = ("shipping", "tax")
+"""Kinds of rows that are no line, but money of their order."""
 STATUSES = ("pending", "confirmed", "processing", "shipped", "delivered", "completed", "cancelled", "refunded")
 MOST_UNITS, MOST_MONEY = 2_147_483_647, 99_999_999
-LONGEST = {"order_number": 60, "sku": 50, "customer_id": 120}
+LONGEST = {"order_number": 60, "sku": 50, "customer_id": 120, "email": 120}
 """Characters: a return's reference holds both numbers and has room for 120."""
-TEXTS = ("product_name", "product_code", "category", "country", "channel")
+TEXTS = {"product_name": 255, "product_code": 120, "category": 120, "country": 80, "channel": 40}
+"""Texts that are cut to as many characters."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,10 @@ class Rows:
     parts: list[str]
     repeats: int
     """Rows that stand in their order more than once and were kept as lines."""
+    notes: pl.DataFrame | None = None
+    """What was taken for granted of whole orders; see `presets.base.Shaped`."""
+    added: int = 0
+    """Rows that stand for figures of whole orders: shipping, tax, refunds, differences."""
 
 
 def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
@@ -73,13 +89,19 @@ def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
     frames.clear()
     if frame.is_empty():
         raise BadFile("file.no_rows", path=", ".join(labels))
+    if preset.shape:
+        frame = copies.older(frame)
     frame = copies.mark(frame)
     repeated = (pl.col("nth") > 0) & pl.col("reason").is_null()
     repeats = int(frame.select(repeated.sum()).item())
     if options.repeats == "drop":
         frame = frame.with_columns(reason=pl.when(repeated).then(pl.lit("repeat")).otherwise(pl.col("reason")))
         repeats = 0
-    return Rows(_classified(frame.drop("nth"), preset), labels, repeats)
+    frame = frame.drop("nth")
+    if preset.shape is None:
+        return Rows(_classified(frame, preset), labels, repeats)
+    shaped = preset.shape(frame)
+    return Rows(_classified(shaped.frame, preset), labels, repeats, shaped.notes, shaped.added)
 
 
 def parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame:
@@ -88,6 +110,7 @@ def parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame
     # Excel and Parquet mark empty rows at the end as rows of nulls; they are none.
     cells = [c for c in raw.columns if c != "line"]
     raw = raw.filter(~pl.all_horizontal(pl.col(c).is_null() | (pl.col(c).cast(pl.String) == "") for c in cells))
+    raw = _spread(raw, preset)
     given = {name: raw[name] for name in cells}
 
     def number(name: str) -> pl.Series:
@@ -110,21 +133,43 @@ def parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame
         given["placed_at"], zone=options.time_zone, date_order=options.date_order, name=f"{part.label}: placed_at"
     )
     out["exact_price"] = number("unit_price")
-    for name in ("discount", "shipping", "tax"):
+    for name in ("discount", "shipping", "tax", *(name for name, kind in preset.extra.items() if kind == "money")):
         if name in given:
             out[name] = number(name)
-    for name in TEXTS:
+    for name in (*TEXTS, *(name for name, kind in preset.extra.items() if kind == "text")):
         if name in given:
-            out[name] = parse.text(given[name])
+            out[name] = parse.text(given[name]).str.slice(0, TEXTS.get(name))
+    if preset.sku_from_name and "product_name" in out:
+        out["sku"] = out["sku"].zip_with(out["sku"].is_not_null(), name_sku(out["product_name"]))
     for name, change in (("email", "lower"), ("status", "lower"), ("currency", "upper")):
         if name in given:
             clean = parse.text(given[name])
             out[name] = clean.str.to_lowercase() if change == "lower" else clean.str.to_uppercase()
     typed = pl.DataFrame({name: series.alias(name) for name, series in out.items()})
-    return _complete(_with_faults(typed, given), part)
+    return _complete(_with_faults(typed, given, preset), part, preset)
 
 
-def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series]) -> pl.DataFrame:
+def _spread(raw: pl.DataFrame, preset: Preset) -> pl.DataFrame:
+    """Give every row of an order what may stand on one of them only."""
+    if not (names := [name for name in preset.of_order if name in raw.columns]):
+        return raw
+    filled = (pl.col(name).filter(pl.col(name).cast(pl.String).str.strip_chars() != "").first() for name in names)
+    return raw.with_columns(value.over("order_number") for value in filled)
+
+
+def name_sku(names: pl.Series) -> pl.Series:
+    """The SKU of what has none: its name; a long one is cut, and a digest of the whole makes it its own.
+
+    >>> name_sku(pl.Series(["Camiseta - Roja / M", "x" * 60, None])).to_list()
+    ['Camiseta - Roja / M', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx~42f2d973', None]
+    """
+    most = LONGEST["sku"]
+    long = names.filter(names.str.len_chars() > most).unique().to_list()
+    cut = {name: f"{name[: most - 9]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}" for name in long}
+    return names.replace(cut)
+
+
+def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series], preset: Preset) -> pl.DataFrame:
     """Add `detail`: which cell of the row is empty or cannot be read, and what stands in it."""
     raw = pl.DataFrame({f"raw_{name}": series for name, series in given.items()})
     both = pl.concat([typed, raw], how="horizontal").with_row_index("row")
@@ -141,7 +186,7 @@ def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series]) -> pl.Data
             bad[name] |= ~column.str.contains(r"^[A-Z]{3}$")
         elif name in LONGEST:
             bad[name] |= column.str.len_chars() > LONGEST[name]
-        elif name == "units":
+        elif name == "units" and preset.shape is None:
             bad[name] |= column == 0
     # Few rows are suspect; only theirs are turned into text.
     suspect = both.filter(pl.any_horizontal(bad.values()))
@@ -150,15 +195,15 @@ def _with_faults(typed: pl.DataFrame, given: Mapping[str, pl.Series]) -> pl.Data
     for name, test in bad.items():
         cell = pl.col(f"raw_{name}")
         if name in REQUIRED:
-            faults.append(pl.when(cell.is_null()).then(pl.lit(f"{name} is empty")))
+            faults.append(pl.when(test & cell.is_null()).then(pl.lit(f"{name} is empty")))
         faults.append(pl.when(test & cell.is_not_null()).then(pl.format('{} is "{}"', pl.lit(name), cell)))
     found = cells.select("row", detail=pl.coalesce(faults))
     return typed.with_columns(beside(both, found, "detail"))
 
 
-def _complete(frame: pl.DataFrame, part: readers.Part) -> pl.DataFrame:
+def _complete(frame: pl.DataFrame, part: readers.Part, preset: Preset) -> pl.DataFrame:
     """The same columns for every part, with the money of each row as the file has it and as it will be stored."""
-    optional = (*TEXTS, "customer_id", "email", "status", "currency", "discount", "shipping", "tax")
+    optional = (*TEXTS, "customer_id", "email", "status", "currency", "discount", "shipping", "tax", *preset.extra)
     # A field without a column is all null, of the dtype that takes no room.
     frame = frame.with_columns(pl.lit(None).alias(c) for c in optional if c not in frame.columns)
     if part.ragged:
@@ -215,10 +260,13 @@ def _classified(frame: pl.DataFrame, preset: Preset) -> pl.DataFrame:
     }
     first = pl.coalesce("reason", *(pl.when(test).then(pl.lit(name)) for name, test in tests.items()))
     frame = frame.with_columns(reason=first)
-    kind = pl.when(charge).then(pl.lit("shipping")).when(pl.col("units") < 0).then(pl.lit("return"))
-    frame = frame.with_columns(kind=pl.when(pl.col("reason").is_null()).then(kind.otherwise(pl.lit("sale"))))
+    returned = pl.when(pl.col("units") < 0).then(pl.lit("return")).otherwise(pl.lit("sale"))
+    kind = pl.when(charge).then(pl.lit("shipping")).otherwise(returned)
+    if "entry" in frame.columns:
+        kind = pl.when(pl.col("entry") != "sale").then(pl.col("entry")).otherwise(kind)
+    frame = frame.with_columns(kind=pl.when(pl.col("reason").is_null()).then(kind))
     with_goods = frame.filter(pl.col("kind") == "sale").select("order_number").unique()
-    alone = frame.filter(pl.col("kind") == "shipping").join(with_goods, on="order_number", how="anti")
+    alone = frame.filter(pl.col("kind").is_in(CHARGES)).join(with_goods, on="order_number", how="anti")
     lost = pl.col("row").is_in(alone["row"].implode())
     return frame.with_columns(
         reason=pl.when(lost).then(pl.lit("charge_alone")).otherwise(pl.col("reason")),

@@ -33,6 +33,7 @@ LABELS = {
 TABLES = {
     "products": _("Products"), "customers": _("Customers"), "orders": _("Orders"), "lines": _("Order lines"),
     "returns": _("Returns"), "suppliers": _("Suppliers"), "counts": _("Counts"),
+    "withdrawn": _("Orders that are no sales any more"),
 }  # fmt: skip
 ON_PAGE: dict[str, Any] = {
     "file.lacks_columns": _("{label} lacks a column for {missing}. It has: {headers}. Choose which column it is."),
@@ -53,6 +54,9 @@ DETAILS: tuple[tuple[str, Any], ...] = (
     (r"(?P<field>\w+) is empty", _("{field} is empty")),
     (r'(?P<field>\w+) is "(?P<cell>.*)"', _("{field} is “{cell}”, which cannot be")),
     (r"discount is more than the line", _("the discount is more than the line")),
+    (r"order (?P<order>.*): refunded beyond its goods", _("order {order}: refunded beyond its goods")),
+    (r"order (?P<order>.*): its total is (?P<total>.*), its parts add up to (?P<sum>.*)",
+     _("order {order}: its total is {total}, its parts add up to {sum}")),
     (r"(?P<n>\d+) columns instead of (?P<m>\d+): (?P<cell>.*)", _("{n} columns instead of {m}: {cell}")),
     (r"the SKU (?P<cell>.*) stands in an earlier row", _("the SKU {cell} stands in an earlier row")),
     (r"the shop has no SKU (?P<cell>.*); give product_name to make it",
@@ -87,6 +91,13 @@ def reason(name: str) -> str:
     from ingest.rows import REASONS
 
     return str(REPEAT) if name == "repeat" else gettext(REASONS.get(name, name))
+
+
+def note(code: str) -> str:
+    """What was taken for granted of some orders."""
+    from ingest.whole_orders import NOTES
+
+    return gettext(NOTES.get(code, code))
 
 
 def detail(text: str | None) -> str:

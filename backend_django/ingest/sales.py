@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from authentication.models import User
-from ingest import bulk, canonical, load, stored
+from ingest import bulk, canonical, load, names, newer, stored
 from ingest.assume import Assumptions, fill
 from ingest.copies import beside
 from ingest.counts import Counts
-from ingest.matching import match_returns
+from ingest.matching import PIECES, match_returns
 from ingest.presets import Preset
-from ingest.rows import Options, Rows
+from ingest.rows import CHARGES, Options, Rows
+from ingest.whole_orders import WITHDRAWN
 from orders.models import OrderReturn
 from products.models import ProductVariant
 
@@ -35,6 +36,10 @@ class Sales:
     """Money of that part (negative)."""
     erased_orders: int = 0
     """Orders of persons who were erased: they come in as a guest's."""
+    whole: bool = False
+    """The files tell all of an order, its returns too: what an older file told otherwise holds no more."""
+    withdrawn: pl.DataFrame | None = None
+    """`order_number, status` of orders that were left out and have this status now, if the shop has them."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,9 @@ class Result:
 
 def build(rows: Rows, preset: Preset, options: Options, *, source: str) -> Sales:
     """The canonical tables: orders from the sale rows, returns matched to their sales."""
-    frame = rows.frame
+    frame = names.resolved(rows.frame) if preset.sku_from_name else rows.frame
     sales = frame.filter(pl.col("kind") == "sale").drop("part", "line", "cents_in", "reason", "detail", "kind")
+    sales = sales.drop("entry", "of_row", strict=False)
     sales = sales.with_columns(_line_of(sales))
     pieces, frame = _matched(frame, sales, source=source)
     orders = _orders(frame, sales, preset, options)
@@ -71,7 +77,15 @@ def build(rows: Rows, preset: Preset, options: Options, *, source: str) -> Sales
         returns=_returns(pieces),
         return_units_left=int((-partly["units"] - partly["matched"]).sum()),
         cents_left_of_returns=int((partly["cents"] + partly["given"]).sum()),
+        whole=preset.shape is not None,
+        withdrawn=_withdrawn(frame, orders) if preset.shape else None,
     )
+
+
+def _withdrawn(frame: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+    gone = frame.filter(pl.col("reason").is_in(list(WITHDRAWN))).unique("order_number", maintain_order=True)
+    gone = gone.join(orders, on="order_number", how="anti")
+    return gone.select("order_number", status=pl.col("reason").replace_strict(WITHDRAWN, return_dtype=pl.String))
 
 
 def _line_of(sales: pl.DataFrame) -> pl.Series:
@@ -84,7 +98,32 @@ def _line_of(sales: pl.DataFrame) -> pl.Series:
 
 def _matched(frame: pl.DataFrame, sales: pl.DataFrame, *, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pieces of the returns with the sale each goes to, and the rows with the unmatched ones left out."""
-    back = frame.filter(pl.col("kind") == "return")
+    returned = frame.filter(pl.col("kind") == "return")
+    told, back = _told(returned, sales)
+    back, candidates = _candidates(back, sales, source=source)
+    pieces = match_returns(
+        candidates.filter(pl.col("units") > 0).select("row", "buyer", "sku", "at", "units"),
+        back.select("row", "buyer", "sku", at="placed_at", units=-pl.col("units"), cents=-pl.col("cents")),
+    )
+    named = sales.join(told, left_on="row", right_on="sale_row", how="semi")
+    whole = [table.select("order_number", "line_of", sale_row="row") for table in (candidates, named)]
+    number = pl.coalesce("return_number", "order_number") if "return_number" in returned.columns else "order_number"
+    pieces = pl.concat([pieces, told]).join(
+        pl.concat(whole).unique("sale_row"), on="sale_row", how="left", maintain_order="left"
+    )
+    of_return = returned.select("sku", "placed_at", return_row="row", return_number=number)
+    pieces = pieces.join(of_return, on="return_row", how="left")
+    lost = returned.join(pieces, left_on="row", right_on="return_row", how="anti")["row"]
+    is_lost = pl.col("row").is_in(lost.implode())
+    marked = frame.with_columns(
+        reason=pl.when(is_lost).then(pl.lit("return_unmatched")).otherwise(pl.col("reason")),
+        kind=pl.when(~is_lost).then(pl.col("kind")),
+    )
+    return pieces.rename({"cents": "share"}), marked
+
+
+def _candidates(back: pl.DataFrame, sales: pl.DataFrame, *, source: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The returns with their `buyer`, and what these bought of these SKUs: in the files, and before."""
     before, taken = stored.sales_that_may_come_back(back, source=source, in_file=_orders_of(sales)["order_number"])
     # The customer may stand on the first row of an order only, and not on its return at all.
     buyers = pl.concat([_orders_of(sales), before.select("order_number", "customer_id")])
@@ -103,22 +142,20 @@ def _matched(frame: pl.DataFrame, sales: pl.DataFrame, *, source: str) -> tuple[
     candidates = pl.concat([_with_buyer(table, buyers).select(columns) for table in (own, before)])
     candidates = candidates.join(back.select("buyer", "sku").unique(), on=["buyer", "sku"], how="semi")
     candidates = candidates.join(taken, on=["order_number", "sku", "line_of"], how="left", maintain_order="left")
-    candidates = candidates.with_columns(units=pl.col("units") - pl.col("taken").fill_null(0))
-    pieces = match_returns(
-        candidates.filter(pl.col("units") > 0).select("row", "buyer", "sku", "at", "units"),
-        back.select("row", "buyer", "sku", at="placed_at", units=-pl.col("units"), cents=-pl.col("cents")),
+    return back, candidates.with_columns(units=pl.col("units") - pl.col("taken").fill_null(0))
+
+
+def _told(back: pl.DataFrame, sales: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pieces of returns whose line the file names (`of_row`), up to the units it sold; and the other returns."""
+    if "of_row" not in back.columns:
+        return pl.DataFrame(schema=PIECES), back
+    sold = sales.select(of_row="row", sold="units")
+    named = back.filter(pl.col("of_row").is_not_null()).join(sold, on="of_row", how="inner").sort("row")
+    upto = (-pl.col("units")).cum_sum().over("of_row")
+    pieces = named.filter(upto <= pl.col("sold")).select(
+        return_row="row", sale_row="of_row", piece=pl.lit(0, pl.Int64), units=-pl.col("units"), cents=-pl.col("cents")
     )
-    whole = candidates.select("order_number", "line_of", sale_row="row")
-    pieces = pieces.join(whole, on="sale_row", how="left", maintain_order="left").join(
-        back.select("sku", "placed_at", return_row="row", return_number="order_number"), on="return_row", how="left"
-    )
-    lost = back.join(pieces, left_on="row", right_on="return_row", how="anti")["row"]
-    is_lost = pl.col("row").is_in(lost.implode())
-    marked = frame.with_columns(
-        reason=pl.when(is_lost).then(pl.lit("return_unmatched")).otherwise(pl.col("reason")),
-        kind=pl.when(~is_lost).then(pl.col("kind")),
-    )
-    return pieces.rename({"cents": "share"}), marked
+    return pieces, back.filter(pl.col("of_row").is_null())
 
 
 def _orders_of(sales: pl.DataFrame) -> pl.DataFrame:
@@ -157,12 +194,20 @@ def _orders(frame: pl.DataFrame, sales: pl.DataFrame, preset: Preset, options: O
         *_given_first("customer_id", "status", "channel", "currency", "shipping", "tax"),
         placed_at=pl.col("placed_at").min(),
     )
-    charges = frame.filter(pl.col("kind") == "shipping").group_by("order_number").agg(charge=pl.col("cents").sum())
+    charges = (
+        frame.filter(pl.col("kind").is_in(CHARGES))
+        .group_by("order_number")
+        .agg(pl.col("cents").filter(pl.col("kind") == kind).sum().alias(f"{kind}_rows") for kind in CHARGES)
+    )
     heads = heads.join(charges, on="order_number", how="left", maintain_order="left")
-    charge = (pl.col("charge").fill_null(0).cast(pl.Decimal(38, 2)) / 100).cast(canonical.MONEY)
+
+    def charge(kind: str) -> pl.Expr:
+        of_rows = (pl.col(f"{kind}_rows").fill_null(0).cast(pl.Decimal(38, 2)) / 100).cast(canonical.MONEY)
+        return (pl.col(kind).fill_null(0) + of_rows).cast(canonical.MONEY)
+
     return heads.with_columns(
-        shipping=(pl.col("shipping").fill_null(0) + charge).cast(canonical.MONEY),
-        tax=pl.col("tax").fill_null(0),
+        shipping=charge("shipping"),
+        tax=charge("tax"),
         status=pl.col("status").fill_null("completed"),
         channel=pl.col("channel").fill_null(options.channel),
         currency=pl.col("currency").fill_null(options.currency),
@@ -215,7 +260,13 @@ def write(sales: Sales, *, source: str, progress: Callable[[str, int], None]) ->
     progress("customers", sales.customers.height)
     written = load.orders(sales.orders, sales.lines, source=source, progress=lambda rows: progress("orders", rows))
     counts["orders"], counts["lines"] = written.orders, written.lines
+    gone = 0
+    if sales.whole:
+        gone = newer.forget_returns(sales.orders["order_number"], sales.returns["reference"])
     counts["returns"] = load.returns(sales.returns, progress=lambda rows: progress("returns", rows))
+    counts["returns"] += Counts(updated=gone)
+    if sales.withdrawn is not None and (withdrawn := newer.withdraw(sales.withdrawn)) != Counts():
+        counts["withdrawn"] = withdrawn
     charges = sales.orders.select(pl.col("shipping") + pl.col("tax")).to_series().sum() or 0
     return Result(counts, written.cents, int(charges * 100), _return_cents(sales.returns["reference"]))
 

@@ -69,6 +69,12 @@ def guess(what: str, headers: list[str]) -> tuple[str, dict[str, str]]:
     return best, found[best]
 
 
+def of_layout(preset: str, headers: list[str]) -> dict[str, str]:
+    """Field → header of the fields that this layout alone has; nobody chooses them."""
+    known = PRESETS.get(preset)
+    return {name: header for name, header in known.find(headers).items() if name in known.extra} if known else {}
+
+
 def preset_for(preset: str, columns: Mapping[str, str]) -> Preset:
     """The preset that reads these columns and no others."""
     optional = tuple(name for name in columns if name not in REQUIRED)
@@ -95,4 +101,5 @@ def preview(sample: Sample, run: ImportRun, options: rows.Options) -> Preview:
             raise
         undecided = True
         typed = rows.parsed(part, preset, replace(options, date_order="dmy"))
-    return Preview(list(picked), typed.select("line", *picked, "detail").head(SHOWN).to_dicts(), undecided=undecided)
+    shown = [name for name in picked if name in WANTED[run.what][0]]
+    return Preview(shown, typed.select("line", *shown, "detail").head(SHOWN).to_dicts(), undecided=undecided)

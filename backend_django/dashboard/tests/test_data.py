@@ -241,3 +241,20 @@ def test_uploads_go_after_a_day(ben: Client) -> None:
 
 def test_the_page_shows_faults_of_the_data(ben: Client) -> None:
     assert "Looked at: 0 order lines" in ben.get("/data/quality/").content.decode()
+
+
+def test_a_platforms_export_is_recognised_and_read_with_the_fields_that_nobody_chooses(ben: Client) -> None:
+    """Shopify's file: its own layout is guessed, its refunds and totals are read, and the page says what it took."""
+    content = (Path(uploads.__file__).parent / "tests/golden/shopify/orders_new.csv").read_bytes()
+    run = upload(ben, content, name="orders_export.csv")
+    assert run.preset == "shopify"
+    assert run.columns["refunded"] == "Refunded Amount"
+    page = press(ben, run, "check", time_zone="Europe/Madrid")
+    assert "spread over its lines as a discount" in page
+    assert "order #2007: its total is 21.50, its parts add up to 20.00" in page
+    assert "every row and every cent is accounted for" in page
+    press(ben, run, "import")
+    assert Order.objects.get(order_number="#2005").shipping == 0
+    run.refresh_from_db()
+    assert run.report is not None
+    assert run.report["cents_in"] == 260_74

@@ -236,6 +236,7 @@ def store(run: ImportRun, request: HttpRequest) -> None:
     else:
         columns = {name: given.get(f"field-{name}", "") for name in wanted}
         run.columns = {name: header for name, header in columns.items() if header in headers}
+        run.columns |= sample.of_layout(run.preset, headers)
         run.options = options_of(run, given)
     run.state, run.report, run.error = State.UPLOADED, None, None
     run.save()
@@ -305,6 +306,9 @@ def told(run: ImportRun) -> dict[str, Any]:
     counts = run.counts if run.counts is not None else report.get("counts") or {}
     return {
         "left_out": left,
+        "notes": [
+            (said.note(one["reason"]), one["rows"], one["cents"], one["examples"]) for one in report.get("notes", [])
+        ],
         "faults": [(one["line"], said.detail(one["reason"])) for one in report.get("faults", [])],
         "counts": [(said.TABLES.get(name, name), one) for name, one in counts.items()],
     }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ingest.errors import BadFile
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FIELDS = {
     "order_number": "the order's number; rows that share it are one order",
@@ -33,6 +37,17 @@ REQUIRED = ("order_number", "placed_at", "sku", "units", "unit_price")
 
 
 @dataclass(frozen=True)
+class Shaped:
+    """What `Preset.shape` makes of the rows read: all of them with those it added, and what it took for granted."""
+
+    frame: pl.DataFrame
+    """Added columns: `entry` (sale, return, shipping, tax), `of_row` (the sale row that came back), `return_number`."""
+    notes: pl.DataFrame
+    """`code` (a key of `whole_orders.NOTES`), `order_number`, `part`, `line`, `cents`: one row per order."""
+    added: int
+
+
+@dataclass(frozen=True)
 class Preset:
     """A layout. Regular expressions are for the whole text; None: there are no such rows."""
 
@@ -53,12 +68,25 @@ class Preset:
     upper_case_sku: bool = False
     zero_price_is_sale: bool = True
     optional: tuple[str, ...] = field(default=tuple(f for f in FIELDS if f not in REQUIRED))
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Fields that this layout alone has → `money` or `text`. They are found by their headers and go into `shape`."""
+    of_order: tuple[str, ...] = ()
+    """Fields that may stand on one row of an order only, and hold for all of them."""
+    sku_from_name: bool = False
+    """A line without an SKU is known by its product's name."""
+    shape: Callable[[pl.DataFrame], Shaped] | None = None
+    """What the platform says of whole orders, as rows; see `ingest.whole_orders`."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every field that is looked for."""
+        return (*REQUIRED, *self.optional, *self.extra)
 
     def find(self, headers: list[str]) -> dict[str, str]:
         """Field → header for those fields that are known by a header's name."""
         by_header = {plain(h): h for h in reversed(headers)}
         found: dict[str, str] = {}
-        for name in (*REQUIRED, *self.optional):
+        for name in self.fields:
             header = next((by_header[plain(h)] for h in self.columns.get(name, ()) if plain(h) in by_header), None)
             if header is not None:
                 found[name] = header
@@ -71,7 +99,7 @@ class Preset:
         """
         by_header = {plain(h): h for h in reversed(headers)}
         found = self.find(headers)
-        for name in (*REQUIRED, *self.optional):
+        for name in self.fields:
             if name not in given:
                 continue
             if (header := by_header.get(plain(given[name]))) is None:
@@ -79,7 +107,7 @@ class Preset:
                     "file.no_column_given", label=label, column=given[name], field=name, headers=", ".join(headers)
                 )
             found[name] = header
-        chosen = {name: found[name] for name in (*REQUIRED, *self.optional) if name in found}
+        chosen = {name: found[name] for name in self.fields if name in found}
         missing = [name for name in REQUIRED if name not in chosen]
         if missing:
             known = ", ".join(self.columns.get(missing[0], ())) or missing[0]

@@ -138,7 +138,7 @@ def _reading(preset: Any, options: dict[str, Any]) -> Any:
         time_zone=at,
         currency=currency,
         channel=options["channel"] or preset.channel,
-        columns=mapping(options["map"], FIELDS),
+        columns=mapping(options["map"], (*FIELDS, *preset.extra)),
         decimal=options["decimal"],
         date_order=options["date_order"],
         repeats=options["repeats"],
