@@ -20,6 +20,10 @@ from django.core.cache import cache
 from django.db import transaction
 from django.test import override_settings
 
+from ml_predictions.testing.runs import RecordingRun
+
+pytest.register_assert_rewrite("ml_predictions.testing.source_contract", "ml_predictions.testing.service_contract")
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:
@@ -45,23 +49,6 @@ def undone_at_the_end(blocker: Any, folder: Path) -> Iterator[None]:
     with blocker.unblock(), override_settings(ML_PREDICTIONS=mine), transaction.atomic():
         yield
         transaction.set_rollback(True)
-
-
-class RecordingRun:
-    """Stands for the training's row where a test needs none of the queue."""
-
-    def __init__(self, log_id: int) -> None:
-        self.log_id = log_id
-        self.steps: list[tuple[float, dict[str, Any]]] = []
-        self.result: dict[str, Any] | None = None
-
-    def progress(self, percent: float, step: dict[str, Any]) -> None:
-        """Remember the step."""
-        self.steps.append((percent, step))
-
-    def published(self, result: dict[str, Any]) -> None:
-        """Remember the result."""
-        self.result = result
 
 
 @pytest.fixture

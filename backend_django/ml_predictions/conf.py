@@ -14,6 +14,8 @@ from django.utils import timezone
 DEFAULTS: dict[str, Any] = {
     # The shop: dotted path of a class with the reads of `sources.base.Source`.
     "SOURCE": "ml_predictions.sources.django_shop.DjangoShop",
+    # Keyword arguments with which that class is made, such as {"folder": "/data/shop"} of `sources.files.FileShop`.
+    "SOURCE_OPTIONS": {},
     # Who may use the API and the admin pages of this app: dotted path of a DRF permission class.
     "PERMISSION": "rest_framework.permissions.IsAdminUser",
     # What the worker can run beside the trainings: kind → dotted path of a function (run, **parameters).

@@ -42,6 +42,24 @@ TEXTS: dict[str, Any] = {
     "bad_frame.type": _("The column {column} of the table {table} is {found}; {needed} is needed."),
     "bad_frame.empty": _("The column {column} of the table {table} is empty in {rows} row(s)."),
     "bad_frame.not_finite": _("The column {column} of the table {table} holds a number that is not finite."),
+    "bad_frame.signs": _(
+        "In {rows} row(s) of the order lines the sign of the units does not fit is_return: a return has negative "
+        "units, a sale positive ones."
+    ),
+    "bad_frame.file": _(
+        "The folder {folder} has neither {table}.parquet nor a folder {table} with Parquet files. It has: {found}."
+    ),
+    "bad_frame.no_parquet": _("The file {table} cannot be read as Parquet: {why}"),
+    "bad_frame.files_differ": _(
+        "The column {column} of {table} is {found}, in {first} it is {needed}; all files of a table have the same "
+        "columns."
+    ),
+    "bad_frame.about": _("The file {table} cannot be used: {why}"),
+    "bad_frame.twice": _(
+        "{table}: {column} {example} stands there more than once ({ids} such ids); one row each is needed."
+    ),
+    "bad_parameter.folder_used": _("{folder} is there and not empty; name a new folder, or empty this one."),
+    "bad_parameter.folder": _("SOURCE_OPTIONS: folder is {folder}, which is no folder."),
     "unknown_id": _("There is no id like {id}."),
     "not_running": _("Training {training_log_id} is over ({status}); only a queued or running one can be cancelled."),
     "training_timeout": _("The training took longer than {seconds} seconds and was ended."),

@@ -9,8 +9,8 @@ from ml_predictions.sources.base import Source
 
 
 def get_source() -> Source:
-    """The shop of this installation."""
-    source: Source = import_string(conf.get("SOURCE"))()
+    """The shop of this installation, made with SOURCE_OPTIONS."""
+    source: Source = import_string(conf.get("SOURCE"))(**conf.get("SOURCE_OPTIONS"))
     return source
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
+from ml_predictions import conf
 from retail_ml import frames
+
+LIVE_DAYS = 7
+"""A shop that has sold something in so many days is live, unless the setting LIVE says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,16 @@ class DataUntil:
     def as_of(self) -> date:
         """The last whole business day: everything is computed as of it."""
         return frames.as_of_day(self.at, self.time_zone)
+
+
+def until_of(sold: datetime | None, came_back: datetime | None, *, now: datetime, time_zone: str) -> DataUntil | None:
+    """Up to when the data of a shop reaches, by its last sale and last return until `now`: see the setting LIVE."""
+    if sold is None:
+        return None
+    mode = str(conf.get("LIVE")).lower()
+    if mode == "yes" or (mode == "auto" and sold > now - timedelta(days=LIVE_DAYS)):
+        return DataUntil(now, live=True, time_zone=time_zone)
+    return DataUntil(max(sold, came_back or sold), live=False, time_zone=time_zone)
 
 
 @dataclass(frozen=True)

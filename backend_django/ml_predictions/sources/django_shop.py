@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,13 +18,11 @@ from authentication import erasure
 from authentication.models import Role, User
 from ml_predictions import conf
 from ml_predictions.sources import scans
-from ml_predictions.sources.base import DataUntil, LeftOut, Person
+from ml_predictions.sources.base import DataUntil, LeftOut, Person, until_of
 from ml_predictions.sources.django_purchasing import DjangoPurchasing
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant, StockMovement
 from retail_ml import frames
-
-LIVE_DAYS = 7
 
 
 class DjangoShop(DjangoPurchasing):
@@ -36,15 +34,8 @@ class DjangoShop(DjangoPurchasing):
     def _until(self) -> DataUntil | None:
         now = timezone.now()
         last = Order.objects.filter(self._sales(), placed_at__lte=now).aggregate(last=Max("placed_at"))["last"]
-        if last is None:
-            return None
-        mode = str(conf.get("LIVE")).lower()
-        live = mode == "yes" or (mode == "auto" and last > now - timedelta(days=LIVE_DAYS))
-        if live:
-            return DataUntil(now, live=True, time_zone=self.time_zone)
         returned = OrderReturn.objects.filter(returned_at__lte=now).aggregate(last=Max("returned_at"))["last"]
-        at = max(last, returned) if returned else last
-        return DataUntil(at, live=False, time_zone=self.time_zone)
+        return until_of(last, returned, now=now, time_zone=self.time_zone)
 
     def data_until(self) -> DataUntil | None:
         """Now for a live shop, else its last sale or return; None when it has never sold anything."""
