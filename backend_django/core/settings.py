@@ -248,9 +248,12 @@ SPECTACULAR_SETTINGS = {
 
 # --- the machine learning (defaults and meaning: ml_predictions/conf.py) --------------------------
 
+FRAMES_FOLDER = env.str("FRAMES_FOLDER", default="")
+"""Parquet files that are read in the place of this project's own tables."""
 ML_PREDICTIONS = {
     "PERMISSION": "authentication.permissions.IsSuperuserOrAdmin",
-    "SOURCE": "ml_predictions.sources.django_shop.DjangoShop",
+    "SOURCE": f"ml_predictions.sources.{'files.FileShop' if FRAMES_FOLDER else 'django_shop.DjangoShop'}",
+    "SOURCE_OPTIONS": {"folder": FRAMES_FOLDER} if FRAMES_FOLDER else {},
     "ARTIFACT_ROOT": VAR / "models",
     "ARTIFACT_KEYS": env.list("ML_ARTIFACT_KEY", default=[]) or [private_file("artifact_key")],
     "CURRENCY": env.str("CURRENCY", default=""),

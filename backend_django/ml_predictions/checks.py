@@ -201,7 +201,10 @@ def lightgbm(app_configs: Configs, **_: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def imports(app_configs: Configs, **_: Any) -> list[CheckMessage]:
-    """E009: SOURCE is found but does not import. Only with `--deploy`: it brings the numerical libraries along."""
+    """E009: SOURCE is found but does not import. E012: it cannot be made with SOURCE_OPTIONS.
+
+    Only with `--deploy`: it brings the numerical libraries along.
+    """
     path = str(conf.get("SOURCE"))
     try:
         import_string(path)
@@ -211,6 +214,19 @@ def imports(app_configs: Configs, **_: Any) -> list[CheckMessage]:
                 f"ML_PREDICTIONS['SOURCE'] is {path!r}, which does not import: {error}.",
                 hint="Mend the import, or name another source.",
                 id="ml_predictions.E009",
+            )
+        ]
+    from ml_predictions.sources import get_source
+    from retail_ml.errors import RetailMLError
+
+    try:
+        get_source()
+    except (RetailMLError, TypeError) as error:
+        return [
+            Error(
+                f"ML_PREDICTIONS['SOURCE'], {path}, cannot be opened with SOURCE_OPTIONS: {error}.",
+                hint="Mend what it names; docs/reference/frames.md has the layout of a folder of files.",
+                id="ml_predictions.E012",
             )
         ]
     return []

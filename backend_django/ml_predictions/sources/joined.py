@@ -24,6 +24,8 @@ ABSENT: dict[str, Any] = {
     "season_end": None, "minimum_order_value": None, "joined": None, "ordered": None, "expected": None,
 }  # fmt: skip
 """What a column holds that a shop does not tell; every other column of a frame must be there."""
+WHOLE = (frames.PRICE_BREAKS, frames.DELIVERIES)
+"""Frames that say nothing where a column is absent."""
 MARKS: frames.Schema = {"status": pl.String, "currency": pl.String, "is_test": pl.Boolean}
 """Columns that `lines` may have beside those of the frame: they decide what counts as a sale of the shop."""
 LINES = {name: dtype for name, dtype in frames.ORDER_LINES.items() if name != "day"}
@@ -46,19 +48,22 @@ def fitted(table: pl.LazyFrame, schema: frames.Schema) -> pl.LazyFrame:
     """`complete` for a table that is not read yet, and unchecked: what cannot be converted is left as it is."""
     found = table.collect_schema()
     casts = [pl.col(c).cast(dtype) for c, dtype in schema.items() if c in found and safe(found[c], dtype)]
-    absent = {c: pl.lit(ABSENT[c], dtype=schema[c]) for c in schema if c not in found and c in ABSENT}
+    may_be = () if schema in WHOLE else ABSENT
+    absent = {c: pl.lit(ABSENT[c], dtype=schema[c]) for c in schema if c not in found and c in may_be}
     return table.with_columns(*casts, **absent)
 
 
 def safe(found: Any, needed: Any) -> bool:
     """Can a column be converted without a loss that anybody would see?"""
+    if found == pl.Null:  # a column without a value: whether it may be so is asked when it is read
+        return True
     if needed == pl.Float64:
         return bool(found.is_numeric())
     if needed == pl.String:
         return bool(found.is_integer() or found in (pl.Categorical, pl.Enum))
     if needed == pl.Datetime("us", "UTC"):
         return isinstance(found, pl.Datetime) and found.time_zone is not None
-    return bool(found == pl.Null)
+    return False
 
 
 class JoinedShop(ABC):

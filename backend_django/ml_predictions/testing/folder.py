@@ -10,8 +10,9 @@ import polars as pl
 from ml_predictions import conf
 from ml_predictions.sources.files import FileShop
 from ml_predictions.testing.shops import Filler, Shop
+from retail_ml import frames
 
-LINES = {
+LINES: frames.Schema = {
     "order_id": pl.String, "customer_id": pl.String, "product_id": pl.String, "variant_id": pl.String,
     "at": pl.Datetime("us", "UTC"), "units": pl.Int64, "amount": pl.Decimal(12, 2), "status": pl.String,
     "currency": pl.String, "is_test": pl.Boolean,
@@ -83,14 +84,16 @@ def _lines(shop: Shop) -> pl.DataFrame:
 
 
 def _products(shop: Shop) -> pl.DataFrame:
-    schema = {"product_id": pl.String, "name": pl.String, "category": pl.String, "description": pl.String,
-              "price": pl.Decimal(12, 2), "active": pl.Boolean}  # fmt: skip
+    schema: frames.Schema = {
+        "product_id": pl.String, "name": pl.String, "category": pl.String, "description": pl.String,
+        "price": pl.Decimal(12, 2), "active": pl.Boolean,
+    }  # fmt: skip
     rows = [(p.code, p.name, p.category, p.description, p.price, p.active) for p in shop.products]
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _stock(shop: Shop) -> pl.DataFrame:
-    schema = {"variant_id": pl.String, "product_id": pl.String, "sku": pl.String, "options": pl.String,
+    schema: frames.Schema = {"variant_id": pl.String, "product_id": pl.String, "sku": pl.String, "options": pl.String,
               "active": pl.Boolean, "on_hand": pl.Int64, "reserved": pl.Int64, "price": pl.Decimal(12, 2),
               "cost": pl.Decimal(12, 2)}  # fmt: skip
     rows = [

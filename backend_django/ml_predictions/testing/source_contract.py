@@ -211,11 +211,9 @@ class SourceContract:
         filler.fill(shop)
         source = filler.source()
         lines = source.order_lines()
-        sold = sum(line.amount for order in shop.orders for line in order.lines)
-        back = sum(one.amount for one in shop.came_back)
-        if "returns" in filler.lacks:
-            back *= 0
-        assert lines["amount"].sum() == pytest.approx(float(sold - back), abs=0.001)
+        sold = sum(float(line.amount) for order in shop.orders for line in order.lines)
+        back = 0.0 if "returns" in filler.lacks else sum(float(one.amount) for one in shop.came_back)
+        assert lines["amount"].sum() == pytest.approx(sold - back, abs=0.001)
         assert lines.filter(~pl.col("is_return"))["order_id"].n_unique() == 30
         assert lines.equals(filler.source().order_lines())
         for customer in filler.ids("customer").values():
@@ -256,9 +254,7 @@ def named(filler: Filler, table: pl.DataFrame, *kinds: str) -> list[tuple[Any, .
     others = {kind: set(table[f"{kind}_id"].drop_nulls()) - set(names[kind]) for kind in kinds}
     assert others.pop("customer", set()) <= {filler.guest_id("guest@mail.test")}
     assert not any(others.values()), f"ids that nobody has: {others}"
-    columns = [
-        pl.col(f"{kind}_id").replace_strict(names[kind], default=None, return_dtype=pl.String) for kind in kinds
-    ]
+    columns = [pl.col(f"{kind}_id").replace_strict(names[kind], default=None, return_dtype=pl.String) for kind in kinds]
     return table.with_columns(columns).rows()
 
 
