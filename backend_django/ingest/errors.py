@@ -34,6 +34,7 @@ TEXTS = {
         "{label} lacks a column for {missing} ({meaning}; looked for: {known}). It has: {headers}. Say which it is "
         "with {hints}"
     ),
+    "file.leave_out": _("{wrong} cannot be left out; these can: {known}"),
     "file.two_decimals": _(
         "{column} holds numbers with a decimal comma ({commas}) and with a decimal point ({points}); say which is "
         "right with --decimal comma or --decimal point"

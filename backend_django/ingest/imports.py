@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ingest import bulk, report, rows, sales, tables
+from ingest import bulk, checkup, report, rows, sales, tables
+from ingest.assume import Assumptions
 from ingest.counts import Counts
 from ingest.models import ImportRun
 from ingest.sample import WANTED, preset_for
@@ -25,6 +28,8 @@ Tell = Callable[[float, str], None]
 """Told how many per cent are done, and what comes now: a code of the messages `import.*`."""
 BEGINS = 50
 """Per cent that are done when the writing begins."""
+HOW = ("time_zone", "currency", "decimal", "date_order", "repeats")
+"""The options by which a file is read."""
 FAULTS = 200
 """Rows left out that a report of products or counts keeps."""
 
@@ -52,32 +57,50 @@ def reading(run: ImportRun) -> rows.Options:
     from ingest.presets import PRESETS
 
     channel = PRESETS[run.preset].channel if run.preset else "store"
-    return rows.Options(channel=channel, **run.options)
+    return rows.Options(channel=channel, **{name: run.options[name] for name in HOW if name in run.options})
 
 
-def process(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:
-    """Read the file and report; with `write` bring it in. Sets `report` and `counts`, saves nothing of the run.
+def asked(run: ImportRun) -> checkup.Asked:
+    """What the owner said of the file."""
+    total, orders = run.options.get("expect_total"), run.options.get("expect_orders")
+    return checkup.Asked(
+        leave_out=tuple(run.options.get("leave_out", ())),
+        total=Decimal(total) if total else None,
+        orders=int(orders) if orders else None,
+    )
+
+
+def assumed(run: ImportRun) -> Assumptions:
+    """What is to be assumed where the file says nothing."""
+    share, days = run.options.get("cost_share"), run.options.get("opening_stock_days")
+    return Assumptions(cost_share=Decimal(share) if share else None, opening_stock_days=int(days or 0))
+
+
+def process(run: ImportRun, paths: list[Path], *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:
+    """Read the files (of sales: several) and report; with `write` bring it in.
+
+    Sets `report` and `counts`, saves nothing of the run.
 
     `begin` is called when everything is read and the writing begins. Raises BadFile and other RetailMLError.
     """
     if run.what == ImportRun.What.SALES:
-        _sales(run, path, write=write, tell=tell, begin=begin)
+        _sales(run, paths, write=write, tell=tell, begin=begin)
     else:
-        _table(run, path, write=write, tell=tell, begin=begin)
+        _table(run, paths[0], write=write, tell=tell, begin=begin)
 
 
-def _sales(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:
+def _sales(run: ImportRun, paths: list[Path], *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:
     options, preset = reading(run), preset_for(run.preset, run.columns)
     tell(5, "import.reading")
-    read = rows.read_rows([path], preset, options)
-    tell(30, "import.matching")
-    built = sales.build(read, preset, options, source=run.preset)
-    dry = report.reconcile(read, built, None)
-    if not dry.balanced:
-        raise DoesNotBalance(f"import {run.pk}: {dry}")
+    step = partial(tell, 30, "import.matching")
+    found = checkup.examine(paths, preset, options, source=run.preset, asked=asked(run), step=step)
+    built = found.sales
+    if not found.account.balanced:
+        raise DoesNotBalance(f"import {run.pk}: {found.account}")
     known = bulk.fetch(Order, ["COUNT(*)"], key="order_number", values=built.orders["order_number"])
     more = {"known": known[0][0] if known else 0, "time_zone": options.time_zone, "currency": options.currency}
-    run.report = _told(dry) | more
+    more |= found.told()
+    run.report = _told(found.account) | more
     if not write:
         return
     tell(BEGINS, "import.writing")
@@ -91,9 +114,10 @@ def _sales(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callab
             tell(BEGINS + (99 - BEGINS) * done / total, "import.writing")
 
     result = sales.write(built, source=run.preset, progress=progress)
-    account = report.reconcile(read, built, result)
+    filled = sales.assume(assumed(run), built)
+    account = report.reconcile(found.rows, built, result)
     run.report = _told(account) | more
-    run.counts = {name: asdict(counts) for name, counts in result.counts.items()}
+    run.counts = {name: asdict(counts) for name, counts in (result.counts | filled).items()}
     if not account.balanced:
         raise DoesNotBalance(f"import {run.pk}: {account}")
 

@@ -136,15 +136,20 @@ def _left_out(frame: pl.DataFrame, parts: list[str]) -> list[LeftOut]:
         if group.is_empty():
             continue
         some = group.sort("row").head(EXAMPLES).iter_rows(named=True)
-        found.append(LeftOut(reason, group.height, int(group["cents_in"].sum()), [_example(r, parts) for r in some]))
+        found.append(LeftOut(reason, group.height, int(group["cents_in"].sum()), [row_example(r, parts) for r in some]))
     return found
 
 
-def _example(row: dict[str, object], parts: list[str]) -> str:
-    where = f"{parts[int(str(row['part']))]}, line {row['line']}"
+def where(row: dict[str, object], parts: list[str]) -> str:
+    """File and line of a row."""
+    return f"{parts[int(str(row['part']))]}, line {row['line']}"
+
+
+def row_example(row: dict[str, object], parts: list[str]) -> str:
+    """A row for a reader: where it stands, and what is wrong with it or what it holds."""
     if row["detail"]:
-        return f"{where}: {row['detail']}"
-    return f"{where}: {row['order_number']}, {row['sku']}, {row['units']} × {row['unit_price']:f}"
+        return f"{where(row, parts)}: {row['detail']}"
+    return f"{where(row, parts)}: {row['order_number']}, {row['sku']}, {row['units']} × {row['unit_price']:f}"
 
 
 def write_errors(path: Path, frame: pl.DataFrame, parts: list[str]) -> int:

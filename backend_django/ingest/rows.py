@@ -35,11 +35,19 @@ REASONS = {
     "refund_of_charges": _("money given back for shipping or tax, or beyond the goods"),
     "order_rounding": _("cents between an order's total and its parts"),
     "order_total": _("an order's total is not what its lines, shipping and tax add up to"),
+    "test_orders": _("a test order (left out on your word)"),
+    "gift_cards": _("a gift card (left out on your word)"),
+    "giant_quantity": _("a quantity far beyond what is usual (left out on your word)"),
+    "price_far_off": _("a price far from what is usual (left out on your word)"),
+    "future_dates": _("dated in the future (left out on your word)"),
+    "free_lines": _("it brought no money (left out on your word)"),
 }
 """Why a row is left out; the first that holds counts. In English for the console; a page translates them."""
 
 CHARGES = ("shipping", "tax")
 """Kinds of rows that are no line, but money of their order."""
+LEAVABLE = ("test_orders", "gift_cards", "giant_quantity", "price_far_off", "future_dates", "free_lines")
+"""Findings of the doctor (`ingest.doctor`) whose rows the owner may leave out."""
 STATUSES = ("pending", "confirmed", "processing", "shipped", "delivered", "completed", "cancelled", "refunded")
 MOST_UNITS, MOST_MONEY = 2_147_483_647, 99_999_999
 LONGEST = {"order_number": 60, "sku": 50, "customer_id": 120, "email": 120}

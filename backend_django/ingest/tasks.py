@@ -52,10 +52,10 @@ def import_files(run: Watched, *, import_run: int, write: bool) -> None:
 
     _set(row, state=State.IMPORTING if write else State.CHECKING, run_id=run.log_id, progress=0, error=None)
     try:
-        path = uploads.path_of(row)
-        if path is None:
+        paths = uploads.paths_of(row)
+        if not paths:
             raise FileGone(f"The file of import {import_run} is gone; upload it again.")
-        imports.process(row, path, write=write, tell=tell, begin=begin)
+        imports.process(row, paths, write=write, tell=tell, begin=begin)
     except RetailMLError as error:
         stored = {"code": error.code, "params": error.details, "text": error.message}
         _set(row, state=State.FAILED, error=stored, finished_at=timezone.now())

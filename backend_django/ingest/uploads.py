@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,28 +47,47 @@ def root() -> Path:
     return Path(settings.DATA_FOLDER) / "imports"
 
 
-def keep(file: UploadedFile, *, what: str, requested_by: str) -> ImportRun:
-    """Store an upload with its row."""
-    name = get_valid_filename(Path(file.name or "file").name)[-100:]
-    run = ImportRun(what=what, file_name=name, size=file.size or 0, requested_by=requested_by)
+def keep(files: Sequence[UploadedFile], *, what: str, requested_by: str) -> ImportRun:
+    """Store an upload of one or more files with its row; files of one name are told apart by a number."""
+    names = distinct([get_valid_filename(Path(file.name or "file").name)[-100:] for file in files])
+    run = ImportRun(
+        what=what,
+        file_name=", ".join(names)[:200],
+        size=sum(file.size or 0 for file in files),
+        requested_by=requested_by,
+    )
     folder = root() / str(run.folder)
     folder.mkdir(parents=True, mode=0o700)
     digest = hashlib.sha256()
-    path = folder / name
-    path.touch(mode=0o600)
-    with path.open("wb") as target:
-        for chunk in file.chunks():
-            digest.update(chunk)
-            target.write(chunk)
+    for name, file in sorted(zip(names, files, strict=True)):
+        path = folder / name
+        path.touch(mode=0o600)
+        with path.open("wb") as target:
+            for chunk in file.chunks():
+                digest.update(chunk)
+                target.write(chunk)
     run.sha256 = digest.hexdigest()
     run.save()
     return run
 
 
-def path_of(run: ImportRun) -> Path | None:
-    """The file of a run; None once it is gone."""
+def distinct(names: list[str]) -> list[str]:
+    """The names, those that stand there already with a number before them.
+
+    >>> distinct(["a.csv", "b.csv", "a.csv"])
+    ['a.csv', 'b.csv', '2_a.csv']
+    """
+    found: list[str] = []
+    for name in names:
+        number = 1 + sum(name == other for other in names[: len(found)])
+        found.append(name if number == 1 else f"{number}_{name}")
+    return found
+
+
+def paths_of(run: ImportRun) -> list[Path]:
+    """The files of a run, by name; none once they are gone."""
     folder = root() / str(run.folder)
-    return next((path for path in folder.iterdir() if path.is_file()), None) if folder.is_dir() else None
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 
 
 def drop(run: ImportRun) -> None:

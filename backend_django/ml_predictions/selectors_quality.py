@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_predictions import conf
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES
 
@@ -17,7 +18,9 @@ def data_quality() -> dict[str, Any]:
     from retail_ml import quality
 
     source = get_source()
-    tables = quality.Tables(source.order_lines(), source.products(), source.stock(), source.counts_stock())
+    tables = quality.Tables(
+        source.order_lines(), source.products(), source.stock(), source.counts_stock(), conf.get("TIME_ZONE")
+    )
     findings = [
         _told(one.code, list(one.services), one.count, of=one.of, examples=one.examples) for one in quality.look(tables)
     ]

@@ -5,9 +5,9 @@ A finding is no error: every one of these is trained with. It is what an owner c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -25,6 +25,17 @@ SILENT = 14
 """Days on end without a sale, between two sales, that want an explanation."""
 GUESTS = 0.5
 """Share of orders without a customer from which the customers' figures are of the minority."""
+MIDNIGHT = 0.5
+"""Share of orders at 0:00 sharp from which the times of day are missing."""
+NIGHT = 1 / 3
+"""Share of the other orders between 1 and 6 o'clock from which the time zone is suspect."""
+TEST = r"(?i)\b(?:tests?|testing|prueba|pruebas|dummy)\b|@example\.(?:com|org|net)\b"
+"""Words that name a test, in English and Spanish."""
+GIFT_CARD = (
+    r"(?i)\b(?:gift|e-?gift)[ _-]?(?:cards?|vouchers?|certificates?)\b|dotcomgiftshop gift voucher"
+    r"|\b(?:tarjeta|cheque|bono|vale)s?[ _-]?(?:de[ _-])?regalo\b"
+)
+"""Words that name a gift card: money for later, and no goods."""
 
 FORECAST, RECOMMEND, SEGMENT, INVENTORY = (
     "sales_forecast", "product_recommendation", "customer_segmentation", "inventory_optimization",
@@ -40,17 +51,25 @@ class Tables:
     products: pl.DataFrame
     stock: pl.DataFrame
     counts_stock: bool = True
+    zone: str = "UTC"
+    """Whose clock tells the time of day."""
+    now: datetime | None = None
+    """What is later has not been yet; None: nothing is said of the future."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of fault: a code, the services that it touches, how many rows of how many, and the first of them."""
+    """One kind of fault: a code, the services that it touches, how many rows of how many, and the first of them.
+
+    `rows` are the faulty ones' numbers where the lines that are looked at have a column `row`.
+    """
 
     code: str
     services: tuple[str, ...]
     count: int
     of: int
     examples: list[dict[str, Any]] = field(default_factory=list)
+    rows: pl.Series = field(default_factory=lambda: pl.Series("row", [], dtype=pl.Int64), repr=False, compare=False)
 
     @property
     def share(self) -> float:
@@ -58,18 +77,24 @@ class Finding:
         return self.count / self.of if self.of else 0.0
 
 
-def look(tables: Tables) -> list[Finding]:
-    """Everything that is found, in the order of the checks; nothing for a shop without faults.
+Check = Callable[[Tables], Iterator[Finding]]
+
+
+def look(tables: Tables, checks: Iterable[Check] | None = None) -> list[Finding]:
+    """Everything that is found, in the order of the checks (None: all); nothing for a shop without faults.
 
     >>> look(Tables(frames.empty(frames.ORDER_LINES), frames.empty(frames.PRODUCTS), frames.empty(frames.STOCK)))
     []
     """
-    return [found for check in CHECKS for found in check(tables) if found.count]
+    return [found for check in checks or CHECKS for found in check(tables) if found.count]
 
 
-def _finding(code: str, services: tuple[str, ...], rows: pl.DataFrame, of: int, *columns: str) -> Finding:
+def finding(code: str, services: tuple[str, ...], rows: pl.DataFrame, of: int, *columns: str) -> Finding:
+    """The finding `code`: all of `rows`, of so many, the first of them shown with `columns`."""
     shown = rows.select(columns).head(EXAMPLES)
     examples = [{name: _plain(value) for name, value in row.items()} for row in shown.iter_rows(named=True)]
+    if "row" in rows.columns:
+        return Finding(code, services, rows.height, of, examples, rows["row"])
     return Finding(code, services, rows.height, of, examples)
 
 
@@ -88,23 +113,27 @@ def of_lines(tables: Tables) -> Iterator[Finding]:
     """Lines given away, without units, far from the usual price, of a giant quantity, or entered twice."""
     sold = _sold(tables)
     shown = ("order_id", "day", "product_id", "variant_id", "units", "amount")
-    yield _finding("free_lines", (FORECAST, SEGMENT), sold.filter(pl.col("amount") <= 0), sold.height, *shown)
-    yield _finding("no_units", (FORECAST, INVENTORY), sold.filter(pl.col("units") <= 0), sold.height, *shown)
+    yield finding("free_lines", (FORECAST, SEGMENT), sold.filter(pl.col("amount") <= 0), sold.height, *shown)
+    yield finding("no_units", (FORECAST, INVENTORY), sold.filter(pl.col("units") <= 0), sold.height, *shown)
     priced = sold.filter((pl.col("units") > 0) & (pl.col("amount") > 0)).with_columns(
         price=pl.col("amount") / pl.col("units")
     )
     usual, known = pl.col("price").median().over("product_id"), pl.len().over("product_id") >= FEWEST_TO_JUDGE
     far = (pl.col("price") > OUTLIER * pl.col("usual")) | (pl.col("price") * OUTLIER < pl.col("usual"))
     slips = priced.with_columns(usual=usual, known=known).filter(pl.col("known") & far)
-    yield _finding("price_far_off", (FORECAST, SEGMENT), slips, priced.height, *shown, "price", "usual")
-    median = pl.col("units").median().over("variant_id")
+    slips = slips.sort("amount", descending=True, maintain_order=True)
+    yield finding("price_far_off", (FORECAST, SEGMENT), slips, priced.height, *shown, "price", "usual")
+    # What is seldom sold has no usual quantity of its own: the shop's large ones stand for it.
+    own = pl.when(pl.len().over("variant_id") >= FEWEST_TO_JUDGE).then(pl.col("units").median().over("variant_id"))
+    median = pl.coalesce(own, pl.col("units").quantile(0.99))
     giants = sold.with_columns(usual=median).filter(
         (pl.col("units") > GIANT * pl.col("usual")) & (pl.col("units") >= 100)
     )
-    yield _finding("giant_quantity", (FORECAST, INVENTORY), giants, sold.height, *shown, "usual")
+    giants = giants.sort("units", descending=True, maintain_order=True)
+    yield finding("giant_quantity", (FORECAST, INVENTORY), giants, sold.height, *shown, "usual")
     key = ("order_id", "variant_id", "units", "amount", "at")
     twice = sold.filter(pl.struct(key).is_duplicated()).unique(key, keep="first", maintain_order=True)
-    yield _finding("entered_twice", (FORECAST, RECOMMEND, INVENTORY), twice, sold.height, *shown)
+    yield finding("entered_twice", (FORECAST, RECOMMEND, INVENTORY), twice, sold.height, *shown)
 
 
 def of_returns(tables: Tables) -> Iterator[Finding]:
@@ -114,11 +143,11 @@ def of_returns(tables: Tables) -> Iterator[Finding]:
         returned=-pl.col("units").filter(pl.col("is_return")).sum(),
     )
     more = sums.filter(pl.col("returned") > pl.col("sold")).sort("variant_id")
-    yield _finding("more_back_than_sold", (FORECAST, INVENTORY), more, sums.height, "variant_id", "sold", "returned")
+    yield finding("more_back_than_sold", (FORECAST, INVENTORY), more, sums.height, "variant_id", "sold", "returned")
     kept = frames.net_same_day(tables.lines)
     moved = tables.lines.filter(pl.col("units") != 0)
     gone = moved.join(kept, on=["order_id", "variant_id", "at", "units", "amount"], how="anti", nulls_equal=True)
-    yield _finding("same_day_back", (FORECAST,), gone, tables.lines.height, "order_id", "day", "variant_id", "units")
+    yield finding("same_day_back", (FORECAST,), gone, tables.lines.height, "order_id", "day", "variant_id", "units")
 
 
 def of_days(tables: Tables) -> Iterator[Finding]:
@@ -130,7 +159,7 @@ def of_days(tables: Tables) -> Iterator[Finding]:
     gaps = gaps.filter(pl.col("silent") >= SILENT).select(
         first=pl.col("before") + timedelta(days=1), last=pl.col("day") - timedelta(days=1), days="silent"
     )
-    found = _finding("silent_weeks", (FORECAST, INVENTORY), gaps, days.height, "first", "last", "days")
+    found = finding("silent_weeks", (FORECAST, INVENTORY), gaps, days.height, "first", "last", "days")
     yield found
 
 
@@ -139,7 +168,43 @@ def of_orders(tables: Tables) -> Iterator[Finding]:
     orders = _sold(tables).unique("order_id", maintain_order=True)
     guests = orders.filter(pl.col("customer_id").is_null())
     if orders.height and guests.height > GUESTS * orders.height:
-        yield _finding("mostly_guests", (SEGMENT, RECOMMEND), guests, orders.height, "order_id", "day")
+        yield finding("mostly_guests", (SEGMENT, RECOMMEND), guests, orders.height, "order_id", "day")
+
+
+def of_times(tables: Tables) -> Iterator[Finding]:
+    """Orders without a time of day, most orders in the small hours (another time zone), orders that are yet to come."""
+    sold = _sold(tables)
+    shown = ("order_id", "day")
+    orders = sold.unique("order_id", maintain_order=True)
+    clock = pl.col("at").dt.convert_time_zone(tables.zone).dt.time()
+    midnight = orders.filter(clock == time(0))
+    if midnight.height > MIDNIGHT * orders.height:
+        yield finding("at_midnight", (SEGMENT,), midnight, orders.height, *shown)
+    awake = orders.filter(clock != time(0))
+    night = awake.filter(clock.is_between(time(1), time(6), closed="left"))
+    if night.height > NIGHT * awake.height:
+        yield finding("at_night", (FORECAST,), night, awake.height, *shown)
+    if tables.now:
+        later = sold.filter(pl.col("at") > tables.now)
+        yield finding("future_dates", ALL, later, sold.height, *shown, "variant_id", "units")
+
+
+def of_words(tables: Tables) -> Iterator[Finding]:
+    """Lines of gift cards and of tests, by the words in a product's name, and a customer's or an order's number."""
+    sold = _sold(tables)
+    shown = ("order_id", "day", "variant_id", "units", "amount")
+    names = tables.products.select("product_id", "name")
+
+    def of(words: str) -> pl.DataFrame:
+        named = names.filter(pl.col("name").str.contains(words))
+        return sold.join(named, on="product_id", how="semi", maintain_order="left")
+
+    yield finding("gift_cards", (RECOMMEND, INVENTORY), of(GIFT_CARD), sold.height, *shown)
+    who = sold.select("order_id", "customer_id").unique()
+    tests = who.filter(pl.any_horizontal(pl.col("order_id", "customer_id").str.contains(TEST).fill_null(value=False)))
+    ids = pl.concat([tests.select("order_id"), of(TEST).select("order_id")]).unique()
+    tried = sold.join(ids, on="order_id", how="semi", maintain_order="left")
+    yield finding("test_orders", ALL, tried, sold.height, *shown)
 
 
 # --- the range and its stock ----------------------------------------------------------------------
@@ -155,10 +220,10 @@ def of_products(tables: Tables) -> Iterator[Finding]:
         "no_price": ((RECOMMEND, INVENTORY), pl.col("price").is_null() | (pl.col("price") <= 0)),
     }
     for code, (services, fault) in lacking.items():
-        yield _finding(code, services, active.filter(fault), active.height, *shown)
+        yield finding(code, services, active.filter(fault), active.height, *shown)
     named = active.with_columns(key=pl.col("name").str.strip_chars().str.to_lowercase())
     alike = named.filter((pl.col("key") != "") & pl.col("key").is_duplicated()).sort("key", maintain_order=True)
-    yield _finding("same_name", (RECOMMEND,), alike, active.height, *shown)
+    yield finding("same_name", (RECOMMEND,), alike, active.height, *shown)
 
 
 def of_stock(tables: Tables) -> Iterator[Finding]:
@@ -166,7 +231,7 @@ def of_stock(tables: Tables) -> Iterator[Finding]:
     active = tables.stock.filter("active")
     shown = ("variant_id", "sku")
     if not tables.counts_stock:
-        yield _finding("never_counted", (INVENTORY, RECOMMEND), active, active.height, *shown)
+        yield finding("never_counted", (INVENTORY, RECOMMEND), active, active.height, *shown)
     lacking = {
         "below_zero": (pl.col("on_hand") < 0, "on_hand"),
         "no_cost": (pl.col("cost").is_null() | (pl.col("cost") <= 0), "price"),
@@ -175,9 +240,9 @@ def of_stock(tables: Tables) -> Iterator[Finding]:
         "no_lead_time": (pl.col("lead_time_days").is_null(), "supplier"),
     }
     for code, (fault, column) in lacking.items():
-        yield _finding(code, (INVENTORY,), active.filter(fault), active.height, *shown, column)
+        yield finding(code, (INVENTORY,), active.filter(fault), active.height, *shown, column)
 
 
-CHECKS: tuple[Callable[[Tables], Iterator[Finding]], ...] = (
-    of_lines, of_returns, of_days, of_orders, of_products, of_stock,
+CHECKS: tuple[Check, ...] = (
+    of_lines, of_returns, of_days, of_orders, of_times, of_words, of_products, of_stock,
 )  # fmt: skip

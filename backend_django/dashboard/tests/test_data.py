@@ -71,8 +71,7 @@ def test_a_file_is_read_checked_and_imported_and_a_second_time_changes_nothing(b
         "order_number": "Pedido", "placed_at": "Fecha", "sku": "Referencia", "units": "Unidades",
         "unit_price": "Precio", "customer_id": "Cliente",
     }  # fmt: skip
-    path = uploads.path_of(run)
-    assert path is not None
+    (path,) = uploads.paths_of(run)
     assert path.is_relative_to(tmp_path)
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     page = ben.get(f"/data/imports/{run.pk}/").content.decode()
@@ -90,7 +89,7 @@ def test_a_file_is_read_checked_and_imported_and_a_second_time_changes_nothing(b
     assert run.state == "imported", run.error
     assert set(Order.objects.values_list("order_number", "total")) == {("1001", 30), ("1003", 15)}
     assert run.counts["orders"] == {"created": 2, "unchanged": 0, "updated": 0, "kept": 0}
-    assert uploads.path_of(run) is None
+    assert not uploads.paths_of(run)
     assert "The file is imported." in page
 
     again = upload(ben, SALES)
@@ -234,7 +233,7 @@ def test_uploads_go_after_a_day(ben: Client) -> None:
     assert uploads.drop_old() == {"files": 0}
     ImportRun.objects.update(created_at=timezone.now() - uploads.KEPT)
     assert uploads.drop_old() == {"files": 1}
-    assert uploads.path_of(run) is None
+    assert not uploads.paths_of(run)
     assert "The file is no longer here" in ben.get(f"/data/imports/{run.pk}/").content.decode()
     assert ben.get("/data/imports/999/").status_code == 404
 
@@ -258,3 +257,42 @@ def test_a_platforms_export_is_recognised_and_read_with_the_fields_that_nobody_c
     run.refresh_from_db()
     assert run.report is not None
     assert run.report["cents_in"] == 260_74
+
+
+def test_several_files_are_one_import_with_the_doctors_word_and_what_is_assumed(ben: Client) -> None:
+    other = SALES.replace("1001", "2001").replace("1002", "2002").replace("1003", "2003").replace("A-1", "TEST-1")
+    files = [SimpleUploadedFile("sales.csv", one.encode()) for one in (SALES, other)]
+    ben.post("/data/upload/", {"what": "sales", "file": files})
+    run = ImportRun.objects.get()
+    assert (run.file_name, [path.name for path in uploads.paths_of(run)]) == (
+        "sales.csv, 2_sales.csv",
+        ["2_sales.csv", "sales.csv"],
+    )
+    page = press(ben, run, "check", expect_total="90,00", expect_orders="4", cost_share="2")
+    assert "Cost as a share of the price: Ensure this value is less than or equal to 1." in page
+    page = press(ben, run, "check", expect_total="88.00", expect_orders="4", cost_share="0.5", opening_stock_days="90")
+    assert (run.state, run.report["orders"], run.report["stored"]) == ("checked", 4, 9000)
+    assert "Not explained" in page
+    assert "SKUs have no known cost" in page
+    page = press(ben, run, "check", expect_total="90.00", cost_share="0.5", opening_stock_days="90")
+    assert run.report["explained"]["unexplained"] == 0
+    press(ben, run, "import")
+    assert run.state == "imported", run.error
+    assert Order.objects.count() == 4
+    assert {str(v.cost) for v in ProductVariant.objects.all()} == {"6.2500", "2.5000"}
+    assert ProductVariant.objects.get(sku="B-2").stock == 8
+    assert run.counts["cost"]["updated"] == 3
+    answer = ben.post("/data/upload/", {"what": "stock", "file": files}, follow=True).content.decode()
+    assert "upload one file at a time" in answer
+
+
+def test_the_doctor_shows_what_it_found_and_leaves_out_what_the_owner_says(ben: Client) -> None:
+    run = upload(ben, SALES + "TEST-9;16/03/2026 10:00;A-1;1;12,50;;x\n")
+    page = press(ben, run, "check")
+    assert "1 of 4 lines look like a test" in page
+    assert "your decision" in page
+    press(ben, run, "check", leave_out="test_orders")
+    assert run.options["leave_out"] == ["test_orders"]
+    assert {one["reason"] for one in run.report["left_out"]} == {"unreadable", "test_orders"}
+    press(ben, run, "import")
+    assert not Order.objects.filter(order_number="TEST-9").exists()

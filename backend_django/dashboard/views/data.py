@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.views.base import Page, Step
+from dashboard.views.import_form import headers_of, reading, sentence, store, told
 from ingest import said, uploads
 from ingest.errors import BadFile
 from ingest.models import ImportRun
@@ -24,12 +24,6 @@ from ml_predictions.models import MLTrainingLog
 
 KIND = "import"
 LAST = 15
-CHOICES: dict[str, dict[str, Any]] = {
-    "decimal": {"auto": _("as the file shows"), "comma": _("comma"), "point": _("point")},
-    "date_order": {"auto": _("as the file shows"), "dmy": _("day first"), "mdy": _("month first")},
-    "repeats": {"keep": _("keep them"), "drop": _("leave them out")},
-}
-"""How a file is read: option → value → label."""
 State = ImportRun.State
 
 
@@ -73,19 +67,20 @@ class Upload(Step):
         """A file that cannot be read is not kept."""
         from ingest import imports, sample
 
-        what, file = request.POST.get("what", ""), request.FILES.get("file")
+        what, files = request.POST.get("what", ""), request.FILES.getlist("file")
         if what not in ImportRun.What.values:
             raise Http404(what)
-        if file is None:
+        if len(files) > 1 and what != ImportRun.What.SALES:
+            raise forms.ValidationError(gettext("Of products and counts, upload one file at a time."))
+        if not files:
             if int(request.headers.get("Content-Length") or 0) > settings.IMPORT_MAX_MB * 1_000_000:
                 most = gettext("The file is larger than {most} MB (IMPORT_MAX_MB). Import it on the console.")
                 raise forms.ValidationError(most.format(most=settings.IMPORT_MAX_MB))
             raise forms.ValidationError(gettext("Choose a file first."))
         uploads.drop_old()
-        run = uploads.keep(file, what=what, requested_by=str(request.user))
-        path = uploads.path_of(run)
+        run = uploads.keep(files, what=what, requested_by=str(request.user))
         try:
-            run.preset, run.columns = sample.guess(what, sample.take(path).headers) if path else ("", {})
+            run.preset, run.columns = sample.guess(what, headers_of(run))
         except BadFile as error:
             uploads.drop(run)
             run.delete()
@@ -111,7 +106,7 @@ class Import(Step):
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """The run as it stands; while its file is here and nothing is under way, how it is read."""
         run = settled(found(kwargs["import_id"]))
-        path = None if run.under_way else uploads.path_of(run)
+        paths = [] if run.under_way else uploads.paths_of(run)
         log = job_of(run)
         return {
             "title": run.file_name,
@@ -119,7 +114,7 @@ class Import(Step):
             "why": why(run),
             "job": log,
             "before": uploads.imported_before(run),
-            "reading": reading(run, path) if path and run.state != State.IMPORTED else None,
+            "reading": reading(run, paths) if paths and run.state != State.IMPORTED else None,
             "told": told(run),
             "shop_currency": conf.get("CURRENCY"),
         }
@@ -131,7 +126,7 @@ class Import(Step):
         if what == "cancel" and run.under_way and run.state != State.WRITING and (job := job_of(run)):
             jobs.cancel(job, requested_by=str(request.user))
             return gettext("It is asked to stop.")
-        if run.under_way or run.state == State.IMPORTED or not uploads.path_of(run):
+        if run.under_way or run.state == State.IMPORTED or not uploads.paths_of(run):
             raise forms.ValidationError(gettext("This file can no longer be changed or imported; upload it again."))
         if what == "import":
             if run.state != State.CHECKED:
@@ -202,11 +197,6 @@ def why(run: ImportRun) -> str:
     return (said.error(run.error) or render(run.error)) if run.state in (State.FAILED, State.CANCELLED) else ""
 
 
-def sentence(error: BadFile) -> str:
-    """What is wrong with a file."""
-    return said.error({"code": error.code, "params": error.details}) or error.message
-
-
 def start(run: ImportRun, *, write: bool, who: str) -> None:
     """Queue the dry run or the import, in one transaction with the run's state."""
     with transaction.atomic():
@@ -218,97 +208,3 @@ def start(run: ImportRun, *, write: bool, who: str) -> None:
         run.state = State.IMPORTING if write else State.CHECKING
         run.run_id, run.progress, run.error = log.pk, 0, None
         run.save(update_fields=["state", "run_id", "progress", "error"])
-
-
-def store(run: ImportRun, request: HttpRequest) -> None:
-    """Take over how the file is to be read; another layout begins with its own columns. An earlier report goes."""
-    from ingest import imports, sample
-    from ingest.presets import PRESETS
-
-    path = uploads.path_of(run)
-    headers = sample.take(path).headers if path else []
-    given = request.POST
-    wanted, required = sample.WANTED[run.what]
-    preset = given.get("preset", run.preset)
-    if preset != run.preset and preset in PRESETS:
-        run.preset, run.columns = preset, PRESETS[preset].find(headers)
-        run.options = imports.defaults(preset, currency=conf.get("CURRENCY"))
-    else:
-        columns = {name: given.get(f"field-{name}", "") for name in wanted}
-        run.columns = {name: header for name, header in columns.items() if header in headers}
-        run.columns |= sample.of_layout(run.preset, headers)
-        run.options = options_of(run, given)
-    run.state, run.report, run.error = State.UPLOADED, None, None
-    run.save()
-    if missing := [said.field(name) for name in required if name not in run.columns]:
-        lacks = gettext("Choose which column is: {fields}.")
-        raise forms.ValidationError(lacks.format(fields=", ".join(missing)))
-
-
-def options_of(run: ImportRun, given: Any) -> dict[str, str]:
-    """The options of the form. Raises ValidationError when one is none."""
-    taken = dict(run.options)
-    for name, values in CHOICES.items():
-        if given.get(name) in values:
-            taken[name] = given[name]
-    zone, currency = given.get("time_zone", "").strip(), given.get("currency", "").strip().upper()
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError) as error:
-            unknown = gettext("{zone} is no time zone; give one such as Europe/Madrid.")
-            raise forms.ValidationError(unknown.format(zone=zone)) from error
-        taken["time_zone"] = zone
-    if currency:
-        if len(currency) != 3 or not currency.isalpha():
-            wrong = gettext("{currency} is no currency; give three letters such as EUR.")
-            raise forms.ValidationError(wrong.format(currency=currency))
-        taken["currency"] = currency
-    return taken
-
-
-def reading(run: ImportRun, path: Any) -> dict[str, Any]:
-    """How the file is read: fields with the column of each, options, and the first rows, or why they cannot be read."""
-    from ingest import imports, sample
-    from ingest.presets import PRESETS
-
-    problem, shown, headers = "", None, list[str]()
-    wanted, required = sample.WANTED[run.what]
-    try:
-        beginning = sample.take(path)
-        headers = beginning.headers
-        if set(required) <= set(run.columns):
-            shown = sample.preview(beginning, run, imports.reading(run))
-    except BadFile as error:
-        problem = sentence(error)
-    labels = [said.field(name) for name in shown.fields] if shown else []
-    return {
-        "headers": headers,
-        "fields": [(name, said.field(name), name in required, run.columns.get(name, "")) for name in wanted],
-        "presets": list(PRESETS) if run.what == ImportRun.What.SALES else [],
-        "choices": [(name, run.options.get(name), CHOICES[name]) for name in ("decimal", "date_order", "repeats")],
-        "labels": labels,
-        "rows": [
-            (row["line"], [row[name] for name in shown.fields], said.detail(row["detail"])) for row in shown.rows
-        ] if shown else [],
-        "undecided": shown is not None and shown.undecided,
-        "problem": problem,
-    }  # fmt: skip
-
-
-def told(run: ImportRun) -> dict[str, Any]:
-    """What of the report is put into the reader's language: what is left out and why, and what was written."""
-    report = run.report or {}
-    left = [
-        (said.reason(one["reason"]), one["rows"], one["cents"], [said.example(text) for text in one["examples"]])
-        for one in report.get("left_out", [])
-    ]
-    counts = run.counts if run.counts is not None else report.get("counts") or {}
-    return {
-        "left_out": left,
-        "notes": [
-            (said.note(one["reason"]), one["rows"], one["cents"], one["examples"]) for one in report.get("notes", [])
-        ],
-        "faults": [(one["line"], said.detail(one["reason"])) for one in report.get("faults", [])],
-        "counts": [(said.TABLES.get(name, name), one) for name, one in counts.items()],
-    }

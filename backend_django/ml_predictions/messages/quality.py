@@ -33,6 +33,15 @@ TEXTS: dict[str, Any] = {
     "quality.mostly_guests": _(
         "{count} of {of} orders ({percent} %) have no customer: segments and values are of the others alone."
     ),
+    "quality.at_midnight": _("{count} of {of} orders are at 0:00 sharp: their times of day are not known."),
+    "quality.at_night": _(
+        "{count} of {of} orders with a time of day are between 1 and 6 o'clock: see whether the time zone is right."
+    ),
+    "quality.future_dates": _("{count} of {of} sold lines are dated in the future."),
+    "quality.gift_cards": _(
+        "{count} of {of} sold lines are gift cards: money for later, and no goods that could be ordered."
+    ),
+    "quality.test_orders": _("{count} of {of} sold lines look like a test: mark those orders as one."),
     "quality.no_category": _("{count} of {of} products have no category: they have no part in the forecasts of one."),
     "quality.no_description": _(
         "{count} of {of} products have no description: what is alike is told by name, category and price."

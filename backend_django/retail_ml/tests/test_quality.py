@@ -112,6 +112,47 @@ def test_guests_matter_where_they_are_the_majority():
         assert [one.code for one in quality.look(replace(tables, lines=lines))] == codes
 
 
+def test_times_of_day_tell_of_files_without_them_and_of_other_time_zones():
+    tables = shop()
+    midnight = replace(tables, lines=tables.lines.with_columns(at=pl.col("at").dt.truncate("1d")))
+    assert [(one.code, one.count, one.of) for one in quality.look(midnight)] == [("at_midnight", 30, 30)]
+    assert quality.look(replace(midnight, zone="America/Lima")) == []  # 19 o'clock there
+    nights = pl.when(pl.int_range(pl.len()) < 11).then(pl.duration(hours=3)).otherwise(pl.duration(hours=15))
+    night = replace(midnight, lines=midnight.lines.with_columns(at=pl.col("at") + nights))
+    assert [(one.code, one.count, one.of) for one in quality.look(night)] == [("at_night", 11, 30)]
+    assert quality.look(replace(night, zone="Asia/Karachi")) == []
+
+
+def test_the_future_is_told_where_it_is_known_what_time_it_is():
+    tables = shop()
+    newest = tables.lines["at"].max()
+    assert quality.look(replace(tables, now=newest)) == []
+    (found,) = quality.look(replace(tables, now=newest - timedelta(days=2)))
+    assert (found.code, found.count) == ("future_dates", 2)
+
+
+def test_gift_cards_and_tests_are_known_by_their_words():
+    for name in ("Gift card 50", "e-gift voucher", "Tarjeta regalo", "CHEQUE-REGALO"):
+        assert [(one.code, one.count) for one in quality.look(first(shop(), "products", name=name))] == [
+            ("gift_cards", 15)
+        ]
+    for name in ("Gift box", "Card holder", "Regalo"):
+        assert quality.look(first(shop(), "products", name=name)) == []
+    (found,) = quality.look(first(shop(), "lines", order_id="TEST-1"))
+    assert (found.code, found.count) == ("test_orders", 1)
+    assert quality.look(first(shop(), "lines", order_id="CONTEST", customer_id="latest@shop.com")) == []
+
+
+def test_what_is_seldom_sold_is_measured_by_the_shops_large_quantities():
+    tables = shop()
+    many = replace(
+        tables,
+        lines=pl.concat([tables.lines] * 10).with_row_index("n").with_columns(order_id=pl.format("{}", "n")).drop("n"),
+    )
+    tables = first(many, "lines", variant_id="rare", units=80_995.0, amount=809_950.0)
+    assert [(one.code, one.count) for one in quality.look(tables)] == [("giant_quantity", 1)]
+
+
 def test_names_that_two_products_share_and_a_stock_that_nobody_counted():
     tables = first(shop(), "products", name=" SANDAL")
     assert [(one.code, one.count) for one in quality.look(tables)] == [("same_name", 2)]

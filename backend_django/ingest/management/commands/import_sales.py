@@ -28,6 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The options, each with its default."""
         from ingest.presets import PRESETS
+        from ingest.rows import LEAVABLE
 
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument("--preset", choices=sorted(PRESETS), default="generic", help="the files' layout")
@@ -46,6 +47,18 @@ class Command(BaseCommand):
             "--repeats", choices=("keep", "drop"), default="keep", help="rows that stand in their order more than once"
         )
         parser.add_argument("--source", help="the name under which customers' numbers are known (default: the preset)")
+        known = parser.add_argument_group("what you know of the files")
+        known.add_argument(
+            "--expect-total",
+            type=Decimal,
+            metavar="MONEY",
+            help="the shop's own total; what it differs by is explained",
+        )
+        known.add_argument("--expect-orders", type=int, metavar="N", help="how many orders the shop counts")
+        known.add_argument(
+            "--leave-out", action="append", default=[], choices=LEAVABLE, metavar="CODE",
+            help=f"leave out the rows of a finding: {', '.join(LEAVABLE)}; may be given several times",
+        )  # fmt: skip
         extra = parser.add_argument_group("what the files do not say; without the option the field stays empty")
         extra.add_argument("--cost-share", type=Decimal, metavar="SHARE", help="cost = this share of the median price")
         extra.add_argument("--supplier", metavar="NAME", help="one supplier for products without any")
@@ -67,9 +80,9 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def _run(self, options: dict[str, Any]) -> None:
-        from ingest import report, sales
+        from ingest import report, said_doctor, sales
+        from ingest.checkup import examine
         from ingest.presets import PRESETS
-        from ingest.rows import read_rows
 
         preset = PRESETS[options["preset"]]
         how = _reading(preset, options)
@@ -79,12 +92,15 @@ class Command(BaseCommand):
             raise CommandError(f"--errors: the folder {errors.parent} does not exist")
         source = options["source"] or preset.name
         self._settings(how, assumed, source)
-        rows = read_rows(options["files"], preset, how)
-        built = sales.build(rows, preset, how, source=source)
+        found = examine(options["files"], preset, how, source=source, asked=_asked(options), step=lambda: None)
+        rows, built, account = found.rows, found.sales, found.account
+        self.stdout.write("")
+        for sentence in said_doctor.console(found.told(), currency=how.currency):
+            self.stdout.write(sentence)
         result = None
         if not options["dry_run"]:
             result = _with_progress(built, source)
-        account = report.reconcile(rows, built, result)
+            account = report.reconcile(rows, built, result)
         self.stdout.write("")
         for sentence in report.sentences(account, currency=how.currency, dry_run=options["dry_run"]):
             self.stdout.write(sentence)
@@ -143,6 +159,12 @@ def _reading(preset: Any, options: dict[str, Any]) -> Any:
         date_order=options["date_order"],
         repeats=options["repeats"],
     )
+
+
+def _asked(options: dict[str, Any]) -> Any:
+    from ingest.checkup import Asked
+
+    return Asked(tuple(options["leave_out"]), options["expect_total"], options["expect_orders"])
 
 
 def _assumptions(options: dict[str, Any]) -> Any:

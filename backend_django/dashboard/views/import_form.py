@@ -1,0 +1,182 @@
+"""How an uploaded file is read, what the owner says of it, and what its report says: the form of the page Import."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from ingest import said, said_doctor, uploads
+from ingest.errors import BadFile
+from ingest.models import ImportRun
+from ml_predictions import conf
+
+State = ImportRun.State
+CHOICES: dict[str, dict[str, Any]] = {
+    "decimal": {"auto": _("as the file shows"), "comma": _("comma"), "point": _("point")},
+    "date_order": {"auto": _("as the file shows"), "dmy": _("day first"), "mdy": _("month first")},
+    "repeats": {"keep": _("keep them"), "drop": _("leave them out")},
+}
+"""How a file is read: option → value → label."""
+
+
+def headers_of(run: ImportRun) -> list[str]:
+    """The headers of the files of a run. Raises BadFile when one cannot be read."""
+    from ingest import sample
+
+    return list(dict.fromkeys(header for path in uploads.paths_of(run) for header in sample.take(path).headers))
+
+
+def sentence(error: BadFile) -> str:
+    """What is wrong with a file."""
+    return said.error({"code": error.code, "params": error.details}) or error.message
+
+
+def store(run: ImportRun, request: HttpRequest) -> None:
+    """Take over how the file is to be read; another layout begins with its own columns. An earlier report goes."""
+    from ingest import imports, sample
+    from ingest.presets import PRESETS
+
+    headers = headers_of(run)
+    given = request.POST
+    wanted, required = sample.WANTED[run.what]
+    preset = given.get("preset", run.preset)
+    if preset != run.preset and preset in PRESETS:
+        run.preset, run.columns = preset, PRESETS[preset].find(headers)
+        run.options = imports.defaults(preset, currency=conf.get("CURRENCY"))
+    else:
+        columns = {name: given.get(f"field-{name}", "") for name in wanted}
+        run.columns = {name: header for name, header in columns.items() if header in headers}
+        run.columns |= sample.of_layout(run.preset, headers)
+        run.options = options_of(run, given)
+    run.state, run.report, run.error = State.UPLOADED, None, None
+    run.save()
+    if missing := [said.field(name) for name in required if name not in run.columns]:
+        lacks = gettext("Choose which column is: {fields}.")
+        raise forms.ValidationError(lacks.format(fields=", ".join(missing)))
+
+
+def options_of(run: ImportRun, given: Any) -> dict[str, str]:
+    """The options of the form. Raises ValidationError when one is none."""
+    taken = dict(run.options)
+    for name, values in CHOICES.items():
+        if given.get(name) in values:
+            taken[name] = given[name]
+    zone, currency = given.get("time_zone", "").strip(), given.get("currency", "").strip().upper()
+    if zone:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            unknown = gettext("{zone} is no time zone; give one such as Europe/Madrid.")
+            raise forms.ValidationError(unknown.format(zone=zone)) from error
+        taken["time_zone"] = zone
+    if currency:
+        if len(currency) != 3 or not currency.isalpha():
+            wrong = gettext("{currency} is no currency; give three letters such as EUR.")
+            raise forms.ValidationError(wrong.format(currency=currency))
+        taken["currency"] = currency
+    return taken | (owners_word(given) if run.what == ImportRun.What.SALES else {})
+
+
+def owners_word(given: Any) -> dict[str, Any]:
+    """What the owner says of a file of sales: totals they know, findings to leave out, what to assume."""
+    from ingest.rows import LEAVABLE
+
+    form = OwnersWord(given)
+    if not form.is_valid():
+        labels = {name: str(bound.label) for name, bound in form.fields.items()}
+        raise forms.ValidationError(
+            [f"{labels[name]}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()]
+        )
+    told = {name: "" if value is None else str(value) for name, value in form.cleaned_data.items()}
+    return told | {"leave_out": [code for code in LEAVABLE if code in given.getlist("leave_out")]}
+
+
+class OwnersWord(forms.Form):
+    """Numbers of the form; empty: nothing is said."""
+
+    expect_total = forms.DecimalField(
+        label=_("Total that you know"), required=False, decimal_places=2, max_digits=14, localize=True
+    )
+    expect_orders = forms.IntegerField(label=_("Orders that you know"), required=False, min_value=0)
+    cost_share = forms.DecimalField(
+        label=_("Cost as a share of the price"), required=False, min_value=Decimal("0.01"), max_value=1, localize=True
+    )
+    opening_stock_days = forms.IntegerField(
+        label=_("Opening stock, days of sales"), required=False, min_value=0, max_value=365
+    )
+
+
+def reading(run: ImportRun, paths: list[Any]) -> dict[str, Any]:
+    """How the file is read: fields with the column of each, options, and the first rows, or why they cannot be read."""
+    from ingest import imports, sample
+    from ingest.presets import PRESETS
+    from ingest.rows import LEAVABLE
+
+    problem, shown, headers = "", None, list[str]()
+    wanted, required = sample.WANTED[run.what]
+    try:
+        beginning = sample.take(paths[0])
+        headers = headers_of(run)
+        if set(required) <= set(run.columns):
+            shown = sample.preview(beginning, run, imports.reading(run))
+    except BadFile as error:
+        problem = sentence(error)
+    labels = [said.field(name) for name in shown.fields] if shown else []
+    return {
+        "headers": headers,
+        "fields": [(name, said.field(name), name in required, run.columns.get(name, "")) for name in wanted],
+        "presets": list(PRESETS) if run.what == ImportRun.What.SALES else [],
+        "choices": [(name, run.options.get(name), CHOICES[name]) for name in ("decimal", "date_order", "repeats")],
+        "labels": labels,
+        "rows": [
+            (row["line"], [row[name] for name in shown.fields], said.detail(row["detail"])) for row in shown.rows
+        ] if shown else [],
+        "undecided": shown is not None and shown.undecided,
+        "problem": problem,
+        "word": OwnersWord(initial=run.options) if run.what == ImportRun.What.SALES else None,
+        "leavable": [(code, said_doctor.TERMS[code], code in run.options.get("leave_out", ())) for code in LEAVABLE],
+    }  # fmt: skip
+
+
+def explained(stored: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The owner's total with what it differs by, the sums named."""
+    if stored is None:
+        return None
+    named = {name: [(said_doctor.term(one["code"]), one["cents"]) for one in stored[name]]
+             for name in ("terms", "candidates")}  # fmt: skip
+    return stored | named
+
+
+def told(run: ImportRun) -> dict[str, Any]:
+    """What of the report is put into the reader's language: what is left out and why, and what was written."""
+    report = run.report or {}
+    left = [
+        (said.reason(one["reason"]), one["rows"], one["cents"], [said.example(text) for text in one["examples"]])
+        for one in report.get("left_out", [])
+    ]
+    counts = run.counts if run.counts is not None else report.get("counts") or {}
+    return {
+        "left_out": left,
+        "notes": [
+            (said.note(one["reason"]), one["rows"], one["cents"], one["examples"]) for one in report.get("notes", [])
+        ],
+        "findings": [
+            (
+                one,
+                said_doctor.finding(one, lambda figure: number_format(figure, force_grouping=True)),
+                said_doctor.action(one),
+                [said.example(text) for text in one["examples"]],
+            )
+            for one in report.get("findings", [])
+        ],
+        "explained": explained(report.get("explained")),
+        "faults": [(one["line"], said.detail(one["reason"])) for one in report.get("faults", [])],
+        "counts": [(said.TABLES.get(name, name), one) for name, one in counts.items()],
+    }
