@@ -151,6 +151,7 @@ def _table(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callab
         "rows_left_out": table.faults.height,
         "faults": faults,
         "counts": told,
+        "places": table.places,
     }
     if write:
         run.counts = told

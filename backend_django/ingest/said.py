@@ -27,7 +27,7 @@ LABELS = {
     "season_end": _("Last day of the season"), "supplier": _("Supplier"), "supplier_email": _("Supplier's e-mail"),
     "supplier_lead_time_days": _("Supplier's lead time, days"), "supplier_lead_time_sd": _("Its spread, days"),
     "supplier_minimum_order_value": _("Supplier's smallest order"), "image_url": _("Address of a picture"),
-    "counted": _("Units counted"), "counted_at": _("Counted when"),
+    "options": _("Options"), "counted": _("Units counted"), "counted_at": _("Counted when"),
 }  # fmt: skip
 """Every field of the three kinds of file."""
 TABLES = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ingest import readers, rows, tables
+from ingest import layouts, readers, rows, tables
 from ingest.errors import BadFile
 from ingest.models import ImportRun
 from ingest.presets import PRESETS, Preset, generic
@@ -62,6 +62,8 @@ def take(path: Path, most: int = ROWS) -> Sample:
 def guess(what: str, headers: list[str]) -> tuple[str, dict[str, str]]:
     """The preset that finds most of what is needed (sales), and field → header by the headers' names."""
     if what != ImportRun.What.SALES:
+        if layout := layouts.of(WANTED[what][1], headers):
+            return "", layout.find(headers)
         known = {plain(header): header for header in reversed(headers)}
         return "", {name: known[plain(name)] for name in WANTED[what][0] if plain(name) in known}
     found = {name: preset.find(headers) for name, preset in PRESETS.items()}
@@ -69,10 +71,11 @@ def guess(what: str, headers: list[str]) -> tuple[str, dict[str, str]]:
     return best, found[best]
 
 
-def of_layout(preset: str, headers: list[str]) -> dict[str, str]:
+def of_layout(run: ImportRun, headers: list[str]) -> dict[str, str]:
     """Field → header of the fields that this layout alone has; nobody chooses them."""
-    known = PRESETS.get(preset)
-    return {name: header for name, header in known.find(headers).items() if name in known.extra} if known else {}
+    wanted, required = WANTED[run.what]
+    layout = PRESETS.get(run.preset) if run.preset else layouts.of(required, headers)
+    return {name: header for name, header in layout.find(headers).items() if name not in wanted} if layout else {}
 
 
 def preset_for(preset: str, columns: Mapping[str, str]) -> Preset:
@@ -90,8 +93,11 @@ def preview(sample: Sample, run: ImportRun, options: rows.Options) -> Preview:
     frame = part.frame.select(*(pl.col(column).alias(name) for name, column in picked.items()), "line")
     part = readers.Part(part.label, frame, part.ragged, decimal_comma=part.decimal_comma)
     if run.what != ImportRun.What.SALES:
-        typed = tables.typed(part, WANTED[run.what][1], options.time_zone).rename({"reason": "detail"})
-        return Preview(list(picked), typed.head(SHOWN).to_dicts(), undecided=False)
+        required = WANTED[run.what][1]
+        part, _places = layouts.shaped(part, layouts.of(required, headers))
+        typed = tables.typed(part, required, options.time_zone).rename({"reason": "detail"})
+        fields = [name for name in typed.columns if name not in ("line", "detail")]
+        return Preview(fields, typed.head(SHOWN).to_dicts(), undecided=False)
     undecided = False
     preset = preset_for(run.preset, run.columns)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import polars as pl
 from django.db import transaction
 from django.db.models import Count, Q
 
-from ingest import canonical, load, parse, readers
+from ingest import canonical, layouts, load, parse, readers
 from ingest.counts import Counts
 from ingest.errors import BadFile
 from ingest.presets.base import plain
@@ -68,18 +68,24 @@ class Table:
 
     rows: pl.DataFrame
     faults: pl.DataFrame
+    places: list[str] = field(default_factory=list)
+    """The places whose stock was added up, where the file names them."""
 
 
 def read(
     path: Path, fields: Mapping[str, str], required: tuple[str, ...], *, columns: Mapping[str, str], zone: str
 ) -> Table:
     """Read one row per SKU; a row with a cell that cannot be read, or an SKU met before, is a fault."""
+    found_layouts: list[layouts.Layout | None] = []
 
     def pick(headers: list[str], label: str) -> dict[str, str]:
         known = {plain(h): h for h in reversed(headers)}
+        layout = layouts.of(required, headers)
         chosen = {
             name: known[plain(columns.get(name, name))] for name in fields if plain(columns.get(name, name)) in known
         }
+        if layout:
+            chosen = layout.find(headers) | {name: known[plain(h)] for name, h in columns.items() if plain(h) in known}
         wrong = [f"{name}={header}" for name, header in columns.items() if plain(header) not in known]
         if wrong:
             raise BadFile("file.no_such_column", label=label, wrong=" ".join(wrong), headers=", ".join(headers))
@@ -89,11 +95,14 @@ def read(
                 "file.lacks_fields", label=label, missing=", ".join(missing), headers=", ".join(headers), hints=hints,
                 known=", ".join(fields),
             )  # fmt: skip
+        found_layouts.append(layout)
         return chosen
 
-    rows, faults = [], [pl.DataFrame(schema=FAULTS)]
+    rows, faults, places = [], [pl.DataFrame(schema=FAULTS)], list[str]()
     for part in readers.read(path, pick):
-        found = typed(part, required, zone)
+        shaped, there = layouts.shaped(part, found_layouts[-1])
+        places += [place for place in there if place not in places]
+        found = typed(shaped, required, zone)
         bad = found.filter(pl.col("reason").is_not_null())
         faults.append(bad.select(file=pl.lit(part.label), line="line", reason="reason"))
         ragged = [(part.label, line, text) for line, text in part.ragged]
@@ -104,7 +113,8 @@ def read(
         raise BadFile("file.no_rows", path=str(path))
     again = whole.filter(~whole["sku"].is_first_distinct())
     faults.append(again.select("file", "line", reason=pl.format("the SKU {} stands in an earlier row", "sku")))
-    return Table(whole.filter(whole["sku"].is_first_distinct()), pl.concat(faults).sort("file", "line"))
+    good = whole.filter(whole["sku"].is_first_distinct())
+    return Table(good, pl.concat(faults).sort("file", "line"), places)
 
 
 def typed(part: readers.Part, required: tuple[str, ...], zone: str) -> pl.DataFrame:
@@ -161,7 +171,7 @@ def write_products(table: Table) -> tuple[dict[str, Counts], Table]:
         if "supplier" in rows.columns:
             counts["suppliers"] = load.suppliers(_suppliers(rows))
         counts["products"] = load.catalogue(_catalogue(rows))
-    return counts, Table(rows, pl.concat([table.faults, lost]).sort("file", "line"))
+    return counts, replace(table, rows=rows, faults=pl.concat([table.faults, lost]).sort("file", "line"))
 
 
 def _suppliers(rows: pl.DataFrame) -> pl.DataFrame:
@@ -174,7 +184,7 @@ def _suppliers(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _catalogue(rows: pl.DataFrame) -> pl.DataFrame:
     table = rows.select([c for c in rows.columns if c in canonical.CATALOGUE])
-    options = [c for c in ("size", "color") if c in rows.columns]
+    options = [c for c in ("size", "color") if c in rows.columns and "options" not in rows.columns]
     if options:
         texts = [
             json.dumps(given, ensure_ascii=False) if (given := {k: v for k, v in row.items() if v}) else None
@@ -224,7 +234,7 @@ def write_counts(table: Table, *, now: datetime) -> tuple[Counts, Table]:
             )
         )
     done = Counts(counts.created, rows.height - wrong.height)
-    return done, Table(rows, pl.concat([table.faults, lost]).sort("file", "line"))
+    return done, replace(table, rows=rows, faults=pl.concat([table.faults, lost]).sort("file", "line"))
 
 
 def _moved(rows: pl.DataFrame, ids: dict[str, int]) -> pl.DataFrame:

@@ -296,3 +296,18 @@ def test_the_doctor_shows_what_it_found_and_leaves_out_what_the_owner_says(ben: 
     assert {one["reason"] for one in run.report["left_out"]} == {"unreadable", "test_orders"}
     press(ben, run, "import")
     assert not Order.objects.filter(order_number="TEST-9").exists()
+
+
+def test_a_platforms_products_and_stock_go_through_the_page(ben: Client) -> None:
+    """Shopify's tables: variants under their product, the stock of all places, the same in the first rows shown."""
+    golden = Path(uploads.__file__).parent / "tests/golden/shopify"
+    run = upload(ben, (golden / "products_old.csv").read_bytes(), what="products")
+    page = press(ben, run, "show")
+    assert '<td class="text">Pañuelo - Verde</td>' in page
+    press(ben, run, "check")
+    press(ben, run, "import")
+    assert ProductVariant.objects.get(sku="CAM-A-M").product.code == "camiseta-lino"
+    run = upload(ben, (golden / "inventory_places.csv").read_bytes(), what="stock")
+    assert "Tienda Centro, Almacén" in press(ben, run, "check")
+    press(ben, run, "import")
+    assert ProductVariant.objects.get(sku="CAM-R-M").stock == 7

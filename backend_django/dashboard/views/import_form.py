@@ -53,7 +53,7 @@ def store(run: ImportRun, request: HttpRequest) -> None:
     else:
         columns = {name: given.get(f"field-{name}", "") for name in wanted}
         run.columns = {name: header for name, header in columns.items() if header in headers}
-        run.columns |= sample.of_layout(run.preset, headers)
+        run.columns |= sample.of_layout(run, headers)
         run.options = options_of(run, given)
     run.state, run.report, run.error = State.UPLOADED, None, None
     run.save()

@@ -53,6 +53,8 @@ class TableCommand(BaseCommand):
             raise CommandError(error.message) from error
         for name, done in counts.items():
             self.stdout.write(f"{name:10} {done.created:,} new, {done.unchanged:,} unchanged, {done.updated:,} changed")
+        if table.places:
+            self.stdout.write(f"Stock of {len(table.places)} place(s), added up: {', '.join(table.places)}")
         self._faults(table.faults, options["errors"])
         if options["dry_run"]:
             self.stdout.write("Dry run: nothing was written.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -155,3 +157,52 @@ def test_damaged_files_are_never_a_crash_nor_half_an_import(tmp_path, data, path
     before = stored()
     account(damaged, preset="shopify")
     assert stored() == before
+
+
+def table(name: str, kind: str = "products", **options: object) -> str:
+    """What `import_products` or `import_stock` prints."""
+    out = StringIO()
+    call_command(f"import_{kind}", str(GOLDEN / "shopify" / name), stdout=out, **options)
+    return out.getvalue()
+
+
+@pytest.mark.postgres
+def test_products_old_and_new():
+    assert "products   4 new" in table("products_old.csv")
+    red, blue, cap, scarf = (
+        ProductVariant.objects.select_related("product__category").get(sku=sku)
+        for sku in ("CAM-R-M", "CAM-A-M", "GOR-1", "Pañuelo - Verde")
+    )
+    assert red.product == blue.product
+    assert (red.product.code, red.product.name, red.product.brand) == ("camiseta-lino", "Camiseta lino", "Taller Norte")
+    assert red.product.description == "De lino, lavada & suave."
+    assert red.product.category.name == "Camisetas"
+    assert (red.options, red.sale_price, red.cost) == ({"color": "Roja", "talla": "M"}, Decimal(20), Decimal("8.5"))
+    assert blue.sale_price == 22
+    assert (cap.options, cap.product.status, scarf.product.status) == ({}, "inactive", "discontinued")
+    assert "products   0 new, 4 unchanged, 0 changed" in table("products_old.csv")
+    assert "products   0 new, 0 unchanged, 2 changed" in table("products_new.csv")
+    red.refresh_from_db()
+    assert (red.sale_price, red.cost) == (Decimal(21), Decimal(9))
+    # A line of an order without SKU finds the variant that the product file made of the name.
+    run(NEW, preset="shopify")
+    assert set(ProductVariant.objects.values_list("sku", flat=True)) == {
+        "CAM-R-M", "CAM-A-M", "GOR-1", "Pañuelo - Verde", "PAN-1",
+    }  # fmt: skip
+
+
+@pytest.mark.postgres
+def test_stock_of_all_places_as_it_is_and_never_as_it_is_to_be():
+    table("products_old.csv")
+    text = table("inventory_new.csv", "stock")
+    assert "Stock of 2 place(s), added up: Tienda Centro, Almacén" in text
+    assert 'inventory_new.csv, line 7: counted is "x"' in text
+    stock = dict(ProductVariant.objects.values_list("sku", "stock"))
+    assert stock == {"CAM-R-M": 8, "GOR-1": 2, "Pañuelo - Verde": -1, "CAM-A-M": 0}
+    assert "counts     0 new, 3 unchanged" in table("inventory_new.csv", "stock")
+    assert "added up: Tienda Centro, Almacén" in table("inventory_places.csv", "stock")
+    assert ProductVariant.objects.get(sku="CAM-R-M").stock == 7
+    table("products_old.csv", "stock")  # one place: the product file has the quantity
+    assert dict(ProductVariant.objects.values_list("sku", "stock")) == {
+        "CAM-R-M": 4, "GOR-1": 0, "Pañuelo - Verde": -1, "CAM-A-M": -1,
+    }  # fmt: skip
