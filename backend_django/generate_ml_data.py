@@ -6,6 +6,7 @@
     python generate_ml_data.py --lines 1000000          # a large one
     python generate_ml_data.py --end 2026-06-30         # its last day
     python generate_ml_data.py --append 30              # the next 30 days of the shop that is there
+    python generate_ml_data.py --csv orders.csv         # the shop's sales as a file to try an import with
 
 The same options give the same shop. Exit code 0: written; 2: it would not be right to write, the sentence says why.
 """
@@ -307,6 +308,26 @@ def _show(demo: Demo, *, progress: Progress | None, quiet: bool = False) -> Shop
     return shop
 
 
+def write_csv(demo: Demo, path: Path) -> int:
+    """The demo's sales as a file like a shop's export, one row per order line; the number of rows.
+
+    Columns: Order, Date (shop time), sku, product_name, category, units, unit_price, discount, customer_id, status.
+    Touches no table. Raises OSError where the file cannot be written.
+    """
+    import polars as pl
+
+    shop = demo.shop()
+    products = shop.catalogue.select("sku", "product_name", "category")
+    rows = (
+        shop.lines.join(shop.orders, on="order_number", how="left", maintain_order="left")
+        .join(products, on="sku", how="left", maintain_order="left")
+        .with_columns(pl.col("placed_at").dt.convert_time_zone(demo.time_zone).dt.strftime("%Y-%m-%d %H:%M"))
+    )
+    names = ["sku", "product_name", "category", "units", "unit_price", "discount", "customer_id", "status"]
+    rows.select(pl.col("order_number").alias("Order"), pl.col("placed_at").alias("Date"), *names).write_csv(path)
+    return rows.height
+
+
 def yesterday() -> date:
     """The last whole day, in the shop's time zone."""
     from django.utils import timezone
@@ -381,9 +402,12 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--end", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the last day (yesterday)")
     parser.add_argument("--seed", type=int, help=f"another seed, another shop ({SEED})")
     parser.add_argument("--append", type=int, metavar="N", help="add the next N days to the demo shop that is there")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the sales to this file, and no table")
     parser.add_argument("--force", action="store_true", help="write beside a real shop's orders all the same")
     found = parser.parse_args(arguments)
     fixed = [name for name in ("orders", "lines", "days", "end", "seed") if getattr(found, name) is not None]
+    if found.append is not None and found.csv is not None:
+        parser.error("--csv writes a file of its own; leave out --append")
     if found.append is not None and fixed:
         parser.error(f"--append goes on with the shop that is there; leave out --{', --'.join(fixed)}")
     return found
@@ -407,9 +431,12 @@ def run(found: argparse.Namespace) -> int:
                 end=str(found.end or yesterday()),
                 time_zone=settings.TIME_ZONE,
             )
+            if found.csv is not None:
+                print(f"{found.csv}: {write_csv(demo, found.csv):,} order lines")
+                return 0
             demo = plan_new(demo, force=found.force)
         _show(demo, progress=None)
-    except (Refused, RetailMLError) as error:
+    except (Refused, RetailMLError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

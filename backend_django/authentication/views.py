@@ -56,7 +56,9 @@ class SignedInView(APIView):
 class LoginView(OpenView):
     """Sign in."""
 
-    @extend_schema(tags=["auth"], request=LoginSerializer, responses={200: LoginAnswerSerializer}, auth=[])
+    @extend_schema(
+        summary="Sign in", tags=["auth"], request=LoginSerializer, responses={200: LoginAnswerSerializer}, auth=[]
+    )
     def post(self, request: Request) -> Response:
         """Sign in with e-mail (in any case) and password."""
         data = _checked(LoginSerializer, request)
@@ -70,7 +72,13 @@ class LoginView(OpenView):
 class RefreshView(OpenView):
     """New tokens."""
 
-    @extend_schema(tags=["auth"], request=RefreshSerializer, responses={200: TokenPairSerializer}, auth=[])
+    @extend_schema(
+        summary="A new pair of tokens",
+        tags=["auth"],
+        request=RefreshSerializer,
+        responses={200: TokenPairSerializer},
+        auth=[],
+    )
     def post(self, request: Request) -> Response:
         """A new pair for a refresh token. The old one is used up; used again, it revokes every sign-in of the user."""
         return Response(tokens.rotate(_checked(RefreshSerializer, request)["refresh"]))
@@ -80,7 +88,10 @@ class LogoutView(SignedInView):
     """Sign out."""
 
     @extend_schema(
-        tags=["auth"], request=RefreshSerializer, responses={205: OpenApiResponse(description="Signed out.")}
+        summary="Sign out",
+        tags=["auth"],
+        request=RefreshSerializer,
+        responses={205: OpenApiResponse(description="Signed out.")},
     )
     def post(self, request: Request) -> Response:
         """Use up the refresh token."""
@@ -91,7 +102,7 @@ class LogoutView(SignedInView):
 class MeView(SignedInView):
     """Who is signed in."""
 
-    @extend_schema(tags=["auth"], responses={200: UserSerializer})
+    @extend_schema(summary="Who am I", tags=["auth"], responses={200: UserSerializer})
     def get(self, request: Request) -> Response:
         """The signed-in user."""
         return Response(UserSerializer(_user(request)).data)
@@ -101,6 +112,7 @@ class ChangePasswordView(SignedInView):
     """A new password."""
 
     @extend_schema(
+        summary="Change the password",
         tags=["auth"],
         request=ChangePasswordSerializer,
         responses={204: OpenApiResponse(description="Changed. Every token is revoked: sign in again.")},

@@ -14,12 +14,13 @@ import environ
 env = environ.Env()
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VAR = Path(os.environ.get("TRASTIENDA_DATA", ROOT / "var"))
-"""Everything that Trastienda writes on this machine: database, model files, keys."""
 
-# A .env file beside the README is read when it is there; real variables win.
+# A .env file beside the README is read when it is there; real variables win. First, since it may name the folder below.
 if (ROOT / ".env").is_file():
     env.read_env(str(ROOT / ".env"))
+
+VAR = Path(os.environ.get("TRASTIENDA_DATA", ROOT / "var"))
+"""Everything that Trastienda writes on this machine: database, model files, keys."""
 
 
 def private_file(name: str, make: str | None = None) -> str:

@@ -35,6 +35,17 @@ def test_every_variable_that_is_read_is_documented():
     assert {name for name in read if f"`{name}`" not in DOCUMENTED} == set()
 
 
+def test_the_env_file_may_name_the_data_folder(tmp_path):
+    module = tmp_path / "backend" / "core" / "environment.py"
+    module.parent.mkdir(parents=True)
+    module.write_text((BACKEND / "core" / "environment.py").read_text())
+    (tmp_path / ".env").write_text("TRASTIENDA_DATA=/srv/shop\n")
+    environment = {name: value for name, value in os.environ.items() if name != "TRASTIENDA_DATA"}
+    code = f"import runpy; print(runpy.run_path({str(module)!r})['VAR'])"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "/srv/shop"
+
+
 def test_production_demands_a_secret_key(tmp_path):
     answer = manage("check", folder=tmp_path, PRODUCTION="1", DJANGO_SECRET_KEY="")
     assert answer.returncode != 0

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.test import APIRequestFactory
 
@@ -15,8 +12,8 @@ from api_base.tests.clients import client_of
 from api_base.tests.walk import calls, filled
 from authentication import roles
 from authentication.models import User
+from core.tests import reference
 
-PAGE = Path(settings.BASE_DIR).parent / "docs" / "reference" / "permissions.md"
 OPEN = ("/api/auth/login/", "/api/auth/refresh/", "/api/schema/", "/api/docs/", "/api/redoc/")
 SHOP = [call for call in calls("/api/", without=("/api/ml/", *OPEN)) if hasattr(call[2].callback, "cls")]
 WHO = {"superuser": "ada", "admin": "ben", "manager": "max", "employee": "eve", "customer": "cleo"}
@@ -60,17 +57,8 @@ def calls_table(cast: dict[str, User]) -> list[str]:
 
 
 def test_the_page_says_what_the_code_does(cast):
-    """Set WRITE_PERMISSIONS=1 to write the tables anew; look at the difference before it is committed."""
     tables = {"permissions": permissions_table(), "calls": calls_table(cast)}
-    text = PAGE.read_text()
-    wanted = text
-    for name, rows in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, rest = wanted.split(begin)
-        wanted = before + begin + "\n".join(rows) + "\n" + end + rest.split(end)[1]
-    if os.environ.get("WRITE_PERMISSIONS"):
-        PAGE.write_text(wanted)
-    assert text == wanted, "docs/reference/permissions.md is stale: run this test with WRITE_PERMISSIONS=1"
+    reference.check("permissions.md", tables)
 
 
 def test_the_walk_finds_the_records():

@@ -23,6 +23,11 @@ def test_it_is_valid_and_has_no_warnings(tmp_path: Any):
     assert "openapi: 3.1.0" in (tmp_path / "schema.yml").read_text()
 
 
+def test_every_operation_has_a_name_to_read(document: Any):
+    unnamed = [p for p, item in document["paths"].items() for op in item.values() if not op.get("summary")]
+    assert unnamed == []
+
+
 def test_every_operation_documents_every_error(document: Any):
     operations = [op for path in document["paths"].values() for op in path.values()]
     assert len(operations) > 25

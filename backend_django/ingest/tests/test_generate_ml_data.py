@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.db.models import Sum
 from django.utils import timezone
 from rich.console import Console
@@ -249,6 +251,28 @@ def test_append_goes_with_no_other_choice(capsys):
     with pytest.raises(SystemExit):
         demo.options(["--append", "3", "--seed", "4"])
     assert "leave out --seed" in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_the_sales_as_a_file_to_try_an_import_with(tmp_path):
+    path = tmp_path / "orders.csv"
+    wanted = demo.options(["--csv", str(path), "--orders", "80", "--end", str(END), "--days", "90"])
+    assert demo.run(wanted) == 0
+    assert not Order.objects.exists()
+    shop = synthetic.make_shop(orders=80, days=90, end=END, seed=demo.SEED)
+    named = ["--map", "order_number=Order", "--map", "placed_at=Date"]
+    call_command("import_sales", str(path), "--preset", "generic", *named, stdout=io.StringIO())
+    assert Order.objects.count() == shop.orders["order_number"].n_unique()
+    assert OrderItem.objects.aggregate(n=Sum("units"))["n"] == shop.lines["units"].sum()
+    first = shop.orders.row(0, named=True)
+    assert Order.objects.get(order_number=first["order_number"]).placed_at == first["placed_at"].replace(second=0)
+
+
+@pytest.mark.django_db
+def test_a_file_that_cannot_be_written_is_a_sentence_not_a_traceback(tmp_path, capsys):
+    wanted = demo.options(["--csv", str(tmp_path / "missing" / "orders.csv"), "--orders", "40", "--days", "60"])
+    assert demo.run(wanted) == 2
+    assert "missing/orders.csv" in capsys.readouterr().err
 
 
 def test_nothing_happens_at_import():
