@@ -1,5 +1,6 @@
 # What stands before the snippets of a page (docs.py): a call that is refused fails, `make run` goes to the background.
 set -euo pipefail
+export PATH="$PWD/.venv/bin:$PATH" # as in an environment that was activated: `python` is the project's
 expected= server= headers=$(mktemp)
 
 mark() { printf '\036%s\n' "$1"; printf '\036%s\n' "$1" >&2; }
