@@ -41,6 +41,11 @@ DEFAULTS: dict[str, Any] = {
     "PROMOTION_TOLERANCE": 0.05,
     # Train the forecast again when the nightly refresh finds that the shop has changed (once a day at most)?
     "RETRAIN_ON_DRIFT": False,
+    # Where the parts of a training are computed: dotted path of a `retail_ml.engine.Engine`, and what it is made with.
+    # The numbers are the same wherever. `retail_ml.engine.Processes` with {"processes": 4}: processes of this machine;
+    # `ml_predictions.engines.dask.DaskEngine` with {"address": "tcp://…:8786"}: a cluster (docs/how-to).
+    "ENGINE": "retail_ml.engine.InProcess",
+    "ENGINE_OPTIONS": {},
     # The shop's currency (ISO 4217): order lines in another are left out and counted. "": the one most orders have.
     "CURRENCY": "",
     # The shop's time zone: it decides where a business day begins and ends.

@@ -13,12 +13,14 @@ CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def used(pid: int) -> int | None:
-    """Megabytes that a process holds alone (files that it maps are not counted); None where nobody says."""
+    """Megabytes that a process and those it has started hold (files that they map are not counted); None: not known."""
+    own = Path(f"/proc/{pid}")
     try:
-        resident, shared = (int(pages) for pages in Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+        resident, shared = (int(pages) for pages in (own / "statm").read_text().split()[1:3])
+        below = [int(child) for task in own.glob("task/*/children") for child in task.read_text().split()]
     except (OSError, ValueError):  # not Linux, or the process has just ended
         return None
-    return (resident - shared) * os.sysconf("SC_PAGE_SIZE") // 2**20
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE") // 2**20 + sum(used(child) or 0 for child in below)
 
 
 def limit() -> int | None:

@@ -11,10 +11,12 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils.module_loading import import_string
 
 from ml_predictions import conf
+from ml_predictions.engines import get_engine
 from ml_predictions.jobs import memory, rows
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES, Kind, MLTrainingLog
 from ml_predictions.services import get_service
+from retail_ml import engine
 from retail_ml.errors import RetailMLError
 
 if TYPE_CHECKING:
@@ -119,7 +121,8 @@ def execute(log_id: int, owner: str) -> str | None:
     run = Run(log_id, owner)
     error: dict[str, Any] | None = None
     try:
-        handler(log.kind)(run, **log.parameters)
+        with engine.using(get_engine()):
+            handler(log.kind)(run, **log.parameters)
         status = Status.COMPLETED
     except LostRun:
         logger.warning("Training %s was taken over by another worker; this attempt is dropped.", log_id)

@@ -63,5 +63,10 @@ TEXTS: dict[str, Any] = {
     "unknown_id": _("There is no id like {id}."),
     "not_running": _("Training {training_log_id} is over ({status}); only a queued or running one can be cancelled."),
     "training_timeout": _("The training took longer than {seconds} seconds and was ended."),
+    "engine.fault": _(
+        "The engine {engine}, which was to compute parts of it, cannot be trusted: {what}. Nothing was published. Give "
+        "every machine the same release, the same library versions and the same kind of processor, or compute here: "
+        "ENGINE = retail_ml.engine.InProcess."
+    ),
     "training_error": _("The training stopped with an unexpected error ({error}); the worker's log has the details."),
 }  # fmt: skip

@@ -23,13 +23,14 @@ from ml_predictions.services.recommendation_answers import Asked, Namer, Ranked,
 from ml_predictions.services.recommendation_audience import audience
 from ml_predictions.services.recommendation_pages import Question
 from ml_predictions.services.recommendation_rules import RulesInForce, Wishes
-from ml_predictions.services.recommendation_version import page_rows, page_table, short_receipt, strength_of, version_of
+from ml_predictions.services.recommendation_version import PAGE_ROWS, page_rows, short_receipt, strength_of, version_of
 from ml_predictions.services.stock_pressure import StockPressure
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.recommend.base import MODES, Mode, Query, Recommender, history_of
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.learning import learn
 from retail_ml.recommend.models import BoughtTogether, SimilarContent, Trending
+from retail_ml.recommend.pages import page_table
 from retail_ml.recommend.reasons import BasketReasons, PersonReasons
 from retail_ml.recommend.selection import BASELINE, RUNGS, SURFACE
 from retail_ml.recommend.steering import Stock
@@ -70,7 +71,8 @@ class ProductRecommendationService(Service):
             progress=lambda step: run.progress(PROGRESS[step], message(f"recommend.step_{step}")),
         )
         tables, choice = learnt.tables, learnt.choice
-        table = page_table(RUNGS["page"][choice.surfaces["page"].method]().attach(tables))
+        rung = RUNGS["page"][choice.surfaces["page"].method]
+        table = page_table(rung().attach(tables), k=PAGE_ROWS)
         run.progress(85, message("recommend.step_store"))
         return self.publish(run, [version_of(sales, learnt, table)])
 

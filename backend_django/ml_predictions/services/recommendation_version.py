@@ -8,17 +8,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from ml_predictions import conf
 from ml_predictions.artifacts import Content
 from ml_predictions.messages import message
 from ml_predictions.services import recommendation_answers as answers
 from ml_predictions.services.base import Version
-from retail_ml.recommend.base import Batch, Recommender
 from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evaluation import Measure
 from retail_ml.recommend.learning import Learnt
+from retail_ml.recommend.pages import Pages
 from retail_ml.recommend.selection import BASELINE, Choice, Trial
 from retail_ml.recommend.tables import Tables
 
@@ -26,24 +25,6 @@ PAGE_ROWS = 50
 """Recommendations stored per product page."""
 CONFIDENT_CASES = 100
 """Questions of the test from which its result is not flagged as uncertain."""
-
-PAGES_AT_ONCE = 100
-
-Pages = tuple[np.ndarray, np.ndarray]
-
-
-def page_table(model: Recommender) -> Pages:
-    """The best 50 of every product: rows (int32, -1: none) and scores (float32), products × 50."""
-    count = len(model.tables_)
-    ids = np.full((count, PAGE_ROWS), -1, np.int32)
-    scores = np.zeros((count, PAGE_ROWS), np.float32)
-    every = sparse.identity(count, format="csr")
-    for first in range(0, count, PAGES_AT_ONCE):
-        batch = Batch.of_subjects(every[first : first + PAGES_AT_ONCE], mask=np.asarray(model.tables_.active))
-        for row, (best, score) in enumerate(model.top_many(batch, k=PAGE_ROWS), start=first):
-            ids[row, : len(best)] = best
-            scores[row, : len(best)] = score
-    return ids, scores
 
 
 def page_rows(model_id: int, content: Content) -> Iterator[tuple[Any, ...]]:

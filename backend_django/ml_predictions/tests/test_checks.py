@@ -60,6 +60,7 @@ def test_e003_a_folder_that_cannot_be_written(settings: Any, tmp_path: Path, mon
         ("SOURCE", "Shop", ["E004", "E009"]),
         ("PERMISSION", "rest_framework.permissions.NoSuchClass", ["E005"]),
         ("KINDS", {"pull": "ingest.no_such_file.pull"}, ["E006"]),
+        ("ENGINE", "ml_predictions.engines.abacus.Abacus", ["E013"]),
     ],
 )
 def test_e004_e005_e006_paths_that_lead_nowhere(settings: Any, name: str, path: Any, ids: list[str]):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from retail_ml import engine
 from retail_ml.forecast import boosting
 from retail_ml.forecast.bucket_features import SMALL
 from retail_ml.forecast.buckets import Array, Small
@@ -74,7 +75,8 @@ class RidgeRatio(BucketLearner):
 
     def predict(self, X: Small, *, base: Array) -> Array:
         """See the base class."""
-        ratio = self.level_ + (X.astype(float) - self.centre_) / self.scale_ @ self.coefficients_
+        Z = (X.astype(float) - self.centre_) / self.scale_
+        ratio = self.level_ + engine.by_row(Z, self.coefficients_)
         return np.asarray((base + SMALL) * np.clip(ratio, LEAST, MOST))
 
 

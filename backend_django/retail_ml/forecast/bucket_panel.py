@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from retail_ml.forecast import bucket_features
 from retail_ml.forecast.bucket_features import NAMES, Context, Words
@@ -49,6 +51,24 @@ class Table:
         return len(self.y)
 
 
+@dataclass(frozen=True)
+class Block:
+    """Some products of a panel: their `numbers` in it, their days `y`, how far they could be bought (None: always)."""
+
+    numbers: Ints
+    y: Array
+    available: npt.NDArray[np.floating] | BoolArray | None
+    made: Chunk | None = None
+    """Their sums, where they are there already; they are not sent along."""
+
+    def chunk(self, grid: Grid) -> Chunk:
+        """Their sums."""
+        return self.made or Chunk(grid, self.y, self.available)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Block, (self.numbers, self.y, self.available)
+
+
 class Panel:
     """A history of all products (products, days) with what else is known of them, read in chunks.
 
@@ -68,6 +88,19 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.history.y)
+
+    def without_series(self) -> Panel:
+        """What forecasts of a `Block` need of the panel: everything but the days of its series."""
+        none = replace(self.history, y=self.history.y[:0])
+        found = Panel(none, replace(self.extras, available=None), chunk=self.chunk, seed=self.seed)
+        found.context = self.context
+        return found
+
+    def block(self, rows: slice) -> Block:
+        """Some of the products with their days, to be forecast anywhere."""
+        numbers, there = np.arange(len(self))[rows], self.extras.available
+        made = self._whole if len(numbers) == len(self) else None
+        return Block(numbers, self.history.y[rows], None if there is None else there[rows], made)
 
     def chunks(self) -> Iterator[tuple[Ints, Chunk]]:
         """(numbers of some products, their sums), one after the other; a single chunk is kept."""
@@ -108,9 +141,12 @@ class Panel:
         """Rows of all origins, at most MOST_ROWS; products not sold for a year before the origin stay out."""
         origins = self.origins(self.history.days)
         picks = self._picks(origins)
-        parts = [
-            self._rows(chunk, numbers, origin, picks[origin]) for numbers, chunk in self.chunks() for origin in origins
+        made = [
+            (origin, self._rows(chunk, numbers, origin, picks[origin]))
+            for numbers, chunk in self.chunks()
+            for origin in origins
         ]
+        parts = [rows for _, rows in sorted(made, key=itemgetter(0))]  # one order, whatever the chunks
         if not parts:
             none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
             return Table(np.zeros((0, len(NAMES)), dtype=np.float32), none, none, none, whole, whole)

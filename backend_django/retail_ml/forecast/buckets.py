@@ -98,8 +98,9 @@ class Grid:
 class Chunk:
     """Cumulative sums over the open days, (products, open days + 1) each: `units`, `sales`, `root` (√units), `open`.
 
-    `open` counts the days on which the product could be bought; `first` (products,) the open day of the first sale,
-    `last` (products, open days + 1) the latest one before each day (−1: none).
+    `open` counts the days on which the product could be bought, one row for all where that was `always`; `first`
+    (products,) the open day of the first sale, `last` (products, open days + 1) the latest one before each day (−1:
+    none).
 
     >>> from datetime import date
     >>> h = History(date(2026, 1, 1), np.array([[0.0, 2.0] * 20, [0.0] * 36 + [3.0] * 4]), np.ones(40, dtype=bool))
@@ -120,6 +121,7 @@ class Chunk:
         # In steps of 1/256, so that sums over products are exact, in whatever order and chunks they are added.
         self.root = _cumulated(np.round(256 * np.sqrt(np.maximum(y, 0.0))) / 256)
         days = np.arange(y.shape[1], dtype=np.int32)
+        self.always = there is None
         self.open = np.arange(y.shape[1] + 1, dtype=float)[None] if there is None else _cumulated(there)
         latest = np.maximum.accumulate(np.where(sold, days, np.int32(-1)), axis=1)
         self.last = np.concatenate([np.full((len(y), 1), -1, dtype=np.int32), latest], axis=1)
@@ -133,7 +135,7 @@ class Chunk:
         out = object.__new__(Chunk)
         out.grid = self.grid
         out.units, out.sales, out.root = self.units[rows], self.sales[rows], self.root[rows]
-        out.open = self.open if len(self.open) == 1 else self.open[rows]
+        out.always, out.open = self.always, self.open if self.always else self.open[rows]
         out.last, out.first = self.last[rows], self.first[rows]
         return out
 
@@ -144,7 +146,7 @@ class Chunk:
         """
         table, at = getattr(self, of), int(self.grid.before[origin])
         low = at - self.grid.back(origin, days)
-        if len(self.open) == 1:
+        if self.always:
             young = self.grid.history.in_open_days(YOUNGEST)
             there = np.minimum(at - low, np.maximum(at - self.first, min(young, at)))
         else:
@@ -163,7 +165,7 @@ class Chunk:
         weights = np.array([w for _, w in WEIGHTS])[:, None] * np.isfinite(rates)
         total = weights.sum(axis=0)
         found = (np.nan_to_num(rates) * weights).sum(axis=0) / np.where(total > 0, total, 1.0)
-        if len(self.open) == 1 or (total > 0).all():
+        if self.always or (total > 0).all():
             return np.asarray(found)
         return np.where(total > 0, found, np.nan_to_num(self.rate(origin, 364)))
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml import engine
 from retail_ml.forecast import bucket_errors, metrics
 from retail_ml.forecast.backtest import LONG, Fold, replay
 from retail_ml.forecast.bucket_errors import Errors
 from retail_ml.forecast.bucket_learners import DEFAULT, LEARNERS
 from retail_ml.forecast.bucket_model import LEAST_DAYS, BucketModel, daily
-from retail_ml.forecast.bucket_panel import Panel, Table
+from retail_ml.forecast.bucket_panel import Block, Panel, Table
 from retail_ml.forecast.buckets import Array, Extras, Ints
 from retail_ml.forecast.history import History
 from retail_ml.forecast.levels import AHEAD, Trial
@@ -197,15 +199,27 @@ class Training:
         columns = np.zeros((len(self.panel), len(bucket_errors.COLUMNS)))
         learner = BucketModel(name, self.seed).fit(self.panel, self.table_, days) if name in LEARNERS else None
         simple = None if learner else SIMPLE[name](shop=self.shop).fit(history)
-        factor = np.float32(np.exp(level))
-        for numbers, chunk in self.panel.chunks():
-            rows = slice(numbers[0], numbers[-1] + 1)
-            columns[rows] = bucket_errors.columns(chunk, days)
-            if learner is not None:
-                mean[rows] = daily(learner, self.panel, chunk, numbers, origin=days, shop=self.shop[:AHEAD]) * factor
-            elif simple is not None:
-                mean[rows] = simple.part(rows).predict(AHEAD)
+        where = engine.blocks(len(self.panel), most=self.panel.chunk)
+        parts = ((self.panel.block(rows), None if simple is None else simple.part(rows)) for rows in where)
+        work = partial(_block_ahead, self.panel.without_series(), learner, self.shop[:AHEAD], np.float32(np.exp(level)))
+        for number, found in engine.each(work, parts, rows=[rows.stop - rows.start for rows in where]):
+            mean[where[number]], columns[where[number]] = found
         return mean, columns
+
+
+def _block_ahead(
+    panel: Panel, learner: BucketModel | None, shop: Array, factor: np.float32,
+    part: tuple[Block, RateForecaster | None],
+) -> tuple[npt.NDArray[np.float32], Array]:  # fmt: skip
+    """`Training.forecast` of one block: by `learner`, or by the simple model that the block comes with."""
+    (block, simple), days = part, panel.history.days
+    chunk = block.chunk(panel.grid)
+    if simple is not None:
+        mean = simple.predict(AHEAD).astype(np.float32)
+    else:
+        model = learner or BucketModel()
+        mean = daily(model, panel, chunk, block.numbers, origin=days, shop=shop) * factor
+    return mean, bucket_errors.columns(chunk, days)
 
 
 def choose_beyond_error(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml import engine
 from retail_ml.forecast import bucket_errors, metrics, variants
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.bucket_errors import Errors
@@ -117,8 +119,16 @@ def _sums(folds: Sequence[Fold], windows: Sequence[int]) -> dict[str, float | No
 def _spreads(known: VariantSales, grid: Grid, widths: VolumeBins, *, rate: Floats) -> Floats:
     """How hard each variant is to forecast today, (variants,), from its forecast of 28 days `rate` (variants,)."""
     found = np.ones(len(known.ids))
-    for begin in range(0, len(found), BATCH):
-        rows = np.arange(begin, min(begin + BATCH, len(found)))
-        chunk = Chunk(grid, known.panel(rows, first=0, last=known.days))
-        found[rows] = widths.spread(bucket_errors.columns(chunk, known.days), rate[rows])
+    where = engine.blocks(len(found), most=BATCH)
+    every = np.arange(len(found))
+    parts = ((known.panel(every[rows], first=0, last=known.days), rate[rows]) for rows in where)
+    work = partial(_spread, grid, widths, known.days)
+    for number, spread in engine.each(work, parts, rows=[rows.stop - rows.start for rows in where]):
+        found[where[number]] = spread
     return found
+
+
+def _spread(grid: Grid, widths: VolumeBins, days: int, part: tuple[Floats, Floats]) -> Floats:
+    """`_spreads` of one block: its days and its forecasts."""
+    y, rate = part
+    return widths.spread(bucket_errors.columns(Chunk(grid, y), days), rate)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
+from retail_ml import engine
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.bucket_errors import NEXT_TO_NOTHING, SLOTS, WINDOWS, Errors, small
 from retail_ml.forecast.history import History
@@ -76,7 +77,8 @@ class Spread:
         """Spread of each product from its `columns` (None: average ones) and its forecast of 28 days, (products,)."""
         if columns is None:
             columns = np.tile(self.centre[:-1], (len(rate), 1))
-        found = np.exp(np.clip(self._design(_columns(columns, rate)) @ self.coefficients, -3.0, 3.0))
+        found = engine.by_row(self._design(_columns(columns, rate)), self.coefficients)
+        found = np.exp(np.clip(found, -3.0, 3.0))
         return np.where(self.apart & (rate < NEXT_TO_NOTHING), GONE, np.maximum(found, SMALLEST))
 
     def _design(self, X: Array) -> Array:

@@ -292,6 +292,13 @@ class Demand:
     quantiles: Quantiles | None = None
     """Of the same demand by another forecast; None: there is none."""
 
+    def of(self, rows: slice) -> Demand:
+        """Of some of the variants."""
+        q = self.quantiles
+        some = None if q is None else Quantiles(q.probabilities, q.units[rows], q.mean[rows])
+        mean = self.mean[rows]
+        return Demand(self.daily[rows], self.protection[rows], mean, self.variance[rows], self.origins[rows], some)
+
     @property
     def ratio(self) -> Floats:
         """Variance over mean, at least 1.02: the same for any number of days."""

@@ -151,10 +151,10 @@ def nb_quantile(q: Numbers, r: Numbers, p: Numbers) -> Floats:
     high = np.ceil(r_ * (1 - p_) / p_) + 1
     while (short := nb_above(high, r_, p_) > 1 - q_).any():
         low, high = np.where(short, high, low), np.where(short, 2 * high + 1, high)
-    while ((high - low) > 1).any():
+    while (wide := (high - low) > 1).any():
         middle = np.floor((low + high) / 2)
         short = nb_above(middle, r_, p_) > 1 - q_
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
+        low, high = np.where(wide & short, middle, low), np.where(wide & ~short, middle, high)
     return high
 
 

@@ -67,6 +67,14 @@ class History:
             found[rows] -= np.take_along_axis(excess, at[rows], 1)
         return found
 
+    def of(self, rows: slice) -> History:
+        """Of some of the variants; days far beyond the usual are not marked."""
+        own = self.open_days if self.open_days.shape[0] == 1 else self.open_days[rows]
+        return History(
+            self.variant_ids[rows], self.first_day, self.units[rows], self.shop_open, own, self.start[rows],
+            self.group[rows],
+        )  # fmt: skip
+
     def until(self, at: int) -> History:
         """The same history as it stood before day `at`."""
         cut = slice(0, at + 1)

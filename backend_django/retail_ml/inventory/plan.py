@@ -112,7 +112,7 @@ def make(
         "units_7": np.where(np.isfinite(shared["units_7"]), shared["units_7"], 7 * expected.daily),
         "units_30": np.where(np.isfinite(shared["units_30"]), shared["units_30"], 30 * expected.daily),
         "from_forecast": np.isfinite(shared["daily"]),
-        **vars(policy.levels(expected, terms, rules)),
+        **vars(policy.levels_by_block(expected, terms, rules)),
         "lead_days": terms.lead_days,
         "lead_sd": terms.lead_sd,
         "lead_source": variants["source"].to_numpy(),
@@ -131,7 +131,7 @@ def make(
 
 def levelled(plan: Plan, rules: Rules) -> Plan:
     """The plan with the levels of other rules; demand stays as it is."""
-    return replace(plan, arrays=plan.arrays | vars(policy.levels(plan.demand, plan.terms, rules)))
+    return replace(plan, arrays=plan.arrays | vars(policy.levels_by_block(plan.demand, plan.terms, rules)))
 
 
 def _behind(

@@ -8,10 +8,12 @@ against holding one over the cycle and the lead time, and is raised where the fi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml import engine
 from retail_ml.inventory import formulas
 from retail_ml.inventory.demand import Demand
 
@@ -24,6 +26,8 @@ LOT_DAYS = 90
 """A lot is never more than so many days of demand."""
 FILL_FLOORS = (0.97, 0.95, 0.90)
 """Share of units served at once that items of class A, B, C are held to at least."""
+MOST = 20_000
+"""Variants that are one part of the work, at most."""
 HORIZON = 730
 """Days looked ahead for a stock-out."""
 
@@ -53,6 +57,10 @@ class Terms:
     lead_days: Floats
     lead_sd: Floats
     abc: Ints  # 0, 1, 2: A, B, C
+
+    def of(self, rows: slice) -> Terms:
+        """Of some of the variants."""
+        return Terms(*(column[rows] for column in vars(self).values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +162,21 @@ def levels(demand: Demand, terms: Terms, rules: Rules) -> Levels:
     return Levels(point, up_to, tau, economic)
 
 
+def levels_by_block(demand: Demand, terms: Terms, rules: Rules) -> Levels:
+    """`levels`, in blocks of variants."""
+    where = engine.blocks(len(demand.mean), most=MOST)
+    if not where:
+        return levels(demand, terms, rules)
+    parts = ((demand.of(rows), terms.of(rows)) for rows in where)
+    size = [rows.stop - rows.start for rows in where]
+    return Levels(*engine.joined(partial(_levels_of, rules), parts, rows=size))
+
+
+def _levels_of(rules: Rules, part: tuple[Demand, Terms]) -> tuple[Floats, ...]:
+    """`levels` of one block, as their arrays."""
+    return tuple(vars(levels(*part, rules)).values())
+
+
 def _averaged(point: Floats, demand: Demand, terms: Terms, *, tau: Floats, sells: Bools) -> Floats:
     """Mean of the quantiles of two forecasts, rounded up: of what `demand.quantiles` knows nothing, `point` stays.
 
@@ -184,10 +207,10 @@ def _raise_to_fill(point: Floats, allowed: Floats, lot: Floats, law: tuple[Float
     low, high = point - 1, point.copy()
     while (much := short(high) > allowed).any():
         low, high = np.where(much, high, low), np.where(much, 2 * high + 1, high)
-    while ((high - low) > 1).any():
+    while (wide := (high - low) > 1).any():
         middle = np.floor((low + high) / 2)
         much = short(middle) > allowed
-        low, high = np.where(much, middle, low), np.where(much, high, middle)
+        low, high = np.where(wide & much, middle, low), np.where(wide & ~much, middle, high)
     return high
 
 

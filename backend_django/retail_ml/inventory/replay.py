@@ -7,14 +7,16 @@ the shop made), the same lead times and start from the same stock. Demand that t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from retail_ml import engine
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import history as hs
 from retail_ml.inventory import policy
@@ -55,6 +57,12 @@ class World:
     window: Window
     lead: Ints  # (N, reviews)
     stock: Floats
+
+    def of(self, rows: slice) -> World:
+        """Of some of the variants."""
+        h, terms = self.h.of(rows), self.terms.of(rows)
+        arrays = (self.pack[rows], self.minimum[rows])
+        return World(h, self.daily[rows], terms, *arrays, self.rules, self.window, self.lead[rows], self.stock[rows])
 
 
 def window(days: int) -> Window | None:
@@ -151,16 +159,37 @@ def _beside_own(outcome: Outcome, world: World, own: OwnShelf, *, rows: Ints) ->
 
 def _rules_of_thumb(world: World, *, served: float) -> dict[str, Any]:
     """The cheapest rule of thumb in hindsight, and the cheapest of those whose fill rate is at least `served`."""
-    rules = {
-        k: _figures(simulate(world, lambda known, k=k: thumb(known, k)), world)  # type: ignore[misc]
-        for k in THUMB_DAYS
-    }
+    outcomes = by_block(_thumbs, world, [world.of(rows) for rows in blocks_of(world)])
+    rules = {k: _figures(outcome, world) for k, outcome in zip(THUMB_DAYS, outcomes, strict=True)}
     found = [{"name": "rule_of_thumb", "cover_days": k, "chosen": "best_in_hindsight", **rules[k]} for k in THUMB_DAYS]
     serving = [rule for rule in found if (rule["fill_rate"] or 0) >= served]
     return {
         "baseline": min(found, key=lambda rule: rule["total_cost"]),
         "same_service": min(serving, key=lambda rule: rule["total_cost"], default=None),
     }
+
+
+def blocks_of(world: World) -> list[slice]:
+    """The blocks of variants in which a world is replayed, where no decision looks at all variants together."""
+    return engine.blocks(len(world.stock), most=MOST_VARIANTS)
+
+
+def by_block(fn: Callable[[Any], tuple[Outcome, ...]], world: World, parts: Iterable[Any]) -> list[Outcome]:
+    """The outcomes that fn finds of every part, which are the blocks of `blocks_of`, each over all variants again."""
+    found = engine.map(partial(_columns, fn), parts, rows=[rows.stop - rows.start for rows in blocks_of(world)])
+    names = list(Outcome.__dataclass_fields__)
+    table = np.concatenate(found)
+    return [Outcome(**dict(zip(names, one.T, strict=True))) for one in np.swapaxes(table, 0, 1)]
+
+
+def _columns(fn: Callable[[Any], tuple[Outcome, ...]], part: Any) -> Floats:
+    """The outcomes of one block as one array: variants × outcomes × columns."""
+    return np.stack([np.stack(list(vars(one).values()), axis=1) for one in fn(part)], axis=1)
+
+
+def _thumbs(world: World) -> tuple[Outcome, ...]:
+    """What becomes of a block of variants under each rule of thumb."""
+    return tuple(simulate(world, partial(thumb, cover_days=k)) for k in THUMB_DAYS)
 
 
 def make_world(
@@ -259,6 +288,12 @@ class Outcome:
     """Units on the shelf and on order at the end."""
 
 
+def decided_on(world: World) -> list[int]:
+    """Days on which levels are computed: the reviews that are whole weeks apart, or all where they are rarer."""
+    days, review = world.window, world.rules.review_days
+    return [t for t in range(days.start, days.end, review) if (t - days.start) % 7 == 0 or review > 7]
+
+
 def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outcome:
     """Walk through the days: receive, review, sell what is there, count.
 
@@ -274,12 +309,13 @@ def simulate(world: World, decide: Decide, *, sees_demand: bool = False) -> Outc
     period = np.zeros((2, len(stock)))  # asked and missed since the last review
     levels: tuple[Floats, Floats] | None = None
     price, margin, open_today = world.terms.price, world.terms.price - world.terms.cost, np.diff(h.shop_open)
+    decided = set(decided_on(world))
     for t in range(days.start, days.end):
         stock += arrivals[:, t]
         on_order -= arrivals[:, t]
         since = t - days.start
         if since % world.rules.review_days == 0:
-            if levels is None or since % 7 == 0 or world.rules.review_days > 7:
+            if levels is None or t in decided:
                 seen = h if sees_demand else replace(h, units=units, open_days=shelf_days)
                 levels = decide(seen.until(t))
             quantity = policy.order_quantity(

@@ -8,6 +8,7 @@ reached the promise is aimed at from now on. Demand is what the shop sold, known
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,17 @@ from retail_ml.inventory import demand as dm
 from retail_ml.inventory import policy
 from retail_ml.inventory.history import History
 from retail_ml.inventory.policy import Rules, Terms
-from retail_ml.inventory.replay import FEWEST_UNITS, World, make_world, simulate, window
+from retail_ml.inventory.replay import (
+    FEWEST_UNITS,
+    Outcome,
+    World,
+    blocks_of,
+    by_block,
+    decided_on,
+    make_world,
+    simulate,
+    window,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,23 +75,36 @@ def reached(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floa
     world, _ = make_world(h, terms, rules, days=days, goods=goods, seed=seed, most=MOST_VARIANTS)
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
-    expected: dict[int, dm.Demand] = {}
+    expected = _expected(world)
+    parts = [(world.of(rows), {day: one.of(rows) for day, one in expected.items()}) for rows in blocks_of(world)]
+    outcomes = by_block(_at_each_aim, world, parts)
     fill = np.ones((len(AIMS), 3))
-    for i, aim in enumerate(AIMS):
-        found = simulate(world, lambda known, aim=aim: _levels(world, known, aim, expected), sees_demand=True)  # type: ignore[misc]
+    for i, found in enumerate(outcomes):
         asked, sold = (
             np.bincount(world.terms.abc, weights=values, minlength=3) for values in (found.asked, found.sold)
         )
         fill[i] = np.divide(sold, asked, out=np.ones(3), where=asked > 0)
-    units = np.bincount(world.terms.abc, weights=found.asked_units, minlength=3)
+    units = np.bincount(world.terms.abc, weights=outcomes[-1].asked_units, minlength=3)
     return Reached(fill, units.astype(float), (days.end - days.scored) // 7)
 
 
-def _levels(world: World, known: History, aim: float, expected: dict[int, dm.Demand]) -> tuple[Floats, Floats]:
+def _expected(world: World) -> dict[int, dm.Demand]:
+    """The demand expected on each day on which something is decided: variants learn from one another here."""
+    protection = policy.protection_days(world.terms.lead_days, world.rules)
+    return {
+        day: dm.estimate(world.h.until(day), protection=protection, lead_sd=world.terms.lead_sd)
+        for day in decided_on(world)
+    }
+
+
+def _at_each_aim(part: tuple[World, dict[int, dm.Demand]]) -> tuple[Outcome, ...]:
+    """What becomes of a block of variants at each of `AIMS`."""
+    world, expected = part
+    return tuple(simulate(world, partial(_levels, world, expected, aim), sees_demand=True) for aim in AIMS)
+
+
+def _levels(world: World, expected: dict[int, dm.Demand], aim: float, known: History) -> tuple[Floats, Floats]:
     """Levels for one fill rate of all classes and nothing else."""
-    if known.days not in expected:
-        protection = policy.protection_days(world.terms.lead_days, world.rules)
-        expected[known.days] = dm.estimate(known, protection=protection, lead_sd=world.terms.lead_sd)
     only_fill = replace(world.rules, fill_floors=(aim,) * 3, tau_bounds=(0.001, 0.001))
     found = policy.levels(expected[known.days], world.terms, only_fill)
     return found.reorder_point, found.order_up_to

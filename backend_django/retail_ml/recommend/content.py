@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
+from retail_ml import engine
 from retail_ml.recommend.neighbours import Neighbours, top_of
 
 WORD_BITS, LETTER_BITS = 17, 18
@@ -21,6 +22,8 @@ WORK = 200_000_000
 """Pairs of products with a common term, counted for every term, that may be looked at: in a large catalogue the
 commonest terms beyond that are left out, too."""
 BLOCK = 500
+MOST_AT_ONCE = 10_000
+"""Products whose neighbours are one part of the work, at most."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class TextIndex:
 
     def neighbours(self, k: int) -> Neighbours:
         """The `k` most similar products of each, without itself."""
-        return top_of(self._blocks(), self.vectors.shape[0], k)
+        where = engine.blocks(self.vectors.shape[0], most=MOST_AT_ONCE)
+        if not where:
+            return Neighbours.none(0, k)
+        size = [rows.stop - rows.start for rows in where]
+        return Neighbours(*engine.joined(partial(_nearest, self, k), where, rows=size))
 
     def alike(self, rows: npt.NDArray[np.integer]) -> sparse.csr_matrix:
         """Similarity 0…1 of some products to every product, themselves at 0: csr float32, rows × products."""
@@ -77,10 +84,13 @@ class TextIndex:
     def _across(self) -> sparse.csr_matrix:
         return self.vectors.T.tocsr()
 
-    def _blocks(self) -> Iterator[tuple[int, sparse.csr_matrix]]:
-        count = self.vectors.shape[0]
-        for first in range(0, count, BLOCK):
-            yield first, self.alike(np.arange(first, min(first + BLOCK, count)))
+
+def _nearest(index: TextIndex, k: int, rows: slice) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """`TextIndex.neighbours` of some products: ids and scores."""
+    starts = range(rows.start, rows.stop, BLOCK)
+    some = ((first - rows.start, index.alike(np.arange(first, min(first + BLOCK, rows.stop)))) for first in starts)
+    found = top_of(some, rows.stop - rows.start, k)
+    return found.ids, found.score
 
 
 def product_texts(catalogue: pl.DataFrame) -> list[str]:

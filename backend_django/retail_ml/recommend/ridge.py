@@ -8,12 +8,14 @@ same quality at a hundredth of the memory, and one small solve per product.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from retail_ml import engine
 from retail_ml.recommend.neighbours import strongest
 
 LARGE = 20_000
@@ -96,17 +98,12 @@ def local_ridge(found: sparse.csr_matrix, *, penalty: float) -> sparse.csr_matri
     if not products:
         return found
     ids, strength = nearest(found, min(neighbours_of(products), max(products - 1, 1)))
-    source, target, weight = [], [], []
-    for first in range(0, products, SOLVED_AT_ONCE):
-        last = min(first + SOLVED_AT_ONCE, products)
-        known = ids[first:last] >= 0
-        solved = _solve(found, ids[first:last], strength[first:last], penalty)
-        source.append(ids[first:last][known])
-        target.append(np.broadcast_to(np.arange(first, last, dtype=np.int32)[:, None], known.shape)[known])
-        weight.append(solved[known])
-    whole = sparse.coo_matrix(
-        (np.concatenate(weight), (np.concatenate(source), np.concatenate(target))), shape=(products, products)
-    )
+    where = engine.blocks(products, most=SOLVED_AT_ONCE)
+    parts = ((ids[rows], strength[rows]) for rows in where)
+    solved = engine.map(partial(_solve, found, penalty), parts, rows=[rows.stop - rows.start for rows in where])
+    known = ids >= 0
+    target = np.broadcast_to(np.arange(products, dtype=np.int32)[:, None], known.shape)[known]
+    whole = sparse.coo_matrix((np.concatenate(solved)[known], (ids[known], target)), shape=(products, products))
     out = whole.tocsr()
     out.sort_indices()
     return out
@@ -129,10 +126,10 @@ def nearest(found: sparse.csr_matrix, k: int) -> tuple[npt.NDArray[np.int32], np
 
 
 def _solve(
-    found: sparse.csr_matrix, ids: npt.NDArray[np.int32], right: npt.NDArray[np.float32], penalty: float
+    found: sparse.csr_matrix, penalty: float, part: tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 ) -> npt.NDArray[np.float32]:
-    """One batch of systems; a place without a neighbour has the equation w = 0."""
-    count, k = ids.shape
+    """One batch of systems, given neighbours and right sides; a place without a neighbour has the equation w = 0."""
+    (ids, right), (count, k) = part, part[0].shape
     upper, lower = np.triu_indices(k)
     known = ids >= 0
     safe = np.where(known, ids, 0)

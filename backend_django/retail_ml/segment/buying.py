@@ -13,12 +13,16 @@ over- nor underflows with hundreds of visits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, hyp2f1, psi
 
+from retail_ml import engine
 from retail_ml.segment.likelihood import ENOUGH, Estimate, distinct_rows, maximise
 from retail_ml.segment.space import Array
 
@@ -27,6 +31,8 @@ BOUNDS = np.array([[-7.0, 5.0], [-7.0, 8.0], [-7.0, 4.0], [-7.0, 7.0]])
 """Of log r, alpha, a, b in scaled time: wide, but no power of them overflows."""
 SCOUTS = 2_000
 """Rows, evenly spread, on which the three starts are tried; the best then goes through all."""
+MOST = 200_000
+"""Customers that are one part of the work, at most."""
 MEAN_AGE = 10.0
 """What the mean age of a customer is scaled to while fitting."""
 
@@ -106,7 +112,7 @@ class Buying:
         [[1.22591]]
         """
         pairs, back = _distinct(who)
-        return np.asarray(self.alive(who)[:, None] * self.expected_if_alive(pairs, times)[back])
+        return np.asarray(self.alive(who)[:, None] * by_block(self.expected_if_alive, pairs, times=times)[back])
 
     def expected_if_alive(self, who: History, times: Array) -> Array:
         """E[Y(t)] / P(alive): the visits expected of somebody still active; shape (n, len(times))."""
@@ -123,9 +129,13 @@ class Buying:
         times: the ends of periods 1, 2, …: Σ (E[Y(t_j)] - E[Y(t_j-1)]) / (1 + rate)^j over E[Y(t_k)].
         """
         pairs, back = _distinct(who)
-        reached = self.expected_if_alive(pairs, times)
+        return by_block(self._discounted, pairs, times=times, rate=rate)[back]
+
+    def _discounted(self, who: History, times: Array, rate: float) -> Array:
+        reached = self.expected_if_alive(who, times)
         factors = (1 + rate) ** -np.arange(1.0, len(times) + 1)
-        return np.asarray(np.diff(reached, axis=1, prepend=0.0) @ factors / np.maximum(reached[:, -1], 1e-300))[back]
+        flows = np.diff(reached, axis=1, prepend=0.0)
+        return np.asarray(engine.by_row(flows, factors) / np.maximum(reached[:, -1], 1e-300))
 
     def newcomer(self, times: Array) -> Array:
         """Repeat visits expected of somebody who has just come for the first time, E[X(t)]; shape of `times`."""
@@ -136,6 +146,16 @@ class Buying:
         c = a + self.b - 1
         series = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(a - 1, c - self.r, c, z)
         return np.asarray(c / (a - 1) * (1 - series))
+
+
+def by_block(fn: Callable[..., Array], who: History, **told: Any) -> Array:
+    """fn(who, **told), an array of a row per customer, in blocks of customers: a method of a model, or a function."""
+    where = engine.blocks(len(who.x), most=MOST)
+    if not where:
+        return fn(who, **told)
+    parts = (History(who.x[rows], who.last[rows], who.age[rows]) for rows in where)
+    found = engine.map(partial(fn, **told), parts, rows=[rows.stop - rows.start for rows in where])
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def _distinct(who: History) -> tuple[History, NDArray[np.intp]]:

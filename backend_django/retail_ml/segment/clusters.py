@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retail_ml import engine
 from retail_ml.segment.naming import starting_points
 from retail_ml.segment.space import Array
 
@@ -47,11 +49,16 @@ def distances(points: Array, centres: Array) -> Array:
     [[5.0]]
     """
     out = np.empty((len(points), len(centres)))
-    for start in range(0, len(points), CHUNK):
-        part = points[start : start + CHUNK]
-        for j, centre in enumerate(centres):
-            out[start : start + CHUNK, j] = np.sqrt(((part - centre) ** 2).sum(axis=1))
+    where = engine.blocks(len(points), most=CHUNK)
+    parts = (points[rows] for rows in where)
+    for number, found in engine.each(partial(_gaps, centres), parts, rows=[rows.stop - rows.start for rows in where]):
+        out[where[number]] = found
     return out
+
+
+def _gaps(centres: Array, points: Array) -> Array:
+    """`distances` of one block."""
+    return np.stack([np.sqrt(((points - centre) ** 2).sum(axis=1)) for centre in centres], axis=1)
 
 
 def margins(gap: Array, group: NDArray[np.int8], cluster: NDArray[np.int8]) -> tuple[Array, NDArray[np.int64]]:

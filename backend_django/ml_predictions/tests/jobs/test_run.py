@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
 import pytest
 from django.db import OperationalError, transaction
 
-from ml_predictions.jobs import Cancelled, LostRun, Run, cancel, claim, execute, submit
+from ml_predictions.jobs import Cancelled, LostRun, Run, cancel, claim, execute, memory, submit
 from ml_predictions.messages import message, render
 from ml_predictions.models import MLTrainingLog
+from retail_ml import engine
 from retail_ml.errors import NotEnoughHistory
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +45,19 @@ def not_finite(run):
     run.published({"metrics": {"wape": float("nan")}})
 
 
-NAMES = ("well", "without_data", "broken", "not_finite", "without_database", "without_memory")
+def in_parts(run):
+    run.published({"at": engine.map(os.readlink, ["/proc/self"] * 3)})
+
+
+class Elsewhere(engine.InProcess):
+    """An engine whose processes have another library."""
+
+    def compute(self, fn, parts):
+        for one in super().compute(fn, parts):
+            yield replace(one, probe="numpy 1.0")
+
+
+NAMES = ("in_parts", "well", "without_data", "broken", "not_finite", "without_database", "without_memory")
 
 
 @pytest.fixture
@@ -97,6 +116,32 @@ def test_want_of_memory_is_said_and_not_tried_again(kinds):
     log = run_one("without_memory")
     assert (log.status, log.error["code"]) == ("failed", "training_memory")
     assert log.error["params"]["megabytes"] > 0
+
+
+def test_parts_are_computed_by_the_engine_of_the_settings(kinds, settings):
+    def at(name, **options):
+        settings.ML_PREDICTIONS |= {"ENGINE": name, "ENGINE_OPTIONS": options}
+        return run_one("in_parts").result["at"]
+
+    assert at("retail_ml.engine.InProcess") == [str(os.getpid())] * 3
+    (process,) = set(at("retail_ml.engine.Processes", processes=1))
+    assert process != str(os.getpid())
+    assert not multiprocessing.active_children(), "they have ended with the run"
+
+
+def test_an_engine_that_computes_otherwise_fails_the_run(kinds, settings):
+    settings.ML_PREDICTIONS |= {"ENGINE": "ml_predictions.tests.jobs.test_run.Elsewhere"}
+    log = run_one("in_parts")
+    assert (log.status, log.error["code"]) == ("failed", "engine.fault")
+    assert "There: numpy 1.0. Here: python" in render(log.error)
+
+
+def test_the_memory_of_a_run_is_that_of_its_processes_too():
+    code = "import sys; x = b'x' * 2**27; print(len(x), flush=True); sys.stdin.read()"
+    before = memory.used(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        assert memory.used(os.getpid()) > before + 100
 
 
 def test_progress_of_a_cancelled_run_stops_it():

@@ -7,6 +7,7 @@ yearly shape from it, or only the weekday profile.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -40,6 +41,7 @@ class RateForecaster(Forecaster):
     def part(self, rows: slice) -> Self:
         """The same fitted model for some of its series: a long forecast of many is made piece by piece."""
         some = copy(self)
+        some.history_ = replace(self.history_, y=self.history_.y[:0])  # what was learned is in the rates
         some.rate_, some.top_ = self.rate_[rows], self.top_[rows]
         return some
 
