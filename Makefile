@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 MANAGE := $(PY) backend_django/manage.py
 export PORT
 
-.PHONY: help run setup setup-dev test lint format admin worker shell migrate upgrade backup restore audit screenshots lock messages clean
+.PHONY: help run setup setup-dev test lint format admin worker shell migrate upgrade backup restore audit screenshots docs lock messages clean
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -70,11 +70,20 @@ audit: setup-dev ## known vulnerabilities of what is installed (needs the intern
 screenshots: setup-dev ## pictures of the dashboard for the README (needs Chromium)
 	@$(PY) .ci/browser.py --pictures docs/images
 
+docs: $(VENV)-docs/.installed ## the documents as a site in .site/html, every link checked
+	@$(VENV)-docs/bin/python .ci/site_pages.py
+
+$(VENV)-docs/.installed: docs/requirements.txt
+	@sh .ci/make-venv "$(PYTHON)" "$(VENV)-docs" docs/requirements.txt
+	@touch $@
+
 lock: setup-dev ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    pyproject.toml -o backend_django/requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    pyproject.toml --group dev -c backend_django/requirements.txt -o backend_django/requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	    --group docs -o docs/requirements.txt
 
 clean:          ## remove the virtual environment and caches; data in var/ stays
-	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-docs .site .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

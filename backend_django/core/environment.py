@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tomllib
 from pathlib import Path
 
 import environ
@@ -21,6 +22,10 @@ if (ROOT / ".env").is_file():
 
 VAR = Path(os.environ.get("TRASTIENDA_DATA", ROOT / "var"))
 """Everything that Trastienda writes on this machine: database, model files, keys."""
+
+
+RELEASE = str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+"""The release of this installation: written in pyproject.toml and nowhere else."""
 
 
 def private_file(name: str, make: str | None = None) -> str:

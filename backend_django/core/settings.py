@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 
-from core.environment import ROOT, VAR, env, private_file
+from core.environment import RELEASE, ROOT, VAR, env, private_file
 
 BASE_DIR = ROOT / "backend_django"
 
@@ -212,7 +212,7 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Trastienda",
-    "VERSION": "0.1.0",
+    "VERSION": RELEASE,
     "DESCRIPTION": "What will sell, what to offer to whom, who the customers are, what to reorder.",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -40,10 +40,17 @@ def test_the_env_file_may_name_the_data_folder(tmp_path):
     module.parent.mkdir(parents=True)
     module.write_text((BACKEND / "core" / "environment.py").read_text())
     (tmp_path / ".env").write_text("TRASTIENDA_DATA=/srv/shop\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "7.8.9"\n')
     environment = {name: value for name, value in os.environ.items() if name != "TRASTIENDA_DATA"}
-    code = f"import runpy; print(runpy.run_path({str(module)!r})['VAR'])"
+    code = f"import runpy; found = runpy.run_path({str(module)!r}); print(found['VAR'], found['RELEASE'])"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "/srv/shop"
+    assert done.stdout.split() == ["/srv/shop", "7.8.9"]
+
+
+def test_the_release_is_the_newest_of_the_changelog_and_what_the_api_says(settings):
+    newest = re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert settings.SPECTACULAR_SETTINGS["VERSION"] == newest[1]
 
 
 def test_production_demands_a_secret_key(tmp_path):
