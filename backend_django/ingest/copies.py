@@ -33,16 +33,22 @@ def mark(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def older(frame: pl.DataFrame) -> pl.DataFrame:
-    """Of an order that stands in several files or sheets the last one holds, whole: the others are marked as copies.
+    """Of an order that stands in several files one holds, whole: that `modified` last, else that in the last file.
 
-    For layouts that export orders as they are now: a refund in a later file makes no other row of the order new.
+    The others are marked as copies. For layouts that export orders as they are now: a refund in a later file makes no
+    other row of the order new.
     """
-    newest = frame.group_by("order_number").agg(newest=pl.col("part").max(), files=pl.col("part").n_unique())
+    changed = ["modified"] if frame.schema.get("modified") == pl.String else []
+    newest = (
+        frame.sort(*changed, "part", nulls_last=False)
+        .group_by("order_number")
+        .agg(newest=pl.col("part").last(), files=pl.col("part").n_unique())
+    )
     newest = newest.filter(pl.col("files") > 1).drop_nulls()
     if newest.is_empty():
         return frame
     both = frame.select("row", "order_number", "part").join(newest, on="order_number")
-    return _reason(frame, both.filter(pl.col("part") < pl.col("newest"))["row"])
+    return _reason(frame, both.filter(pl.col("part") != pl.col("newest"))["row"])
 
 
 def _fresh(*columns: str) -> pl.Expr:

@@ -22,6 +22,19 @@ TEXTS = {
         "{path} cannot be read as CSV ({encoding}): {error}. A quotation mark that is never closed, or a file that "
         "was cut off, does this"
     ),
+    "file.json": _("{path} cannot be read as JSON, perhaps it is cut off: {error}"),
+    "file.json_kind": _("{path} holds records with the fields {fields}; known are records of: {kinds}"),
+    "file.empty_folder": _("{path} holds no file ending in {suffixes}"),
+    "file.no_orders": _("{path} holds no orders, but {found}"),
+    "file.no_products": _("{path} holds no products"),
+    "file.refund_of_what": _(
+        "{path}: refund {refund} does not say of which order; give it a parent_id, or put its file into a folder named "
+        "by the order's number"
+    ),
+    "file.documents": _(
+        "{path} holds JSON or XML, not a table; bring it in on the console: import_sales … --preset woocommerce or "
+        "--preset prestashop"
+    ),
     "file.no_rows": _("{path}: a header, but no rows"),
     "file.no_such_column": _("{label} has no column for --map {wrong}; it has: {headers}"),
     "file.no_column_given": _(

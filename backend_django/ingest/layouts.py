@@ -88,10 +88,19 @@ def _options(cells: pl.DataFrame) -> pl.Series:
     pairs = [(f"option{n}_name", f"option{n}_value") for n in OPTIONS]
     texts = []
     for row in cells.select(name for pair in pairs for name in pair).iter_rows(named=True):
-        given = {row[name].lower(): row[value] for name, value in pairs if row[name] and row[value]}
-        given = {name: value for name, value in given.items() if value != "Default Title"}
-        texts.append(json.dumps(given, ensure_ascii=False) if given else None)
+        given = [{"name": row[name], "option": row[value]} for name, value in pairs if row[value] != "Default Title"]
+        texts.append(as_json(given))
     return pl.Series("options", texts, dtype=pl.String)
+
+
+def as_json(pairs: list[dict[str, str | None]] | None) -> str | None:
+    """Options as the shop keeps them, names in small letters.
+
+    >>> as_json([{"name": "Color", "option": "Roja"}, {"name": None, "option": "M"}])
+    '{"color": "Roja"}'
+    """
+    given = {one["name"].lower(): one["option"] for one in pairs or [] if one["name"] and one["option"]}
+    return json.dumps(given, ensure_ascii=False) if given else None
 
 
 def bare_text(texts: pl.Series) -> pl.Series:

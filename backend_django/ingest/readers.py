@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ def read(path: Path, pick: Pick, *, most: int | None = None) -> Iterator[Part]:
         start = file.read(8_192)
     if not start.strip():
         raise BadFile("file.empty", path=str(path))
+    if is_document(start):
+        raise BadFile("file.documents", path=str(path))
     if start.startswith(b"PAR1"):
         yield _parquet(path, pick, most)
     elif start.startswith(b"PK\x03\x04"):
@@ -55,6 +58,11 @@ def read(path: Path, pick: Pick, *, most: int | None = None) -> Iterator[Part]:
         raise BadFile("file.binary", path=str(path))
     else:
         yield _csv(path, pick, most)
+
+
+def is_document(start: bytes) -> bool:
+    """Whether a file that begins with these bytes is JSON or XML."""
+    return re.match(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[\s*\{|<\?xml|<prestashop)", start) is not None
 
 
 def _parquet(path: Path, pick: Pick, most: int | None) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,9 @@ REASONS = {
     "order_unpaid": _("an order that is not paid: pending, voided, expired or failed"),
     "no_units": _("a line that was taken out of its order: no units"),
     "refund_of_charges": _("money given back for shipping or tax, or beyond the goods"),
+    "refund_money": _("a refund without units: taken off its line as a discount"),
+    "order_status": _("an order with a status that is not known here"),
+    "order_fee": _("a fee of the order, which is no goods"),
     "order_rounding": _("cents between an order's total and its parts"),
     "order_total": _("an order's total is not what its lines, shipping and tax add up to"),
     "test_orders": _("a test order (left out on your word)"),
@@ -88,11 +91,10 @@ def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
     """Read every file wholly before anything is written; raises BadFile when one cannot be."""
     frames: list[pl.DataFrame] = []
     labels: list[str] = []
-    for path in paths:
-        for part in readers.read(path, lambda headers, label: preset.pick(headers, label, given=options.columns)):
-            frames.append(parsed(part, preset, options).with_columns(part=pl.lit(len(labels), pl.Int16)))
-            labels.append(part.label)
-            del part  # the cells as text are large, and the next file comes before the name is taken again
+    for part in _parts(paths, preset, options):
+        frames.append(parsed(part, preset, options).with_columns(part=pl.lit(len(labels), pl.Int16)))
+        labels.append(part.label)
+        del part  # the cells as text are large, and the next file comes before the name is taken again
     frame = pl.concat(frames, how="vertical_relaxed").with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     frames.clear()
     if frame.is_empty():
@@ -110,6 +112,14 @@ def read_rows(paths: Iterable[Path], preset: Preset, options: Options) -> Rows:
         return Rows(_classified(frame, preset), labels, repeats)
     shaped = preset.shape(frame)
     return Rows(_classified(shaped.frame, preset), labels, repeats, shaped.notes, shaped.added)
+
+
+def _parts(paths: Iterable[Path], preset: Preset, options: Options) -> Iterator[readers.Part]:
+    if preset.read:
+        yield from preset.read(paths)
+        return
+    for path in paths:
+        yield from readers.read(path, lambda headers, label: preset.pick(headers, label, given=options.columns))
 
 
 def parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from django.db.models import Count, Q
 from ingest import canonical, layouts, load, parse, readers
 from ingest.counts import Counts
 from ingest.errors import BadFile
+from ingest.presets import platform_tables
 from ingest.presets.base import plain
 from products.models import Product, ProductVariant, StockMovement
 from retail_ml.frames import Schema
@@ -99,8 +100,9 @@ def read(
         return chosen
 
     rows, faults, places = [], [pl.DataFrame(schema=FAULTS)], list[str]()
-    for part in readers.read(path, pick):
-        shaped, there = layouts.shaped(part, found_layouts[-1])
+    document = platform_tables.read(path, stock="counted" in required)
+    for part in [document] if document else readers.read(path, pick):
+        shaped, there = (part, []) if document else layouts.shaped(part, found_layouts[-1])
         places += [place for place in there if place not in places]
         found = typed(shaped, required, zone)
         bad = found.filter(pl.col("reason").is_not_null())

@@ -170,6 +170,79 @@ def refunds(lines: pl.DataFrame, heads: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     return spread(lines.drop("net", "goods", "fits", "how", "back_units", "back_cents"), off, "net"), returned, heads
 
 
+def refunds_of_lines(
+    lines: pl.DataFrame, backs: pl.DataFrame, heads: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Put refunds that name their lines beside them: the lines, the returns with `of_row`, and the heads.
+
+    `backs` are rows with `line_id` and `refund_amount`; one whose line is not there is matched like any return. One
+    without units is a discount on its line. What `heads.refunded` has beyond them is `rest_told`; an order that has
+    none of them keeps its `refunded`.
+    """
+    known = lines.select("order_number", "line_id", of_row="row", of_sku="sku", why="reason", had="cents")
+    by_id = backs.join(known.drop_nulls("line_id"), on=["order_number", "line_id"], how="left", maintain_order="left")
+    first = known.unique(["order_number", "of_sku"], keep="first", maintain_order=True).drop("line_id")
+    by_sku = backs.join(first, left_on=["order_number", "sku"], right_on=["order_number", "of_sku"], how="left")
+    by_sku = by_sku.select("row", sku_row="of_row", sku_why="why", sku_had="had")
+    told = by_id.join(by_sku, on="row", how="left", maintain_order="left").with_columns(
+        of_row=pl.coalesce("of_row", "sku_row"),
+        reason=pl.coalesce("reason", "why", "sku_why"),
+        had=pl.coalesce("had", "sku_had"),
+        sku=pl.coalesce("of_sku", "sku"),
+        amount=cents(pl.col("refund_amount")),
+    )
+    only_money = (pl.col("units") == 0) & pl.col("of_row").is_not_null()
+    cheaper = told.filter(only_money).group_by(row="of_row").agg(less=pl.col("amount").sum(), had=pl.col("had").first())
+    cheaper = cheaper.select("row", less=pl.min_horizontal("less", "had"))
+    lines = lines.join(cheaper, on="row", how="left", maintain_order="left").with_columns(pl.col("less").fill_null(0))
+    sums = pl.concat(
+        [
+            told.filter(~only_money).select("order_number", "amount"),
+            lines.select("order_number", amount="less").filter(pl.col("amount") > 0),
+        ]
+    )
+    sums = sums.group_by("order_number").agg(named=pl.col("amount").sum())
+    heads = heads.join(sums, on="order_number", how="left", maintain_order="left").with_columns(
+        rest_told=pl.when(pl.col("named").is_not_null()).then(pl.col("named") - pl.col("refunded").fill_null(0)),
+        refunded=pl.when(pl.col("named").is_null()).then(pl.col("refunded")),
+    )
+    lines = lines.with_columns(
+        pl.col("cents", "cents_in") - pl.col("less"),
+        discount=(pl.col("discount") + money(pl.col("less"))).cast(canonical.MONEY),
+    )
+    booked = pl.when(only_money).then(0).otherwise(-pl.col("amount"))
+    told = told.with_columns(
+        reason=pl.when(only_money).then(pl.coalesce("reason", pl.lit("refund_money"))).otherwise(pl.col("reason")),
+        cents_in=booked,
+        cents=booked,
+    )
+    return lines.drop("less"), told.select(*backs.columns, "of_row"), heads
+
+
+def left_over(heads: pl.DataFrame) -> list[pl.DataFrame]:
+    """What of each order's total and of its refunds is no line, shipping or tax."""
+    told = pl.format(
+        "order {}: its total is {}, its parts add up to {}",
+        "order_number",
+        money(pl.col("total")),
+        money(pl.col("total") - pl.col("difference")),
+    )
+    beyond = pl.format("order {}: refunded beyond its goods", "order_number")
+    rounding = pl.col("difference").abs() <= pl.col("lines")
+    why = pl.when(rounding).then(pl.lit("order_rounding")).otherwise(pl.lit("order_total"))
+    rests = [name for name in ("rest", "rest_told") if name in heads.columns]
+    return [
+        left_out(heads, "difference", why, told),
+        *(left_out(heads, name, pl.lit("refund_of_charges"), beyond) for name in rests),
+    ]
+
+
+def taken_for_granted(heads: pl.DataFrame) -> list[pl.DataFrame]:
+    """The notes on discounts that were spread, and on refunds of which only the sum is known."""
+    discounted = pl.when(pl.col("off") > 0).then(pl.lit("discount_spread"))
+    return [noted(heads, discounted, "off"), noted(heads, pl.col("how"), "refunded")]
+
+
 def noted(heads: pl.DataFrame, code: pl.Expr, amount: str) -> pl.DataFrame:
     """The notes of the orders that are brought in and have a code."""
     table = heads.filter(pl.col("reason").is_null()).select(
@@ -181,7 +254,10 @@ def noted(heads: pl.DataFrame, code: pl.Expr, amount: str) -> pl.DataFrame:
 def gathered(frame: pl.DataFrame, lines: pl.DataFrame, added: list[pl.DataFrame], notes: list[pl.DataFrame]) -> Shaped:
     """The rows that were left out before, the lines, and what was added, in their order."""
     rest = frame.join(lines.select("row"), on="row", how="anti")
-    lines = lines.with_columns(entry=pl.lit("sale"), of_row=pl.lit(None, pl.Int64))
+    if "of_row" not in lines.columns:
+        lines = lines.with_columns(of_row=pl.lit(None, pl.Int64))
+    if "entry" not in lines.columns:
+        lines = lines.with_columns(entry=pl.lit("sale"))
     more = pl.concat(added, how="diagonal_relaxed").sort("row", maintain_order=True)
     more = more.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64) + frame.height)
     whole = pl.concat([rest, lines, more], how="diagonal_relaxed").sort("row")

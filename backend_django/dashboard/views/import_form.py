@@ -129,10 +129,11 @@ def reading(run: ImportRun, paths: list[Any]) -> dict[str, Any]:
     except BadFile as error:
         problem = sentence(error)
     labels = [said.field(name) for name in shown.fields] if shown else []
+    tables = [name for name, one in PRESETS.items() if one.read is None]
     return {
         "headers": headers,
         "fields": [(name, said.field(name), name in required, run.columns.get(name, "")) for name in wanted],
-        "presets": list(PRESETS) if run.what == ImportRun.What.SALES else [],
+        "presets": tables if run.what == ImportRun.What.SALES else [],
         "choices": [(name, run.options.get(name), CHOICES[name]) for name in ("decimal", "date_order", "repeats")],
         "labels": labels,
         "rows": [

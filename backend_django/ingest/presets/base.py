@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.errors import BadFile
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from ingest.readers import Part
 
 FIELDS = {
     "order_number": "the order's number; rows that share it are one order",
@@ -74,6 +77,8 @@ class Preset:
     """Fields that may stand on one row of an order only, and hold for all of them."""
     sku_from_name: bool = False
     """A line without an SKU is known by its product's name."""
+    read: Callable[[Iterable[Path]], list[Part]] | None = None
+    """For what is no table: the parts of these files and folders, under the fields' names."""
     shape: Callable[[pl.DataFrame], Shaped] | None = None
     """What the platform says of whole orders, as rows; see `ingest.whole_orders`."""
 

@@ -33,28 +33,13 @@ def shape(frame: pl.DataFrame) -> Shaped:
     heads = _settled(heads)
     lines = whole_orders.spread(lines, heads, "off")
     lines, returned, heads = whole_orders.refunds(lines, heads)
-    beyond = pl.format("order {}: refunded beyond its goods", "order_number")
-    told = pl.format(
-        "order {}: its total is {}, its parts add up to {}",
-        "order_number",
-        whole_orders.money(pl.col("total")),
-        whole_orders.money(pl.col("total") - pl.col("difference")),
-    )
-    rounding = pl.col("difference").abs() <= pl.col("lines")
-    why = pl.when(rounding).then(pl.lit("order_rounding")).otherwise(pl.lit("order_total"))
     added = [
         whole_orders.rows_of(heads, "shipping", "shipping_kept"),
         whole_orders.rows_of(heads, "tax", "tax_on_top"),
-        whole_orders.left_out(heads, "difference", why, told),
-        whole_orders.left_out(heads, "rest", pl.lit("refund_of_charges"), beyond),
+        *whole_orders.left_over(heads),
         returned,
     ]
-    discounted = pl.when(pl.col("off") > 0).then(pl.lit("discount_spread"))
-    notes = [
-        whole_orders.noted(heads, discounted, "off"),
-        whole_orders.noted(heads, pl.col("how"), "refunded"),
-    ]
-    return whole_orders.gathered(frame, lines.drop("why"), added, notes)
+    return whole_orders.gathered(frame, lines.drop("why"), added, whole_orders.taken_for_granted(heads))
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
