@@ -20,16 +20,32 @@ SEEN = r"[^\s\x00-\x1f\x7f-\xa0]"
 ADDRESS = r"^https?://[A-Za-z0-9][!-~]{0,480}$"
 
 
-class Text(serializers.CharField):
-    """A text; a number is refused, and is not turned into one."""
+class AsTyped(serializers.CharField):
+    """A text as it is; a number is refused, and is not turned into one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Text(AsTyped):
+    """A text that somebody can read; blanks at its ends count for its length and are then cut off."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": True, **kwargs})
 
     def to_internal_value(self, data: Any) -> str:
         """The text without blanks at its ends."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        if not self.allow_blank and not re.search(SEEN, data):
+        if isinstance(data, str) and not self.allow_blank and not re.search(SEEN, data):
             self.fail("blank")
-        return str(super().to_internal_value(data))
+        if isinstance(data, str) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
 
 
 class Email(serializers.EmailField, Text):
@@ -102,6 +118,16 @@ class Amount(serializers.DecimalField):
         """The decimal."""
         if not isinstance(data, str) or not re.fullmatch(self.pattern[1:-1], data, re.ASCII):
             self.fail("invalid", places=self.decimal_places)
+        return super().to_internal_value(data)
+
+
+class Day(serializers.DateField):
+    """A day as `2026-11-27`, and in none of the other forms of ISO 8601 (`20261127`, `2026-W48-5`)."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The day."""
+        if not isinstance(data, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", data):
+            self.fail("invalid", format="YYYY-MM-DD")
         return super().to_internal_value(data)
 
 

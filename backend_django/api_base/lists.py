@@ -22,6 +22,10 @@ from api_base.errors import BadInput, ChoiceRefused, whole_number
 from api_base.fields import LARGEST_ID
 
 LAST_PAGE = 1_000_000_000
+MOST = 10**12
+"""Of a number that a list is filtered by, either way."""
+LONGEST_TEXT = 120
+"""Characters of a text that a list is filtered by."""
 
 
 class Page(PageNumberPagination):
@@ -96,10 +100,37 @@ class IdFilter(django_filters.NumberFilter):
         super().__init__(**{"min_value": 1, "max_value": LARGEST_ID, **kwargs})
 
 
+@extend_schema_field({"type": "integer", "minimum": -MOST, "maximum": MOST})
 class WholeFilter(django_filters.NumberFilter):
     """A whole number, such as units on the shelf."""
 
     field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": -MOST, "max_value": MOST, **kwargs})
+
+
+@extend_schema_field({"type": "number", "minimum": -MOST, "maximum": MOST})
+class NumberFilter(django_filters.NumberFilter):
+    """A number, such as money."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": -MOST, "max_value": MOST, **kwargs})
+
+
+@extend_schema_field({"type": "string", "maxLength": LONGEST_TEXT})
+class TextFilter(django_filters.CharFilter):
+    """A text, such as a SKU."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": LONGEST_TEXT, **kwargs})
+
+
+class DayFilter(django_filters.DateFilter):
+    """A day as `2026-11-27`, whatever the language of the request: 03/04/2026 is a different day in English."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"input_formats": ["%Y-%m-%d"], **kwargs})
 
 
 class TimeField(IsoDateTimeField):

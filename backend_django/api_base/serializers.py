@@ -80,6 +80,7 @@ class Record(Explained, serializers.ModelSerializer[Any]):
         models.DecimalField: fields.Amount,
         models.FloatField: fields.Number,
         models.BooleanField: fields.Flag,
+        models.DateField: fields.Day,
         models.DateTimeField: fields.Moment,
         models.IntegerField: fields.Whole,
         models.PositiveIntegerField: fields.Whole,

@@ -10,19 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from api_base.fields import Email, Text, Whole
+from api_base.fields import AsTyped, Email, Text, Whole
 from api_base.serializers import Record, Strict
 from authentication import customers, lockout, service_keys
 from authentication.models import ServiceKey, User
 
 
-class PasswordField(serializers.CharField):
+class PasswordField(AsTyped):
     """A password: taken as typed (blanks count), never answered."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            write_only=True, trim_whitespace=False, max_length=256, style={"input_type": "password"}, **kwargs
-        )
+        super().__init__(write_only=True, max_length=256, style={"input_type": "password"}, **kwargs)
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -37,7 +35,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class LoginSerializer(Strict):
     """E-mail and password."""
 
-    email = serializers.EmailField(max_length=254)
+    email = Email(max_length=254)
     password = PasswordField()
 
 

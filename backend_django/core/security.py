@@ -27,7 +27,8 @@ FEATURES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 class SecurityHeaders:
     """Middleware: a strict policy for every answer that brings none of its own; Django's own does the rest.
 
-    Answers of the API are for whoever asked: no cache between keeps them. No header lets other origins read them.
+    Answers of the API are for whoever asked: no cache between keeps them. No header lets other origins read them
+    but those of `CORS_ALLOWED_ORIGINS`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

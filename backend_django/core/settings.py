@@ -78,6 +78,13 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+if CORS_ALLOWED_ORIGINS:  # else nothing of it is loaded
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")  # before whatever answers by itself
+    CORS_URLS_REGEX = r"^/api/"
+    CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "prefer", "x-request-id"]
+    CORS_EXPOSE_HEADERS = ["Content-Disposition", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"]
 ROOT_URLCONF = "core.urls"
 WSGI_APPLICATION = "core.wsgi.application"
 TEMPLATES = [

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import Conflict, NotThere, changed_meanwhile
-from api_base.lists import IdFilter, TimeFilter
+from api_base.lists import IdFilter, TextFilter, TimeFilter
 from api_base.permissions import ByPermission
 from api_base.serializers import Nothing
 from api_base.views import Records
@@ -47,7 +47,7 @@ class OrderFilter(django_filters.FilterSet):
     """Filters of `orders/`."""
 
     customer = IdFilter(field_name="customer_id")
-    sku = django_filters.CharFilter(method="with_sku", max_length=120)
+    sku = TextFilter(method="with_sku")
     placed_from = TimeFilter(field_name="placed_at", lookup_expr="gte")
     placed_to = TimeFilter(field_name="placed_at", lookup_expr="lte")
     updated_from = TimeFilter(field_name="updated_at", lookup_expr="gte")

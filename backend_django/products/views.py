@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import NotThere
-from api_base.lists import IdFilter, TimeFilter, WholeFilter
+from api_base.lists import IdFilter, TextFilter, TimeFilter, WholeFilter
 from api_base.views import Editable, Entered
 from products import serializers, services
 from products.catalogue import CatalogueError
@@ -56,9 +56,7 @@ class ProductFilter(django_filters.FilterSet):
     """Filters of `products/`."""
 
     category = IdFilter(field_name="category_id")
-    sku = django_filters.CharFilter(
-        field_name="variants__sku", max_length=120, help_text=_("The product with this SKU.")
-    )
+    sku = TextFilter(field_name="variants__sku", help_text=_("The product with this SKU."))
     created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
 
@@ -132,7 +130,7 @@ class MovementFilter(django_filters.FilterSet):
     """Filters of `stock-movements/`."""
 
     variant = IdFilter(field_name="variant_id")
-    sku = django_filters.CharFilter(field_name="variant__sku", max_length=120)
+    sku = TextFilter(field_name="variant__sku")
     at_from = TimeFilter(field_name="at", lookup_expr="gte")
     at_to = TimeFilter(field_name="at", lookup_expr="lte")
 

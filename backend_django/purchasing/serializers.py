@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from api_base.errors import NotThere
-from api_base.fields import LARGEST_ID, Amount, Moment, Text, Whole
+from api_base.fields import LARGEST_ID, Amount, Day, Moment, Text, Whole
 from api_base.serializers import Explained, Record, Strict
 from api_base.serializers import rows as many
 from products.models import ProductVariant
@@ -198,7 +198,7 @@ class Confirm(Explained):
     """When it was sent and is expected; left out: now, and after the longest lead time of its lines."""
 
     ordered_at = Moment(required=False, validators=[_past])
-    expected_on = serializers.DateField(required=False)
+    expected_on = Day(required=False)
 
 
 class ReceivedLine(Strict):

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import BadInput, Conflict
-from api_base.lists import IdFilter, TimeFilter
+from api_base.lists import DayFilter, IdFilter, TextFilter, TimeFilter
 from api_base.serializers import Nothing
 from api_base.views import Editable
 from authentication.permissions import IsSuperuserOrAdmin
@@ -97,7 +97,7 @@ class SupplierItemFilter(django_filters.FilterSet):
 
     variant = IdFilter(field_name="variant_id")
     supplier = IdFilter(field_name="supplier_id")
-    sku = django_filters.CharFilter(field_name="variant__sku", max_length=120)
+    sku = TextFilter(field_name="variant__sku")
 
     class Meta:
         model = SupplierItem
@@ -120,7 +120,7 @@ class SupplierPriceFilter(django_filters.FilterSet):
 
     variant = IdFilter(field_name="variant_id")
     supplier = IdFilter(field_name="supplier_id")
-    sku = django_filters.CharFilter(field_name="variant__sku", max_length=120)
+    sku = TextFilter(field_name="variant__sku")
 
     class Meta:
         model = SupplierPrice
@@ -146,12 +146,12 @@ class OrderFilter(django_filters.FilterSet):
 
     supplier = IdFilter(field_name="supplier_id")
     status = django_filters.ChoiceFilter(choices=PurchaseOrder.Status.choices)
-    sku = django_filters.CharFilter(method="with_sku", max_length=120, help_text=_("Orders with this SKU."))
+    sku = TextFilter(method="with_sku", help_text=_("Orders with this SKU."))
     overdue = django_filters.BooleanFilter(method="late", help_text=_("Confirmed, and expected before today."))
     created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
-    expected_from = django_filters.DateFilter(field_name="expected_on", lookup_expr="gte")
-    expected_to = django_filters.DateFilter(field_name="expected_on", lookup_expr="lte")
+    expected_from = DayFilter(field_name="expected_on", lookup_expr="gte")
+    expected_to = DayFilter(field_name="expected_on", lookup_expr="lte")
 
     class Meta:
         model = PurchaseOrder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def test_every_answer_has_a_strict_policy_and_lets_no_other_origin_read(path, st
     assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert answer.headers["Cross-Origin-Resource-Policy"] == ("cross-origin" if "/media/" in path else "same-origin")
     assert "camera=()" in answer.headers["Permissions-Policy"]
-    assert not [name for name in answer.headers if name.startswith("Access-Control-")]
+    assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
 
 
 @pytest.mark.django_db
@@ -72,6 +73,62 @@ def test_the_deployment_check_is_clean_with_production_settings(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
+
+
+ASKED = """
+import json
+import django
+django.setup()
+from django.test import Client
+ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+found = {}
+for name, method, path, headers in [
+    ("read", "get", "/api/nothing/", {}), ("preflight", "options", "/api/ml/predict-sales/", ask),
+    ("refused", "get", "/api/nothing/?q=" + "x" * 5000, {}), ("page", "get", "/health/live/", {}),
+]:
+    for origin in ("https://front.example", "https://evil.example", "http://front.example"):
+        answer = getattr(Client(), method)(path, headers={"Origin": origin, **headers})
+        lower = {key.lower(): value for key, value in answer.headers.items()}
+        told = {key: value for key, value in lower.items() if key.startswith("access-control-")}
+        found[f"{name} {origin}"] = [answer.status_code, told]
+print(json.dumps(found))
+"""
+
+
+def with_origins(origins: str, folder: Any, *command: str) -> subprocess.CompletedProcess[str]:
+    """A process whose environment names these origins."""
+    environment = {**os.environ, "CORS_ALLOWED_ORIGINS": origins, "TRASTIENDA_DATA": str(folder)}
+    environment |= {"DJANGO_SETTINGS_MODULE": "core.settings", "ALLOWED_HOSTS": "testserver"}
+    return subprocess.run(
+        [sys.executable, *command],
+        env=environment, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_pages_of_the_named_origins_alone_may_call_the_api(tmp_path):
+    done = with_origins("https://front.example", tmp_path, "-c", ASKED)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    statuses = {"read": 404, "preflight": 200, "refused": 414}
+    for name, status in statuses.items():
+        told = found[f"{name} https://front.example"]
+        assert told[0] == status
+        assert told[1]["access-control-allow-origin"] == "https://front.example"
+        assert "Location" in told[1]["access-control-expose-headers"]
+        assert "access-control-allow-credentials" not in told[1]
+    asked = found["preflight https://front.example"][1]
+    assert {"authorization", "content-type", "prefer"} <= set(asked["access-control-allow-headers"].split(", "))
+    assert "POST" in asked["access-control-allow-methods"]
+    others = {name: told[1] for name, told in found.items() if "https://front" not in name or name.startswith("page")}
+    assert len(others) == 9
+    assert not any(others.values()), others
+
+
+@pytest.mark.parametrize("entry", ["front.example", "https://front.example/shop"])
+def test_what_is_no_origin_stops_the_start(tmp_path, entry: str):
+    done = with_origins(entry, tmp_path, "manage.py", "check")
+    assert done.returncode != 0
+    assert entry in done.stderr
 
 
 def test_signing_in_leaves_nothing_behind(cast: dict[str, Any], client: Client):

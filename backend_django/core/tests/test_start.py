@@ -23,7 +23,8 @@ if "nohup" not in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from core.management.commands import start
 processes = start.Processes()
-say = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(60)"
+# One write: two processes that print at once mix up the number and the end of its line.
+say = "import os, time; os.write(1, (str(os.getpid()) + os.linesep).encode()); time.sleep(60)"
 processes.commands = {name: [sys.executable, "-c", say] for name in ("web server", "worker")}
 with start._stoppable():
     processes.serve()

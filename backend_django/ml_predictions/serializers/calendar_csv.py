@@ -312,20 +312,25 @@ def _day(text: str) -> str | None:
         raise serializers.ValidationError(told) from None
 
 
-def _number(text: str) -> str | None:
+def _yes(text: str) -> bool:
+    """Yes or no, in any spelling."""
+    return _word(ANSWERS, _("“{text}” is neither yes nor no."))(text) == "true"
+
+
+def _number(text: str) -> float | None:
     """A number with point or comma."""
     if not text:
         return None
     if not re.fullmatch(r"[0-9]{1,6}([.,][0-9]{1,17})?", text, re.ASCII):
         raise serializers.ValidationError(gettext("“{text}” is no number.").format(text=text[:60]))
-    return text.replace(",", ".")
+    return float(text.replace(",", "."))
 
 
-READ: dict[str, Callable[[str], str | None]] = {
+READ: dict[str, Callable[[str], str | float | None]] = {
     "kind": _word(KINDS, _("“{text}” is no kind of event.")),
     "first_day": _day,
     "last_day": _day,
     "level": _word(LEVELS, _("“{text}” is no level.")),
     "uplift": _number,
-    "repeats_yearly": _word(ANSWERS, _("“{text}” is neither yes nor no.")),
+    "repeats_yearly": _yes,
 }

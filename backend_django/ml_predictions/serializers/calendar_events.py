@@ -9,7 +9,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from api_base.serializers import Explained
+from api_base.fields import Day
+from api_base.serializers import Explained, Record
 from ml_predictions.models import CalendarEvent
 from ml_predictions.services import calendar_events
 
@@ -19,10 +20,10 @@ WRITTEN = (
 """The fields that a person fills in; also the columns of a CSV file."""
 
 
-class CalendarEventRecord(Explained, serializers.ModelSerializer[CalendarEvent]):
+class CalendarEventRecord(Record):
     """A promotion, a closure, a holiday or an extra opening."""
 
-    last_day = serializers.DateField(required=False, help_text=_("Left out: the first day alone."))
+    last_day = Day(required=False, help_text=_("Left out: the first day alone."))
 
     class Meta:
         model = CalendarEvent

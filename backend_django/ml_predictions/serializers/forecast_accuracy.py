@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
+from api_base.fields import Day
 from api_base.serializers import Explained
 from ml_predictions.models_accuracy import Horizon, ScoredLevel
 from ml_predictions.serializers import answers
@@ -16,7 +17,7 @@ class Which(Explained):
     level = s.ChoiceField(choices=ScoredLevel.choices, required=False)
     horizon = s.ChoiceField(choices=Horizon.choices, required=False, help_text=_("Days ahead."))
     model_id = s.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
-    since = s.DateField(required=False, help_text=_("Forecasts whose last day of data is this day or a later one."))
+    since = Day(required=False, help_text=_("Forecasts whose last day of data is this day or a later one."))
 
 
 ANSWER = answers.shape(

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from api_base.fields import Flag
+from api_base.fields import Flag, Number, Text, Whole
 from api_base.serializers import Explained
 
 FORECAST_MODELS = [
@@ -36,7 +36,7 @@ class TrainSalesForecast(Explained):
 class TrainCustomerSegmentation(Explained):
     """How many groups to look for."""
 
-    n_clusters = serializers.IntegerField(min_value=2, max_value=12, default=6)
+    n_clusters = Whole(min_value=2, max_value=12, default=6)
 
 
 class TrainNothing(Explained):
@@ -49,14 +49,14 @@ class TrainNothing(Explained):
 class PredictSales(Explained):
     """How far ahead, of what, and how wide the interval."""
 
-    days_ahead = serializers.IntegerField(min_value=1, max_value=365, default=30)
+    days_ahead = Whole(min_value=1, max_value=365, default=30)
     level = serializers.ChoiceField(choices=LEVELS, default="total")
-    id = serializers.CharField(
+    id = Text(
         max_length=LONGEST_ID,
         required=False,
         help_text=_("The category, product or variant; not with the level total."),
     )
-    coverage = serializers.FloatField(min_value=0.5, max_value=0.99, default=0.95)
+    coverage = Number(min_value=0.5, max_value=0.99, default=0.95)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The total has no id, the other levels need one."""
@@ -101,13 +101,12 @@ class Export(Explained):
     top_n = serializers.IntegerField(min_value=1, max_value=50, default=10)
 
 
-class Basket(TopN):
+class Basket(Explained):
     """The products of a basket in progress, and perhaps whose it is."""
 
-    product_ids = serializers.ListField(
-        child=serializers.CharField(max_length=LONGEST_ID), max_length=500, allow_empty=True
-    )
-    customer_id = serializers.CharField(max_length=LONGEST_ID, required=False, allow_null=True, default=None)
+    top_n = Whole(min_value=1, max_value=100, default=10)
+    product_ids = serializers.ListField(child=Text(max_length=LONGEST_ID), max_length=500, allow_empty=True)
+    customer_id = Text(max_length=LONGEST_ID, required=False, allow_null=True, default=None)
 
     def validate_product_ids(self, value: list[str]) -> list[str]:
         """The ids, each once."""
@@ -115,13 +114,13 @@ class Basket(TopN):
 
 
 def _distinct(ids: list[str], *, most: int) -> list[str]:
-    """Ids without blanks and doubles; a ValidationError where there are too many, or one that no shop can have."""
+    """Ids without blanks and doubles; a ValidationError where there are too many, or one is longer than any."""
     found = list(dict.fromkeys(i.strip() for i in ids if i.strip()))
     if len(found) > most:
         told = gettext("{found} products were given, {most} at most are allowed.")
         raise serializers.ValidationError(told.format(found=len(found), most=most))
     for one in found:
-        if len(one) > LONGEST_ID or not one.isprintable():
+        if len(one) > LONGEST_ID:
             raise serializers.ValidationError(gettext("There is no id like {id}.").format(id=one[:40]))
     return found
 

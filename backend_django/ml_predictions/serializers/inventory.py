@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
+from api_base.fields import Day, Text, Whole
 from api_base.serializers import Explained
 from ml_predictions.actions_alerts import MOST_AT_ONCE
 from ml_predictions.models_inventory import InventoryAlert, InventoryClaim
@@ -67,8 +68,8 @@ class SlowMoving(Explained):
 class Value(Explained):
     """Which claims of the past to look at."""
 
-    since = s.DateField(required=False, help_text=_("Claims made from this day on."))
-    until = s.DateField(required=False, help_text=_("Claims made up to this day."))
+    since = Day(required=False, help_text=_("Claims made from this day on."))
+    until = Day(required=False, help_text=_("Claims made up to this day."))
     kind = s.ChoiceField(choices=InventoryClaim.Kind.choices, required=False)
     code = s.CharField(max_length=40, required=False)
     variant_id = s.CharField(max_length=LONGEST_ID, required=False)
@@ -80,25 +81,23 @@ class Value(Explained):
 class Note(Explained):
     """A note on how the alert was dealt with."""
 
-    note = s.CharField(max_length=500, required=False, allow_blank=True, default="")
+    note = Text(max_length=500, required=False, allow_blank=True, default="")
 
 
 class Snooze(Note):
     """Until which day an alert is put off."""
 
-    until = s.DateField(help_text=_("The day on which it comes back: from tomorrow to a year ahead."))
+    until = Day(help_text=_("The day on which it comes back: from tomorrow to a year ahead."))
 
 
 class ResolveMany(Note):
     """Which alerts to resolve: by their ids, or by filters of the list. All of them or none."""
 
-    ids = s.ListField(child=s.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_AT_ONCE)
+    ids = s.ListField(child=Whole(min_value=1, max_value=2**63 - 1), required=False, max_length=MOST_AT_ONCE)
     filters = s.DictField(
         required=False, help_text=_('Filters of the list, such as {"code": "SLOW_MOVING"}; at least one.')
     )
-    at_most = s.IntegerField(
-        min_value=1, max_value=MOST_AT_ONCE, default=200, help_text=_("When more fit, none is resolved.")
-    )
+    at_most = Whole(min_value=1, max_value=MOST_AT_ONCE, default=200, help_text=_("When more fit, none is resolved."))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Ids or filters, one of them and not empty."""

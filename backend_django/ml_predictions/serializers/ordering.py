@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
+from api_base.fields import Number, Text, Whole
 from api_base.serializers import Explained
 from ml_predictions.serializers.answers import day, many, number, part, shape, text, texts
 from ml_predictions.serializers.inputs import LONGEST_ID
@@ -18,15 +19,15 @@ class Reorder(Explained):
     """What may be spent, and at whom."""
 
     budget = s.FloatField(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
-    supplier = s.CharField(max_length=160, required=False, help_text=_("A supplier's id or name."))
+    supplier = Text(max_length=160, required=False, help_text=_("A supplier's id or name."))
 
 
 class DraftedLine(Explained):
     """How many units of a variant to order, beside those that stood in drafts when one decided."""
 
-    variant_id = s.CharField(max_length=LONGEST_ID)
-    units = s.IntegerField(min_value=1, max_value=1_000_000)
-    drafted = s.FloatField(
+    variant_id = Text(max_length=LONGEST_ID)
+    units = Whole(min_value=1, max_value=1_000_000)
+    drafted = Number(
         min_value=0, max_value=1e9, default=0,
         help_text=_("As the recommendation said it: drafts beyond these count as part of the units."),
     )  # fmt: skip
@@ -35,6 +36,7 @@ class DraftedLine(Explained):
 class DraftOrders(Reorder):
     """What to draft: chosen lines, else all that is recommended, within a budget and from a supplier if given."""
 
+    budget = Number(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
     lines = s.ListField(
         child=DraftedLine(), min_length=1, max_length=MOST_LINES, required=False,
         help_text=_("What has been drafted meanwhile counts; the rest is added, in whole packs."),

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
-from api_base.serializers import Explained
+from api_base.serializers import Record
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.serializers.calendar_events import not_in_shop
 from ml_predictions.services import calendar_events
@@ -17,7 +17,7 @@ WRITTEN = ("kind", "level", "object_id", "surface", "source_product_id", "first_
 """The fields that a person fills in."""
 
 
-class RecommendationRuleRecord(Explained, serializers.ModelSerializer[RecommendationRule]):
+class RecommendationRuleRecord(Record):
     """A pin or an exclusion of a product or a category."""
 
     class Meta:

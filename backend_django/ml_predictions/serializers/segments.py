@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
+from api_base.fields import Day
 from api_base.serializers import Explained
 from api_base.spreadsheets import UTF8_MARK, csv_line
 from ml_predictions.messages.readable import NAMES
@@ -81,14 +82,14 @@ def segment_answer(row: CustomerSegment) -> dict[str, Any]:
 class Migration(Explained):
     """Which two trainings to compare: by day (the last training by then) or by version."""
 
-    to = s.DateField(required=False, help_text=_("The last training on or before this day; the default: in service."))
+    to = Day(required=False, help_text=_("The last training on or before this day; the default: in service."))
     from_version = s.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
     to_version = s.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
 
     def get_fields(self) -> dict[str, Any]:
         """With `from`, which Python does not take for a name."""
         told = _("The last training on or before this day; the default: the one before `to`.")
-        return {"from": s.DateField(required=False, help_text=told), **super().get_fields()}
+        return {"from": Day(required=False, help_text=told), **super().get_fields()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A day or a version, not both."""

@@ -20,6 +20,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api_base.lists import DayFilter
 from ml_predictions import actions
 from ml_predictions.models import CalendarEvent
 from ml_predictions.serializers import answers, calendar_csv
@@ -34,10 +35,10 @@ FORM_BYTES = 10_000
 class EventFilter(django_filters.FilterSet):
     """Filters of `calendar-events/`."""
 
-    date_from = django_filters.DateFilter(
+    date_from = DayFilter(
         method="since", help_text=_("Events with a day on or after this one; those of every year count as they recur.")
     )
-    date_to = django_filters.DateFilter(method="until", help_text=_("Events with a day on or before this one."))
+    date_to = DayFilter(method="until", help_text=_("Events with a day on or before this one."))
 
     class Meta:
         model = CalendarEvent

@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from api_base.lists import WholeFilter
+from api_base.lists import DayFilter, NumberFilter, TextFilter, WholeFilter
 from ml_predictions import actions, selectors_customers
 from ml_predictions.models import CustomerSegment
 from ml_predictions.models_segments import ChanceBand, Segment
@@ -47,31 +47,29 @@ class SegmentFilter(django_filters.FilterSet):
 
     segment = django_filters.MultipleChoiceFilter(choices=Segment.choices, help_text=_("May be given several times."))
     previous_segment = django_filters.MultipleChoiceFilter(choices=Segment.choices)
-    changed_from = django_filters.DateFilter(method="changed", help_text=_("Changed segment on or after this day."))
-    min_value = django_filters.NumberFilter(field_name="value_12", lookup_expr="gte", help_text=_("Of 12 months."))
-    max_value = django_filters.NumberFilter(field_name="value_12", lookup_expr="lte", help_text=_("Of 12 months."))
-    min_spent = django_filters.NumberFilter(field_name="total_spent", lookup_expr="gte")
-    max_spent = django_filters.NumberFilter(field_name="total_spent", lookup_expr="lte")
-    min_probability = django_filters.NumberFilter(
+    changed_from = DayFilter(method="changed", help_text=_("Changed segment on or after this day."))
+    min_value = NumberFilter(field_name="value_12", lookup_expr="gte", help_text=_("Of 12 months."))
+    max_value = NumberFilter(field_name="value_12", lookup_expr="lte", help_text=_("Of 12 months."))
+    min_spent = NumberFilter(field_name="total_spent", lookup_expr="gte")
+    max_spent = NumberFilter(field_name="total_spent", lookup_expr="lte")
+    min_probability = NumberFilter(
         field_name="probability_90d",
         lookup_expr="gte",
         help_text=_("Of an order within 90 days, 0…1; churn is the rest."),
     )
-    max_probability = django_filters.NumberFilter(field_name="probability_90d", lookup_expr="lte")
+    max_probability = NumberFilter(field_name="probability_90d", lookup_expr="lte")
     purchase_90d = django_filters.MultipleChoiceFilter(choices=ChanceBand.choices, field_name="chance_band")
-    min_overdue = django_filters.NumberFilter(
+    min_overdue = NumberFilter(
         field_name="overdue_ratio", lookup_expr="gte", help_text=_("In usual intervals since the last order.")
     )
-    max_overdue = django_filters.NumberFilter(field_name="overdue_ratio", lookup_expr="lte")
+    max_overdue = NumberFilter(field_name="overdue_ratio", lookup_expr="lte")
     min_recency_days = WholeFilter(field_name="recency_days", lookup_expr="gte")
     max_recency_days = WholeFilter(field_name="recency_days", lookup_expr="lte")
-    min_at_risk = django_filters.NumberFilter(field_name="money_at_risk", lookup_expr="gte")
-    due_until = django_filters.DateFilter(
+    min_at_risk = NumberFilter(field_name="money_at_risk", lookup_expr="gte")
+    due_until = DayFilter(
         field_name="expected_next", lookup_expr="lte", help_text=_("Next order expected on or before this day.")
     )
-    search = django_filters.CharFilter(
-        method="found", max_length=120, help_text=_("The id, or a part of the name, the e-mail or the number.")
-    )
+    search = TextFilter(method="found", help_text=_("The id, or a part of the name, the e-mail or the number."))
 
     class Meta:
         model = CustomerSegment

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api_base.lists import TimeFilter, WholeFilter
+from api_base.lists import NumberFilter, TimeFilter, WholeFilter
 from ml_predictions import actions_alerts, conf, selectors, selectors_inventory
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.serializers import inventory, records
@@ -89,8 +89,8 @@ class AlertFilter(django_filters.FilterSet):
     """Filters of `inventory-alerts/`."""
 
     min_urgency = WholeFilter(field_name="urgency_level", lookup_expr="gte")
-    min_money = django_filters.NumberFilter(field_name="money_at_stake", lookup_expr="gte")
-    max_money = django_filters.NumberFilter(field_name="money_at_stake", lookup_expr="lte")
+    min_money = NumberFilter(field_name="money_at_stake", lookup_expr="gte")
+    max_money = NumberFilter(field_name="money_at_stake", lookup_expr="lte")
     since = TimeFilter(field_name="created_at", lookup_expr="gte")
     acknowledged = django_filters.BooleanFilter(field_name="acknowledged_at", lookup_expr="isnull", exclude=True)
     snoozed = django_filters.BooleanFilter(method="asleep")

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
+from api_base.lists import DayFilter
 from ml_predictions import actions
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.serializers.recommendation_rules import RecommendationRuleRecord
@@ -19,7 +20,7 @@ from ml_predictions.views.base import Entered
 class RuleFilter(django_filters.FilterSet):
     """Filters of `recommendation-rules/`."""
 
-    on = django_filters.DateFilter(method="in_force", help_text=_("Rules that hold on this day."))
+    on = DayFilter(method="in_force", help_text=_("Rules that hold on this day."))
 
     class Meta:
         model = RecommendationRule

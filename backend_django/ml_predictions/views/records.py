@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from api_base.lists import IdFilter, TimeFilter
+from api_base.lists import DayFilter, IdFilter, TextFilter, TimeFilter
 from ml_predictions import actions, selectors, selectors_versions
 from ml_predictions.models import MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
@@ -95,12 +95,13 @@ class PredictionFilter(django_filters.FilterSet):
     """Filters of `predictions/`."""
 
     model = IdFilter(field_name="model_id")
+    as_of = DayFilter()
     created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
 
     class Meta:
         model = Prediction
-        fields = ["service", "as_of"]
+        fields = ["service"]
 
 
 @extend_schema_view(list=extend_schema(summary="Predictions"), retrieve=extend_schema(summary="One prediction"))
@@ -133,12 +134,13 @@ class Predictions(Records):
 class SalesForecastFilter(django_filters.FilterSet):
     """Filters of `sales-forecasts/`."""
 
-    start_from = django_filters.DateFilter(field_name="start", lookup_expr="gte")
-    start_to = django_filters.DateFilter(field_name="start", lookup_expr="lte")
+    start = DayFilter()
+    start_from = DayFilter(field_name="start", lookup_expr="gte")
+    start_to = DayFilter(field_name="start", lookup_expr="lte")
 
     class Meta:
         model = SalesForecast
-        fields = ["level", "object_id", "start", "days"]
+        fields = ["level", "object_id", "days"]
 
 
 @extend_schema_view(list=extend_schema(summary="Stored forecasts"), retrieve=extend_schema(summary="One forecast"))
@@ -155,7 +157,7 @@ class SalesForecasts(Records):
 class TrainingFilter(django_filters.FilterSet):
     """Filters of `training-logs/`."""
 
-    kind = django_filters.CharFilter(max_length=40)
+    kind = TextFilter()
     created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
 
