@@ -9,6 +9,7 @@ from typing import Any, cast
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.utils.translation import gettext
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
@@ -21,6 +22,7 @@ from rest_framework.request import Request
 from api_base.errors import BadInput, ChoiceRefused, whole_number
 from api_base.fields import LARGEST_ID
 
+WHOLE = (models.IntegerField, models.PositiveIntegerField, models.PositiveSmallIntegerField, models.SmallIntegerField)
 LAST_PAGE = 1_000_000_000
 MOST = 10**12
 """Of a number that a list is filtered by, either way."""
@@ -149,6 +151,21 @@ class TimeFilter(django_filters.IsoDateTimeFilter):
     """A moment, ISO 8601."""
 
     field_class = TimeField
+
+
+class FilterSet(django_filters.FilterSet):
+    """Filters of a list; those that follow from the model take whole numbers, days and texts as strictly as the others.
+
+    Else 0.5 would be a number of units, and 03/04/2026 a day that depends on the language.
+    """
+
+    FILTER_DEFAULTS = {
+        **django_filters.FilterSet.FILTER_DEFAULTS,
+        **{kind: {"filter_class": WholeFilter} for kind in WHOLE},
+        models.DateField: {"filter_class": DayFilter},
+        models.CharField: {"filter_class": TextFilter},
+        models.EmailField: {"filter_class": TextFilter},
+    }
 
 
 def _check_value(kept: Any, name: str, value: str) -> None:

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api_base.lists import TimeFilter
+from api_base.lists import FilterSet, TimeFilter
 from api_base.serializers import Nothing
 from api_base.views import Editable, Records
 from authentication import lockout, service_keys, tokens
@@ -127,7 +127,7 @@ class ChangePasswordView(SignedInView):
         return Response(status=204)
 
 
-class CustomerFilter(django_filters.FilterSet):
+class CustomerFilter(FilterSet):
     """Filters of `customers/`."""
 
     joined_from = TimeFilter(field_name="date_joined", lookup_expr="gte")
@@ -161,7 +161,7 @@ class Customers(Editable):
     }
 
 
-class ServiceKeyFilter(django_filters.FilterSet):
+class ServiceKeyFilter(FilterSet):
     """Filters of `service-keys/`."""
 
     revoked = django_filters.BooleanFilter(field_name="revoked_at", lookup_expr="isnull", exclude=True)

@@ -55,6 +55,26 @@ def sales(
     return {"kind": "time", "unit": measure, "series": series, "marks": [dict(mark) for mark in marks]}
 
 
+def looked_back(rows: Sequence[Row]) -> dict[str, Any]:
+    """What was said of past days with its bands, what the naive baseline said, and what came."""
+    known = [row for row in rows if row["forecast"] is not None]
+    days = [iso(row["date"]) for row in known]
+    bands = [
+        {
+            "role": f"band_{share}", "name": _("{share} % of days fall in here").format(share=share), "x": days,
+            "low": [row[f"lower_{share}"] for row in known], "high": [row[f"upper_{share}"] for row in known],
+        }
+        for share in ("95", "80")
+    ]  # fmt: skip
+    names = {"forecast": _("Forecast"), "before": _("Naive"), "actual": _("Came")}
+    read = {"before": "baseline"}
+    lines = [
+        {"role": role, "name": name, "x": days, "y": [row[read.get(role, role)] for row in known]}
+        for role, name in names.items()
+    ]
+    return {"kind": "time", "unit": "sales", "series": bands + lines, "marks": []}
+
+
 def table(past: Sequence[Row], ahead: Sequence[Row], *, measure: str = "sales") -> list[dict[str, Any]]:
     """The same figures as rows, for those who read rather than look."""
     rows = [{"date": iso(row["date"]), "actual": row[measure]} for row in past]

@@ -24,6 +24,7 @@ urlpatterns = [
     path("", morning.Morning.as_view(), name="morning"),
     path("sales/", sales.Sales.as_view(), name="sales"),
     path("sales/products/", sales.FindProducts.as_view(), name="sales-products"),
+    path("sales/look-back/", sales.LookBack.as_view(), name="look-back"),
     path("sales/export/", sales.Export.as_view(), name="sales-export"),
     path("inventory/", inventory.Inventory.as_view(), name="inventory"),
     path("inventory/alerts/<int:alert_id>/", inventory.DecideAlert.as_view(), name="alert"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import django_filters
 from django.contrib.admin.models import ADDITION, CHANGE
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet, Sum
@@ -17,7 +16,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import Conflict, NotThere, changed_meanwhile
-from api_base.lists import IdFilter, TextFilter, TimeFilter
+from api_base.lists import FilterSet, IdFilter, TextFilter, TimeFilter
 from api_base.permissions import ByPermission
 from api_base.serializers import Nothing
 from api_base.views import Records
@@ -43,7 +42,7 @@ def _is_customer(user: Any) -> bool:
     return bool(getattr(user, "role", None) == Role.CUSTOMER and user.is_active and not user.is_superuser)
 
 
-class OrderFilter(django_filters.FilterSet):
+class OrderFilter(FilterSet):
     """Filters of `orders/`."""
 
     customer = IdFilter(field_name="customer_id")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import django_filters
 from django.contrib.admin.models import ADDITION
 from django.db import transaction
 from django.db.models import Prefetch
@@ -16,7 +15,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import NotThere
-from api_base.lists import IdFilter, TextFilter, TimeFilter, WholeFilter
+from api_base.lists import FilterSet, IdFilter, TextFilter, TimeFilter, WholeFilter
 from api_base.views import Editable, Entered
 from products import serializers, services
 from products.catalogue import CatalogueError
@@ -24,7 +23,7 @@ from products.models import Category, Product, ProductVariant, StockMovement
 from products.services import StockError
 
 
-class CategoryFilter(django_filters.FilterSet):
+class CategoryFilter(FilterSet):
     """Filters of `categories/`."""
 
     parent = IdFilter(field_name="parent_id")
@@ -52,7 +51,7 @@ class Categories(Editable):
     refusals: ClassVar[dict[type[Exception], str]] = {CatalogueError: "catalogue_refused"}
 
 
-class ProductFilter(django_filters.FilterSet):
+class ProductFilter(FilterSet):
     """Filters of `products/`."""
 
     category = IdFilter(field_name="category_id")
@@ -91,7 +90,7 @@ class Products(Editable):
         return serializers.NewProduct if self.action == "create" else serializers.ProductRecord
 
 
-class VariantFilter(django_filters.FilterSet):
+class VariantFilter(FilterSet):
     """Filters of `variants/`."""
 
     product = IdFilter(field_name="product_id")
@@ -126,7 +125,7 @@ class Variants(Editable):
         return serializers.VariantChange if changing else serializers.VariantRecord
 
 
-class MovementFilter(django_filters.FilterSet):
+class MovementFilter(FilterSet):
     """Filters of `stock-movements/`."""
 
     variant = IdFilter(field_name="variant_id")

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 
 from api_base import audit
 from api_base.errors import BadInput, Conflict
-from api_base.lists import DayFilter, IdFilter, TextFilter, TimeFilter
+from api_base.lists import DayFilter, FilterSet, IdFilter, TextFilter, TimeFilter
 from api_base.serializers import Nothing
 from api_base.views import Editable
 from authentication.permissions import IsSuperuserOrAdmin
@@ -67,7 +67,7 @@ def described(one: str, many: str) -> Any:
     )
 
 
-class SupplierFilter(django_filters.FilterSet):
+class SupplierFilter(FilterSet):
     """Filters of `suppliers/`."""
 
     class Meta:
@@ -92,7 +92,7 @@ class Suppliers(Kept):
             raise Conflict(told.format(name=row.name), code="supplier_in_use")
 
 
-class SupplierItemFilter(django_filters.FilterSet):
+class SupplierItemFilter(FilterSet):
     """Filters of `supplier-items/`."""
 
     variant = IdFilter(field_name="variant_id")
@@ -115,7 +115,7 @@ class SupplierItems(Kept):
     ordering_fields: ClassVar[list[str]] = ["id", "supplier_sku"]
 
 
-class SupplierPriceFilter(django_filters.FilterSet):
+class SupplierPriceFilter(FilterSet):
     """Filters of `supplier-prices/`."""
 
     variant = IdFilter(field_name="variant_id")
@@ -141,7 +141,7 @@ class SupplierPrices(Kept):
 # --- purchase orders ------------------------------------------------------------------------------
 
 
-class OrderFilter(django_filters.FilterSet):
+class OrderFilter(FilterSet):
     """Filters of `purchase-orders/`."""
 
     supplier = IdFilter(field_name="supplier_id")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from api_base.spreadsheets import UTF8_MARK, csv_line
 from dashboard import charts
 from dashboard.views.base import Page, frame
-from ml_predictions import selectors, selectors_accuracy, selectors_sales
+from ml_predictions import selectors, selectors_accuracy, selectors_backtests, selectors_sales
 from ml_predictions.errors import NotTrained
 from retail_ml.errors import BadParameter, UnknownId
 
@@ -71,6 +71,26 @@ class Sales(Page):
             "chart": charts.sales(past, ahead["predictions"], measure=wanted.measure, said=said, marks=marks),
             "rows": charts.table(past[-7:], ahead["predictions"], measure=wanted.measure),
         }
+
+
+class LookBack(Page):
+    """What was said on a past day, or would have been, beside what came and the naive baseline."""
+
+    template = "dashboard/look_back.html"
+    title = _("Looking back")
+    entry = "sales"
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """The days to choose from, and the one in the address; without one, the newest."""
+        tried, published = selectors_backtests.tried(), selectors_backtests.published()
+        keys = [one["key"] for one in [*published, *tried]]
+        key = self.request.GET.get("at") or (keys[0] if keys else "")
+        found = selectors_backtests.look_back(key) if key in keys else None
+        return {
+            "tried": tried, "published": published, "key": key, "found": found,
+            "chosen": next((one for one in [*published, *tried] if one["key"] == key), None),
+            "chart": charts.looked_back(found["rows"]) if found else None,
+        }  # fmt: skip
 
 
 def _name(wanted: Wanted) -> str:

@@ -15,7 +15,7 @@ from django.db import connection
 from ml_predictions import artifacts, conf
 from ml_predictions.messages import message
 from ml_predictions.models import MLModel, SalesForecast
-from ml_predictions.services import calendar_events, forecast_accuracy
+from ml_predictions.services import backtests, calendar_events, forecast_accuracy
 from ml_predictions.services import sales_forecast_explained as explained
 from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import Service, TrainingRun, Version
@@ -232,9 +232,10 @@ class SalesForecastService(Service):
     def _version(forecast: shop.ShopForecast, *, promote: bool, why: dict[str, Any], calendar: str) -> Version:
         one = forecast.total["sales"]
         meta, arrays, estimators = shop.stored(forecast)
+        arrays |= forecast_accuracy.to_score(forecast) | backtests.to_keep(one)
         return Version(
             model_type=one.name,
-            content=artifacts.Content(meta, arrays | forecast_accuracy.to_score(forecast), estimators),
+            content=artifacts.Content(meta, arrays, estimators),
             metrics=receipts.metrics(forecast),
             receipt=receipts.receipt(forecast),
             as_of=forecast.data.as_of,

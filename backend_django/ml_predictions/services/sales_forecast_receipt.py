@@ -77,7 +77,7 @@ def _measured(one: Trained) -> str:
 
 
 def _measured_folds(one: Trained) -> list[Fold]:
-    return one.procedure.folds if one.procedure else one.trial.folds.get(one.name, [])
+    return [fold for fold, _ in one.replayed]
 
 
 def _last_month(forecast: ShopForecast) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, ClassVar
 
-import django_filters
 from django.core.files.base import ContentFile
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse, QueryDict
@@ -20,7 +19,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api_base.lists import DayFilter
+from api_base.lists import DayFilter, FilterSet
 from ml_predictions import actions
 from ml_predictions.models import CalendarEvent
 from ml_predictions.serializers import answers, calendar_csv
@@ -32,7 +31,7 @@ FORM_BYTES = 10_000
 """What a form may hold beside its file."""
 
 
-class EventFilter(django_filters.FilterSet):
+class EventFilter(FilterSet):
     """Filters of `calendar-events/`."""
 
     date_from = DayFilter(

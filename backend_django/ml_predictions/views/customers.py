@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from api_base.lists import DayFilter, NumberFilter, TextFilter, WholeFilter
+from api_base.lists import DayFilter, FilterSet, NumberFilter, TextFilter, WholeFilter
 from ml_predictions import actions, selectors_customers
 from ml_predictions.models import CustomerSegment
 from ml_predictions.models_segments import ChanceBand, Segment
@@ -42,7 +42,7 @@ class OneCustomer(Call):
         return Response(segments.segment_answer(row))
 
 
-class SegmentFilter(django_filters.FilterSet):
+class SegmentFilter(FilterSet):
     """Filters of `customer-segments/`."""
 
     segment = django_filters.MultipleChoiceFilter(choices=Segment.choices, help_text=_("May be given several times."))

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api_base.lists import NumberFilter, TimeFilter, WholeFilter
+from api_base.lists import FilterSet, NumberFilter, TimeFilter, WholeFilter
 from ml_predictions import actions_alerts, conf, selectors, selectors_inventory
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.serializers import inventory, records
@@ -85,7 +85,7 @@ class InventoryValue(Call):
         return answer(selectors_inventory.value(self.checked(request)))
 
 
-class AlertFilter(django_filters.FilterSet):
+class AlertFilter(FilterSet):
     """Filters of `inventory-alerts/`."""
 
     min_urgency = WholeFilter(field_name="urgency_level", lookup_expr="gte")

@@ -5,19 +5,18 @@ from __future__ import annotations
 from datetime import date
 from typing import ClassVar
 
-import django_filters
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from api_base.lists import DayFilter
+from api_base.lists import DayFilter, FilterSet
 from ml_predictions import actions
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.serializers.recommendation_rules import RecommendationRuleRecord
 from ml_predictions.views.base import Entered
 
 
-class RuleFilter(django_filters.FilterSet):
+class RuleFilter(FilterSet):
     """Filters of `recommendation-rules/`."""
 
     on = DayFilter(method="in_force", help_text=_("Rules that hold on this day."))

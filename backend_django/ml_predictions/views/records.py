@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
@@ -12,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
-from api_base.lists import DayFilter, IdFilter, TextFilter, TimeFilter
+from api_base.lists import DayFilter, FilterSet, IdFilter, TextFilter, TimeFilter
 from ml_predictions import actions, selectors, selectors_versions
 from ml_predictions.models import MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.serializers import answers, inputs, records
@@ -40,7 +39,7 @@ class Records(Guarded, ReadOnlyModelViewSet):
         return found
 
 
-class ModelFilter(django_filters.FilterSet):
+class ModelFilter(FilterSet):
     """Filters of `models/`."""
 
     trained_from = TimeFilter(field_name="trained_at", lookup_expr="gte")
@@ -91,17 +90,16 @@ class Models(Records):
         return Response(status=204)
 
 
-class PredictionFilter(django_filters.FilterSet):
+class PredictionFilter(FilterSet):
     """Filters of `predictions/`."""
 
     model = IdFilter(field_name="model_id")
-    as_of = DayFilter()
     created_from = TimeFilter(field_name="created_at", lookup_expr="gte")
     created_to = TimeFilter(field_name="created_at", lookup_expr="lte")
 
     class Meta:
         model = Prediction
-        fields = ["service"]
+        fields = ["service", "as_of"]
 
 
 @extend_schema_view(list=extend_schema(summary="Predictions"), retrieve=extend_schema(summary="One prediction"))
@@ -131,16 +129,15 @@ class Predictions(Records):
         return answer({**found, "model": records.model_summary(found["model"])})
 
 
-class SalesForecastFilter(django_filters.FilterSet):
+class SalesForecastFilter(FilterSet):
     """Filters of `sales-forecasts/`."""
 
-    start = DayFilter()
     start_from = DayFilter(field_name="start", lookup_expr="gte")
     start_to = DayFilter(field_name="start", lookup_expr="lte")
 
     class Meta:
         model = SalesForecast
-        fields = ["level", "object_id", "days"]
+        fields = ["level", "object_id", "start", "days"]
 
 
 @extend_schema_view(list=extend_schema(summary="Stored forecasts"), retrieve=extend_schema(summary="One forecast"))
@@ -154,7 +151,7 @@ class SalesForecasts(Records):
     ordering_fields = ["id", "level", "object_id", "start", "sales", "quantity"]
 
 
-class TrainingFilter(django_filters.FilterSet):
+class TrainingFilter(FilterSet):
     """Filters of `training-logs/`."""
 
     kind = TextFilter()

@@ -154,6 +154,13 @@ class Trained:
         """The naive baseline over the same origins."""
         return self.procedure.baseline if self.procedure else self.trial.scores.get(BASELINE)
 
+    @property
+    def replayed(self) -> list[tuple[Fold, RatioIntervals]]:
+        """The origins behind `measured`, each with the widths that would have been served there."""
+        if self.procedure:
+            return list(zip(self.procedure.folds, self.procedure.widths, strict=True))
+        return list(zip(self.trial.folds.get(self.name, []), self.trial.widths.get(self.name, []), strict=True))
+
 
 def candidates(history: History, plan: Plan, names: Sequence[str]) -> list[str]:
     """Those of `names` that could be tried on at least a third of the origins; learned ones need four origins."""
