@@ -86,9 +86,9 @@ def _said(published_id: int) -> list[dict[str, Any]]:
             "date": row["start"],
             "forecast": row["mean"],
             "baseline": row["naive"],
-            **{name: row[name] for name in bounds},
+            **{name: row[name] for name in same},
         }
-        for row in rows.values("start", "mean", "naive", *bounds)
+        for row in rows.values("start", "mean", "naive", *same)
     ]
 
 

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from ml_predictions.models import CustomerSegment, MLTrainingLog
+from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.services import get_service
+from products.models import Product
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +102,74 @@ def test_the_lists_of_a_product_and_their_proof(ben: Client) -> None:
     assert "best sellers" in page
     assert "no such" in ben.get("/recommendations/", {"product": "no such"}).content.decode()
     assert "Linen" in ben.get("/recommendations/", {"text": "linen"}).content.decode()
+
+
+def offered(page: str, heading: str) -> list[str]:
+    """The products of the list below a heading, in its order."""
+    part = page.split(f">{heading}</h", 1)[1].split("</ol>", 1)[0]
+    return re.findall(r'class="name" href="[^"]*\?product=(\w+)"', part)
+
+
+def test_the_owner_puts_a_product_first_or_leaves_it_out_and_takes_it_back(ben: Client) -> None:
+    page = ben.get("/recommendations/").content.decode()
+    product = re.search(r'name="product" value="(\w+)"', page)
+    assert product
+    before = offered(page, "On the product&#x27;s page")
+    asked = {"item": before[2], "surface": "page", "product": product[1]}
+
+    def decided(what: str) -> tuple[str, list[str]]:
+        answer = ben.post("/recommendations/decide/", {**asked, "what": what}, follow=True)
+        assert answer.redirect_chain == [(f"/recommendations/?product={product[1]}", 302)]
+        text = answer.content.decode()
+        return text, offered(text, "On the product&#x27;s page")
+
+    page, now = decided("pin")
+    assert now[0] == before[2]
+    assert "comes first here" in page
+    again = decided("pin")[0]
+    assert "There is such a rule already" in again
+    assert again.count('action="/recommendations/rules/') == 1
+    page, now = decided("here")
+    assert before[2] not in now
+    assert RecommendationRule.objects.get(kind="exclude").source_product_id == product[1]
+    for rule in RecommendationRule.objects.all():
+        assert f'action="/recommendations/rules/{rule.pk}/"' in page
+        page = ben.post(f"/recommendations/rules/{rule.pk}/", {"product": product[1]}, follow=True).content.decode()
+    assert offered(page, "On the product&#x27;s page") == before
+    assert LogEntry.objects.filter(change_message="Rule deleted.").count() == 2
+    assert before[2] not in decided("nowhere")[1]
+    rule = RecommendationRule.objects.get()
+    assert (rule.surface, rule.source_product_id, rule.created_by) == ("", "", "ben@shop.test")
+
+
+@pytest.mark.parametrize("change", [{"what": "x"}, {"item": "999999"}, {"surface": "moon"}, {"item": ""}])
+def test_a_decision_that_means_nothing_is_not_found(ben: Client, change: dict[str, str]) -> None:
+    product = str(Product.objects.order_by("pk")[0].pk)
+    asked = {"what": "pin", "item": product, "surface": "trending", "product": "", **change}
+    assert ben.post("/recommendations/decide/", asked).status_code == 404
+    assert not RecommendationRule.objects.exists()
+
+
+def test_a_product_does_not_come_first_beside_itself(ben: Client) -> None:
+    product = str(Product.objects.order_by("pk")[0].pk)
+    asked = {"what": "pin", "item": product, "surface": "page", "product": product}
+    page = ben.post("/recommendations/decide/", asked, follow=True).content.decode()
+    assert "never recommended beside itself" in page
+    assert not RecommendationRule.objects.exists()
+
+
+def test_a_product_that_was_searched_for_comes_first(ben: Client) -> None:
+    shown, other = Product.objects.order_by("pk")[0], Product.objects.order_by("pk")[5]
+    page = ben.get("/recommendations/", {"product": shown.pk, "text": other.name}).content.decode()
+    form = page.split('<li class="line">', 1)[1].split("</form>", 1)[0]
+    fields = dict(re.findall(r'name="(item|surface|product|what)" value="(\w+)"', form))
+    assert fields == {"item": str(other.pk), "surface": "page", "product": str(shown.pk), "what": "pin"}
+
+
+def test_sets_are_those_of_the_service(ben: Client) -> None:
+    service: Any = get_service("product_recommendation")
+    page = ben.get("/recommendations/").content.decode()
+    part = page.split('id="sets"', 1)[1].split("</section>", 1)[0]
+    expected = [product["product_id"] for one in service.sets(top_n=6) for product in one["products"]]
+    assert re.findall(r"\?product=(\w+)", part) == expected
+    assert expected or "No two products" in part

@@ -7,17 +7,22 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.templatetags.dashboard import amount
+from dashboard.templatetags.dashboard import amount, percent, signed
 from ml_predictions.models import SERVICES, MLTrainingLog
+from ml_predictions.models_accuracy import ForecastScore, PastForecast, PublishedForecast
 from ml_predictions.services import get_service
+from retail_ml import frames
 
 QUICK = {"sales_forecast": {"model_type": "weekday_mean"}}
 
@@ -121,3 +126,66 @@ def test_the_brief_says_what_the_services_say_and_its_days(ben: Client) -> None:
     assert "Last week: June 23, 2026 to June 29, 2026" in page
     assert "as of June 29, 2026, " in page
     assert "/ 100" in page
+
+
+def test_one_looks_back_at_a_day_of_the_back_test(ben: Client) -> None:
+    service: Any = get_service("sales_forecast")
+    fold = service.active().receipt["folds"][1]
+    page = ben.get("/sales/look-back/", {"at": fold["cutoff"]}).content.decode()
+    drawn = chart(page, "look-back")
+    said, came = np.array(drawn["forecast"]["y"]), np.array(drawn["actual"]["y"])
+    first = date.fromisoformat(fold["cutoff"]) + timedelta(days=1)
+    days = [(first + timedelta(days=n)).isoformat() for n in range(fold["horizon_days"])]
+    assert drawn["actual"]["x"] == days
+    assert said.sum() == pytest.approx(fold["forecast"], abs=0.01 * len(days))
+    lines = frames.net_same_day(service.source.order_lines(since=first))
+    sold = dict(
+        frames.daily_sales(lines, [], until=first + timedelta(days=len(days) - 1)).select("day", "sales").rows()
+    )
+    assert came == pytest.approx([sold.get(date.fromisoformat(day), 0.0) for day in days], abs=0.01)
+    assert np.abs(said - came).sum() / np.abs(came).sum() == pytest.approx(fold["wape"], abs=1e-3)
+    naive = np.array(drawn["before"]["y"])
+    assert np.abs(naive - came).sum() / np.abs(came).sum() == pytest.approx(fold["baseline_wape"], abs=1e-3)
+    low, high = np.array(drawn["band_80"]["low"]), np.array(drawn["band_80"]["high"])
+    counted = (said > 0) | (came > 0)
+    assert ((low <= came) & (came <= high))[counted].mean() == pytest.approx(fold["coverage_80"], abs=1e-3)
+    assert (np.array(drawn["band_95"]["high"]) >= high).all()
+    assert amount(fold["forecast"], "EUR") in page
+    assert f'value="{fold["cutoff"]}" selected' in page
+
+
+def test_one_looks_back_at_a_forecast_that_was_in_service(ben: Client) -> None:
+    kept = PublishedForecast.objects.create(version=7, model_type="ensemble", as_of=date(2026, 5, 31), whole=True)
+    band = {"lower_80": 80, "upper_80": 120, "lower_95": 60, "upper_95": 140, "naive": 90}
+    for n, came in enumerate((110, 130), start=1):
+        day = date(2026, 5, 31) + timedelta(days=n)
+        of = {"published": kept, "level": "total", "horizon": "1-7", "start": day, "end": day}
+        PastForecast.objects.create(**of, mean=100, actual=came, **band)
+    sums = dict.fromkeys(("actual", "error", "absolute_error", "counted", "inside_80", "inside_95", "closed"), 0)
+    day = date(2026, 6, 1)
+    of = {"level": "total", "horizon": "1-7", "first_day": day, "last_day": day, "periods": 2, "closed_error": 0}
+    ForecastScore.objects.create(published=kept, **of, **sums)
+    page = ben.get("/sales/look-back/").content.decode()  # it is the newest of those that were in service
+    drawn = chart(page, "look-back")
+    assert drawn["actual"] == {"role": "actual", "name": "Came", "x": ["2026-06-01", "2026-06-02"], "y": [110, 130]}
+    assert "version 7" in page
+    assert f'<p class="value">{signed(-40 / 240)}</p>' in page
+    assert f"naive: {signed(-60 / 240)}" in page
+    assert f"{percent(0.5)} of the days in the 80 % band" in page
+
+
+@pytest.mark.parametrize("at", ["2020-01-01", "v999999", "v٣", "nonsense"])
+def test_a_day_that_is_not_in_the_list_is_said(ben: Client, at: str) -> None:
+    page = ben.get("/sales/look-back/", {"at": at}).content.decode()
+    assert "There is no such day to look back at" in page
+    assert 'id="look-back-data"' not in page
+
+
+def test_a_version_that_kept_no_days_still_shows_its_tests(ben: Client, monkeypatch: Any) -> None:
+    service: Any = get_service("sales_forecast")
+    content = service.content(service.active())
+    older = {name: part for name, part in content.arrays.items() if not name.startswith("backtest")}
+    monkeypatch.setattr(type(service), "content", lambda self, model: replace(content, arrays=older))
+    page = ben.get("/sales/look-back/").content.decode()
+    assert "The single days of this test are not kept" in page
+    assert amount(service.active().receipt["folds"][-1]["actual"], "EUR") in page

@@ -167,6 +167,13 @@ class ProductRecommendationService(Service):
         items = serve(ask.asked(found, wishes, [product_id]), Shelf(self.source), top_n=top_n)
         return ask.answer(items, None if items else message("recommend.no_pairs"))
 
+    def sets(self, *, top_n: int = 10) -> list[dict[str, Any]]:
+        """Sets of two or three products that sell together, of what is on sale and in stock and not excluded."""
+        model = self.active()
+        tables = _load_tables(model.artifact, model.artifact_sha256)
+        wishes = self._rules("together").beside(())
+        return answers.sets_of(tables, wishes, Shelf(self.source), most=_checked(top_n))
+
     def for_customer(self, customer_id: str, *, top_n: int = 10, mode: Mode = "all") -> dict[str, Any]:
         """What to offer a customer: all, only what he never bought (novel), or what he buys again (repeat)."""
         customer_id, top_n = str(customer_id), _checked(top_n)

@@ -16,6 +16,7 @@ from retail_ml.recommend import reasons
 from retail_ml.recommend.base import Query, Recommender
 from retail_ml.recommend.evidence import Support
 from retail_ml.recommend.reasons import BasketReasons, PersonReasons
+from retail_ml.recommend.sets import Pairs, ProductSet, sets
 from retail_ml.recommend.steering import REACH, steered
 from retail_ml.recommend.tables import Tables
 
@@ -308,6 +309,27 @@ def together_reasons(tables: Tables, row: int) -> Reasons:
         return replace(told(reasons.of_support(support)), figures=dict(zip(FIGURES_TOGETHER, values, strict=True)))
 
     return why
+
+
+def sets_of(tables: Tables, wishes: Wishes, shelf: Shelf, *, most: int) -> list[dict[str, Any]]:
+    """Sets as dicts: `products` (`product_id, product_name, price`), `price` of all, `baskets` and `lift`."""
+    pairs = Pairs.of(tables.together, tables.orders_with, tables.orders)
+    ids = {row: str(tables.products.external[row]) for row in np.unique(pairs.rows).tolist()}
+    shelf.look(ids.values())
+    sold = {row for row, one in ids.items() if shelf.sells(one) and not wishes.forbids(shelf.products[one])}
+    found = sets(pairs, fits=sold.__contains__, most=most)
+    return [_set([shelf.products[ids[row]] for row in one.rows], one) for one in found]
+
+
+def _set(products: Sequence[Mapping[str, Any]], found: ProductSet) -> dict[str, Any]:
+    prices = [product["price"] for product in products]
+    return {
+        "products": [
+            {"product_id": product["product_id"], "product_name": product["name"], "price": price}
+            for product, price in zip(products, prices, strict=True)
+        ],
+        "price": None if None in prices else sum(prices), "baskets": found.together, "lift": round(found.lift, 2),
+    }  # fmt: skip
 
 
 def trending_reasons(tables: Tables) -> Reasons:

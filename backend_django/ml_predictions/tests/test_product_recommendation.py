@@ -14,6 +14,7 @@ from authentication.models import User
 from ml_predictions import conf
 from ml_predictions.messages import TEXTS, render
 from ml_predictions.models import MLModel, ProductRecommendation
+from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.services import (
     recommendation_answers,
     recommendation_audience,
@@ -403,3 +404,21 @@ def test_texts_fit_their_figures():
     reasons = Path(why_of.__file__).read_text()  # there a code stands without the service's name before it
     told = {code for code in mine if f'"{code.partition(".")[2]}"' in reasons}
     assert {code for code in mine - steps - told if f'"{code}"' not in used} == set()
+
+
+def test_sets_hold_what_sells_together_is_in_stock_and_not_excluded(shop, run):
+    bundle()
+    service().train(run)
+    pair = [Product.objects.get(code=code) for code in ("P022", "P023")]
+    names = {str(product.pk) for product in pair}
+    (found,) = [one for one in service().sets() if {p["product_id"] for p in one["products"]} >= names]
+    assert found["baskets"] >= 30
+    assert found["lift"] > 1
+    assert found["price"] == sum(float(Product.objects.get(pk=p["product_id"]).price) for p in found["products"])
+    shown = [p["product_id"] for one in service().sets() for p in one["products"]]
+    assert len(shown) == len(set(shown))
+    RecommendationRule.objects.create(kind="exclude", object_id=str(pair[0].pk))
+    assert str(pair[0].pk) not in {p["product_id"] for one in service().sets() for p in one["products"]}
+    RecommendationRule.objects.all().delete()
+    ProductVariant.objects.filter(product=pair[1]).update(stock=0)
+    assert str(pair[1].pk) not in {p["product_id"] for one in service().sets() for p in one["products"]}
