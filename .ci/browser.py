@@ -26,7 +26,8 @@ CHROMIUM = next(
 )
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PAGES = {
-    "morning": "/", "sales": "/sales/", "inventory": "/inventory/", "reorder": "/inventory/reorder/",
+    "morning": "/", "sales": "/sales/", "look-back": "/sales/look-back/",
+    "inventory": "/inventory/", "reorder": "/inventory/reorder/",
     "orders": "/inventory/orders/", "customers": "/customers/", "recommendations": "/recommendations/",
     "training": "/training/", "data": "/data/", "brief": "/brief/", "settings": "/settings/",
     "password": "/settings/password/",
