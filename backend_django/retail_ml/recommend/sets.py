@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,9 @@ class Pairs:
     chance: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, found: Together, orders_with: Ints, orders: int, *, most: int = LOOKED_AT) -> Pairs:
+    def of(
+        cls, found: Together, orders_with: npt.NDArray[np.integer[Any]], orders: int, *, most: int = LOOKED_AT
+    ) -> Pairs:
         """The strongest of those that `evidence.shown_pairs` lets pass (its false discoveries are controlled)."""
         source, slot = np.nonzero(found.shown)
         other, count = found.table.ids[source, slot].astype(np.int64), found.pairs[source, slot].astype(np.int64)
