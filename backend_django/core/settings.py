@@ -273,6 +273,7 @@ ML_PREDICTIONS = {
         "erase": "ml_predictions.jobs.erasure.erase",
         "refresh": "ml_predictions.jobs.nightly.refresh",
         "import": "ingest.tasks.import_files",
+        "pull": "ingest.pull.pull",
     },
     "NIGHTLY": {
         "drop_expired_sign_ins": "authentication.housekeeping.drop_expired",
@@ -283,6 +284,14 @@ ML_PREDICTIONS = {
     "PERSONAL_DATA": "core.personal_data.PLACES",
     "BACKUP_RETENTION_DAYS": env.int("BACKUP_RETENTION_DAYS", default=None),
 }
+
+# --- imports ---------------------------------------------------------------------------------------
+
+IMPORT_CURRENCY = "core.shop.currency"
+"""What says the shop's currency to imports."""
+WOOCOMMERCE_URL = env.str("WOOCOMMERCE_URL", default="")
+WOOCOMMERCE_KEY = env.str("WOOCOMMERCE_KEY", default="")
+WOOCOMMERCE_SECRET = env.str("WOOCOMMERCE_SECRET", default="")
 
 # --- e-mail: nobody is written to until the owner names somebody ----------------------------------
 

@@ -35,6 +35,12 @@ TEXTS = {
         "{path} holds JSON or XML, not a table; bring it in on the console: import_sales … --preset woocommerce or "
         "--preset prestashop"
     ),
+    "pull.not_set": _("set WOOCOMMERCE_URL, WOOCOMMERCE_KEY and WOOCOMMERCE_SECRET first: there is no shop to ask"),
+    "pull.insecure": _("WOOCOMMERCE_URL is {url}; give an https address, for the key goes with every question"),
+    "pull.refused": _("the shop refuses {url}: {status} {text}. See whether address, key and secret are right"),
+    "pull.silent": _(
+        "the shop did not answer {url} in {tries} tries ({reason}); nothing was brought in, try again later"
+    ),
     "file.no_rows": _("{path}: a header, but no rows"),
     "file.no_such_column": _("{label} has no column for --map {wrong}; it has: {headers}"),
     "file.no_column_given": _(

@@ -16,7 +16,9 @@ State = ImportRun.State
 class Watched(Protocol):
     """The worker's run: it is told how far this is, and stops it when somebody has cancelled."""
 
-    log_id: int
+    @property
+    def log_id(self) -> int | None:
+        """The row of the worker; None: there is no worker."""
 
     def progress(self, percent: float, step: dict[str, Any]) -> None:
         """Raises to stop."""

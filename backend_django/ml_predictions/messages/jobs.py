@@ -30,6 +30,7 @@ TEXTS: dict[str, Any] = {
         "results go on serving. Ask {url} how far it is."
     ),
     "import.reading": _("The file is read."),
+    "import.fetching": _("The shop is asked: {n} records so far."),
     "import.matching": _("Rows become orders, and returns are matched to their sales."),
     "import.writing": _("Everything is read; the writing begins."),
     "report.what": _("Version {version} of {service} ({model}), trained on {trained_on} from data up to {as_of}."),

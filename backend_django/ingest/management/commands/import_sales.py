@@ -116,12 +116,12 @@ class Command(BaseCommand):
 
     def _settings(self, how: Any, assumed: Any, source: str) -> None:
         self.stdout.write(f"Time zone {how.time_zone}, currency {how.currency}, customers' numbers of {source}")
-        shop = settings.ML_PREDICTIONS["CURRENCY"]
+        shop = shop_currency()
         if shop and how.currency != shop:
             self.stdout.write(
                 self.style.WARNING(
                     f"The shop's currency is {shop}: orders in {how.currency} are left out of every analysis. "
-                    f"Set CURRENCY={how.currency} where the shop runs."
+                    f"Set the shop's currency to {how.currency} on the page Settings, or CURRENCY={how.currency}."
                 )
             )
         if how.time_zone != settings.TIME_ZONE:
@@ -141,13 +141,20 @@ class Command(BaseCommand):
             self.stdout.write(f"{name:10} {same}{kept}")
 
 
+def shop_currency() -> str:
+    """What the owner, else the project, has decided on; empty: neither."""
+    from django.utils.module_loading import import_string
+
+    return str(import_string(settings.IMPORT_CURRENCY)())
+
+
 def _reading(preset: Any, options: dict[str, Any]) -> Any:
     from ingest.management.mapping import mapping, zone
     from ingest.presets.base import FIELDS
     from ingest.rows import Options
 
     at = zone(options["time_zone"] or preset.time_zone or settings.TIME_ZONE)
-    currency = (options["currency"] or preset.currency or settings.ML_PREDICTIONS["CURRENCY"] or "EUR").upper()
+    currency = (options["currency"] or preset.currency or shop_currency() or "EUR").upper()
     if len(currency) != 3 or not currency.isalpha():
         raise CommandError(f"--currency {currency} is no currency; give three letters such as EUR")
     return Options(
