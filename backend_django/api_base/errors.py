@@ -1,4 +1,4 @@
-"""Refusals that every call can raise; `core.api.exception_handler` answers them in the one shape."""
+"""Refusals that every call can raise; `ml_predictions.views.errors.exception_handler` answers them in the one shape."""
 
 from __future__ import annotations
 

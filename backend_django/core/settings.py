@@ -170,7 +170,7 @@ DATA_FOLDER = VAR
 """Everything that is written on this machine; erasing a person looks through all of it."""
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
-"""Bytes of a body that is no file: a thousand orders. Most calls take less (`core.api.MOST_BYTES`)."""
+"""Bytes of a body that is no file: a thousand orders. Most calls take less: `ml_predictions.views.errors`."""
 IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=50)
 """Of a file that is uploaded, also in memory or on its way: the first handler stops it."""
 FILE_UPLOAD_HANDLERS = [
@@ -198,7 +198,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "DEFAULT_PERMISSION_CLASSES": ["authentication.permissions.IsSuperuserOrAdmin"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["core.api.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["ml_predictions.views.errors.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "core.schema.Schema",
     "DEFAULT_FILTER_BACKENDS": [
         "api_base.lists.Filters",
@@ -206,7 +206,7 @@ REST_FRAMEWORK = {
         "api_base.lists.Ordering",
     ],
     "DEFAULT_PAGINATION_CLASS": "api_base.lists.Page",
-    "EXCEPTION_HANDLER": "core.api.exception_handler",
+    "EXCEPTION_HANDLER": "ml_predictions.views.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,
 }
@@ -258,6 +258,7 @@ SPECTACULAR_SETTINGS = {
 FRAMES_FOLDER = env.str("FRAMES_FOLDER", default="")
 """Parquet files that are read in the place of this project's own tables."""
 ML_PREDICTIONS = {
+    "REQUEST_ID": "core.logs.current_id",
     "PERMISSION": "authentication.permissions.IsSuperuserOrAdmin",
     "SOURCE": f"ml_predictions.sources.{'files.FileShop' if FRAMES_FOLDER else 'django_shop.DjangoShop'}",
     "SOURCE_OPTIONS": {"folder": FRAMES_FOLDER} if FRAMES_FOLDER else {},

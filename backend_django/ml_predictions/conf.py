@@ -18,6 +18,8 @@ DEFAULTS: dict[str, Any] = {
     "SOURCE_OPTIONS": {},
     # Who may use the API and the admin pages of this app: dotted path of a DRF permission class.
     "PERMISSION": "rest_framework.permissions.IsAdminUser",
+    # The id under which the log has a request that failed: dotted path of a function without arguments.
+    "REQUEST_ID": "ml_predictions.views.errors.new_id",
     # What the worker can run beside the trainings: kind → dotted path of a function (run, **parameters).
     "KINDS": {"erase": "ml_predictions.jobs.erasure.erase", "refresh": "ml_predictions.jobs.nightly.refresh"},
     # Steps of the nightly refresh beside this app's own (`jobs.nightly.STEPS`): name → dotted path of a function

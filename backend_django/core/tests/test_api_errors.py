@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.test import APIRequestFactory
 
 from core import logs
-from core.api import exception_handler
+from ml_predictions.views.errors import exception_handler
 from retail_ml.errors import BadFrame, BadParameter, NotEnoughHistory, RetailMLError, UnknownId
 
 

@@ -7,21 +7,37 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from django.utils.module_loading import import_string
+from rest_framework.filters import SearchFilter
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ModelViewSet
 
+from api_base.lists import Filters, Ordering, Page
 from ml_predictions import conf
 from ml_predictions.models import MLTrainingLog
 from ml_predictions.serializers.inputs import LONGEST_ID, TrainNothing
 from ml_predictions.serializers.records import rendered
+from ml_predictions.views import errors
 from retail_ml.errors import UnknownId
 
 
 class Guarded:
-    """Only who passes the permission class of the setting PERMISSION; read at each request."""
+    """Only who passes the permission class of the setting PERMISSION; read at each request.
+
+    Bodies, lists and errors are the same in every project: DRF's defaults in its settings say nothing here.
+    """
+
+    parser_classes: Any = [errors.JSONParser]
+    renderer_classes: Any = [JSONRenderer]
+    pagination_class: Any = Page
+    filter_backends: Any = [Filters, SearchFilter, Ordering]
+
+    def get_exception_handler(self) -> Callable[..., Response]:
+        """Errors in the one shape."""
+        return errors.exception_handler
 
     def get_permissions(self) -> list[BasePermission]:
         """The one permission of the setting."""
