@@ -79,9 +79,9 @@ $(VENV)-docs/.installed: docs/requirements.txt
 
 lock: setup-dev ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	    pyproject.toml -o backend_django/requirements.txt
+	    pyproject.toml --extra project -o backend_django/requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	    pyproject.toml --group dev -c backend_django/requirements.txt -o backend_django/requirements-dev.txt
+	    pyproject.toml --extra project --group dev -c backend_django/requirements.txt -o backend_django/requirements-dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    --group docs -o docs/requirements.txt
 

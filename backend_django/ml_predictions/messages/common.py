@@ -50,6 +50,7 @@ TEXTS: dict[str, Any] = {
         "The folder {folder} has neither {table}.parquet nor a folder {table} with Parquet files. It has: {found}."
     ),
     "bad_frame.no_parquet": _("The file {table} cannot be read as Parquet: {why}"),
+    "bad_frame.no_csv": _("The file {table} cannot be read as a CSV of costs: {why}"),
     "bad_frame.files_differ": _(
         "The column {column} of {table} is {found}, in {first} it is {needed}; all files of a table have the same "
         "columns."

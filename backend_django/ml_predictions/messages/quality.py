@@ -56,5 +56,6 @@ TEXTS: dict[str, Any] = {
     "quality.no_lead_time": _("{count} of {of} variants have no lead time: the default of the settings is used."),
     "quality.left_out_other_currency": _("{count} sold lines are in another currency and are left out."),
     "quality.left_out_test_order": _("{count} sold lines are of test orders and are left out."),
+    "quality.left_out_refund_without_lines": _("{count} refunds name no order lines and are left out."),
     "quality.left_out_after_data_until": _("{count} sold lines are dated after the end of the data and are left out."),
 }  # fmt: skip

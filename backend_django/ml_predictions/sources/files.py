@@ -206,7 +206,7 @@ class FileShop(joined.JoinedShop):
                 rows = rows.filter(pl.col(column).is_in(list(ids)))
         found = frames.check(rows.select(*schema).sort(order).collect(), schema, name=name)
         if table in NEEDED:
-            _once(found[order[0]], name)
+            joined.once(found[order[0]], name)
         return found
 
     def _people(self) -> pl.LazyFrame:
@@ -264,17 +264,3 @@ class FileShop(joined.JoinedShop):
     def open_orders(self) -> pl.DataFrame:
         """`frames.OPEN_ORDERS`, in the order of their ids."""
         return self._table("open_orders", ["order_id", "variant_id"])
-
-
-def _once(ids: pl.Series, name: str) -> None:
-    twice = ids.filter(ids.is_duplicated()).unique().sort()
-    if len(twice):
-        raise BadFrame(
-            f"{name}: {ids.name} {twice[0]} stands there more than once ({len(twice)} such ids); one row each is "
-            "needed",
-            code="bad_frame.twice",
-            table=name,
-            column=ids.name,
-            example=twice[0],
-            ids=len(twice),
-        )

@@ -279,3 +279,18 @@ def _signs(table: pl.DataFrame) -> None:
             table="order lines",
             rows=wrong,
         )
+
+
+def once(ids: pl.Series, name: str) -> None:
+    """Raise BadFrame for an id that stands in more than one row of the table `name`."""
+    twice = ids.filter(ids.is_duplicated()).unique().sort()
+    if len(twice):
+        raise BadFrame(
+            f"{name}: {ids.name} {twice[0]} stands there more than once ({len(twice)} such ids); one row each is "
+            "needed",
+            code="bad_frame.twice",
+            table=name,
+            column=ids.name,
+            example=twice[0],
+            ids=len(twice),
+        )

@@ -29,7 +29,7 @@ class Epoch(Func):
 def read(query: QuerySet[Any], columns: dict[str, Any], schema: frames.Schema) -> pl.DataFrame:
     """The rows of `query` as a table: `columns` names the expression behind each column of `schema`."""
     rows = query.order_by().annotate(**{f"_{name}": expression for name, expression in columns.items()})
-    values = rows.values_list(*(f"_{name}" for name in columns))
+    values = rows.values_list(*(f"_{name}" for name in schema))
     parts, chunk = [frames.empty(schema)], []
     for row in values.iterator(chunk_size=CHUNK):
         chunk.append(row)

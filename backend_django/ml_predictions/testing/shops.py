@@ -90,7 +90,10 @@ class Filler(ABC):
     """Writes a `Shop` into the tables of the shop under test, by that shop's own ways, and makes its source."""
 
     lacks: frozenset[str] = frozenset()
-    """What such a shop cannot tell: of `cost`, `test orders`, `returns`, `draft orders`, `erasing`."""
+    """What such a shop does not have: of `cost`, `test orders`, `returns`, `draft orders`, `erasing`.
+
+    Test orders and returns that it lacks are not to be filled in.
+    """
 
     @abstractmethod
     def fill(self, shop: Shop) -> None:
