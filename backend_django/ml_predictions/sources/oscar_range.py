@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ class OscarRange:
         table = table.join(prices.group_by("id").agg(pl.col("price").min()), on="id", how="left", maintain_order="left")
         for first in (self._categories(), self._pictures()):
             table = table.join(first, on="id", how="left", maintain_order="left")
-        text = pl.col("description").fill_null("").str.replace_all(r"<[^>]*>", " ")
+        bare = table["description"].fill_null("").str.replace_all(r"<[^>]*>", " ")
+        text = pl.Series([html.unescape(one) for one in bare], dtype=pl.String)  # a text of each product
         picture = pl.lit(settings.MEDIA_URL) + pl.col("picture")
         table = table.with_columns(
             product_id=scans.text("id"),
