@@ -61,3 +61,23 @@ def test_the_checks_of_django_find_nothing(settings):
 def test_the_admin_shows_its_pages(admin_client):
     answer = admin_client.get("/admin/ml_predictions/mltraininglog/")
     assert answer.status_code == 200
+
+
+def test_the_example_of_the_how_to_is_the_corner_shop_and_short():
+    here = Path(__file__).resolve().parent
+    code = (here / "corner_shop" / "joined.py").read_text()
+    page = (here.parents[1] / "docs" / "how-to" / "join-another-django-shop.md").read_text()
+    assert f"```python\n{code}```" in page
+    assert len(code.splitlines()) < 100
+
+
+def test_the_options_of_the_how_to_are_those_that_oscar_takes():
+    from inspect import signature
+
+    from ml_predictions.sources.oscar import OscarShop
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "join-django-oscar.md").read_text()
+    table = page[page.index("## Options") : page.index("## What it lacks")]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) - {"SOURCE_OPTIONS"} == set(
+        signature(OscarShop).parameters
+    )

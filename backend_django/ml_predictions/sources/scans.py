@@ -1,4 +1,4 @@
-"""Scans of Django tables into frames: what the readers of this project's own shop share."""
+"""Scans of Django tables into frames: what the sources over Django models share."""
 
 from __future__ import annotations
 
