@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
@@ -306,10 +305,9 @@ DOCS = Path(__file__).resolve().parents[4] / "docs"
 
 def test_the_example_of_the_how_to_is_a_shop(tmp_path: Path, db: None, monkeypatch: pytest.MonkeyPatch):
     page = (DOCS / "how-to" / "join-parquet.md").read_text()
-    code = textwrap.dedent(re.search(r"( *)```python\n(.*?)```", page, re.DOTALL)[2])
-    (tmp_path / "shop").mkdir()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
     monkeypatch.chdir(tmp_path)
-    exec(code, {"pl": pl, "datetime": datetime, "UTC": UTC})
+    exec(code, {})
     shop = FileShop("shop")
     assert shop.order_lines()["amount"].to_list() == [20.0, 49.9]
     assert shop.available() == {"dress": 4.0, "belt": 9.0}
