@@ -103,6 +103,13 @@ def product_names(ids: Sequence[str]) -> dict[str, str]:
     return dict(table.select("product_id", "name").iter_rows())
 
 
+def guessed_place() -> dict[str, str]:
+    """`country` and `region` as the forecast in service has guessed them from the days on which the shop was closed."""
+    serving = MLModel.objects.filter(service="sales_forecast", is_active=True)
+    calendar = serving.values_list("receipt__calendar", flat=True).first() or {}
+    return {name: calendar[name] for name in ("country", "region") if calendar.get(f"{name}_source") == "guessed"}
+
+
 def name_of_customer(customer_id: str) -> str | None:
     """What to call a customer who can be erased, on the page that asks; None for anybody else."""
     from ml_predictions.sources import get_source

@@ -13,6 +13,30 @@ WHY = ("sentence", "why", "reason")
 """Where the receipts of the services keep the sentence that sums them up."""
 
 
+FIGURES = {
+    "sales_forecast": ("metrics__wape", "metrics__baseline__wape"),
+    "product_recommendation": ("metrics__hit_rate_10", "metrics__baseline__hit_rate_10"),
+    "customer_segmentation": ("receipt__error__revenue__mae", "receipt__baseline__revenue__mae"),
+    "inventory_optimization": ("metrics__replay__total_cost", "metrics__replay__baseline__total_cost"),
+}
+"""The one figure of each service that tells versions apart, and the naive baseline's on the same test."""
+MOST_VERSIONS = 20
+
+
+def over_time() -> dict[str, list[dict[str, Any]]]:
+    """Per service the figure of its last versions beside its baseline's, the oldest first; those that were tested.
+
+    A row has `id, version, trained_at, is_active, value, baseline`. A query per service, of the figures alone.
+    """
+    names = ("id", "version", "trained_at", "is_active")
+    found = {}
+    for service, figures in FIGURES.items():
+        rows = MLModel.objects.filter(service=service).order_by("-id").values_list(*names, *figures)[:MOST_VERSIONS]
+        tested = [dict(zip((*names, "value", "baseline"), row, strict=True)) for row in rows if row[-2] is not None]
+        found[service] = tested[::-1]
+    return found
+
+
 def report(model: MLModel) -> dict[str, Any]:
     """The receipt of a version with its sentences (messages), its file's state and what has changed since."""
     from ml_predictions import artifacts  # it brings NumPy along, which the server's start does without

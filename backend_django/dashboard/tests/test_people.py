@@ -58,6 +58,7 @@ def test_the_list_is_filtered_sorted_and_paged_on_the_server(ben: Client) -> Non
     segment = CustomerSegment.objects.get(customer_id=by_money[0]).segment
     same = set(CustomerSegment.objects.filter(segment=segment).values_list("customer_id", flat=True))
     assert set(names(ben.get("/customers/", {"segment": segment}).content.decode())) <= same
+    assert 'href="?ordering=recency_days#list"' in page  # what the dots show, for who cannot see or point at them
     found = ben.get("/customers/", {"search": "c7@mail"}).content.decode()
     assert len(names(found)) == 1
     assert "Nobody fits" in ben.get("/customers/", {"search": "zzz"}).content.decode()

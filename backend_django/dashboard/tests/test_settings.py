@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.views.settings import SettingsForm
 from ml_predictions import conf
+from ml_predictions.models import MLModel
 from ml_predictions.models_owner import OWNERS, OwnerSettings, in_force
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +117,22 @@ def test_the_password_is_changed_and_other_sign_ins_end(cast: dict[str, Any]) ->
     assert cast["ben"].check_password("Trastero-2026")
     assert here.get("/settings/").status_code == 200
     assert elsewhere.get("/settings/").status_code == 302
+
+
+def test_an_empty_field_shows_what_holds(ben: Client, settings: Any) -> None:
+    calendar = {"country": "PT", "country_source": "guessed", "region": "X", "region_source": "assumed"}
+    MLModel.objects.create(
+        service="sales_forecast", version=1, model_type="linear", as_of=date(2026, 6, 29), is_active=True,
+        artifact="a", artifact_sha256="b", receipt={"calendar": calendar},
+    )  # fmt: skip
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "HOLDING_RATE": 0.215, "STOCK_STEERING_LOSS": 0.0}
+    page = ben.get("/settings/").content.decode()
+    shown = {}
+    for field in re.findall(r"<(?:input|textarea)[^>]*>", page):
+        name, placeholder = re.search(r'name="(\w+)"', field), re.search(r'placeholder="([^"]*)"', field)
+        if name and placeholder:
+            shown[name[1]] = placeholder[1]
+    assert shown == {
+        "country": "PT", "currency": "EUR", "holding_rate": "21.5", "order_line_cost": "2", "review_days": "7",
+        "default_lead_time_days": "14", "service_level": "95", "alerts_a_day": "20", "stock_steering_loss": "0",
+    }  # fmt: skip

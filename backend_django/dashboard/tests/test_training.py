@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import date
 from typing import Any
 
@@ -88,3 +90,28 @@ def test_the_schedule_is_stored_or_what_is_wrong_is_said(ben: Client) -> None:
     page = ben.post("/training/schedule/", {**good, "nightly_hour": "25"}, follow=True).content.decode()
     assert 'class="notice error"' in page
     assert Schedule.objects.get().nightly_hour == 3
+
+
+def test_versions_stand_beside_the_naive_way_over_time(ben: Client) -> None:
+    for number, (value, naive) in enumerate([(0.5, 0.6), (0.25, 0.5)], start=1):
+        metrics = {"replay": {"total_cost": 1000 * value, "baseline": {"total_cost": 1000 * naive}}}
+        version(number, metrics=metrics, is_active=number == 2)
+    version(3, metrics={"replay": None})  # nothing was replayed: it has no place in the row
+    page = ben.get("/training/").content.decode()
+    data = re.search(r'id="over-inventory_optimization-data">(.*?)</script>', page, re.DOTALL)
+    assert data
+    drawn = {one["role"]: (one["x"], one["y"]) for one in json.loads(data[1])["series"]}
+    assert drawn == {"forecast": (["1", "2"], [500, 250]), "before": (["1", "2"], [600, 500])}
+    assert 'id="over-sales_forecast"' not in page
+    rows = page.split('id="over-inventory_optimization-data"')[1].split("</table>")[0]
+    assert re.findall(r"/training/versions/\d+/\">(\d)<", rows) == ["1", "2"]
+
+
+def test_a_share_is_drawn_as_per_cent(ben: Client) -> None:
+    made = version(1, metrics={"wape": 0.345, "baseline": {"wape": 0.5}})
+    MLModel.objects.filter(pk=made.pk).update(service="sales_forecast")
+    page = ben.get("/training/").content.decode()
+    data = re.search(r'id="over-sales_forecast-data">(.*?)</script>', page, re.DOTALL)
+    assert data
+    spec = json.loads(data[1])
+    assert ([one["y"] for one in spec["series"]], spec["unit"]) == ([[34.5], [50.0]], "%")

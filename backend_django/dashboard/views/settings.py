@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -20,7 +21,7 @@ from rest_framework.exceptions import Throttled
 from authentication import lockout, tokens
 from dashboard.templatetags.dashboard import kind, number
 from dashboard.views.base import Page
-from ml_predictions import actions_owner, conf
+from ml_predictions import actions_owner, conf, selectors, selectors_sales
 from ml_predictions.models_owner import BAKED, OWNERS, RANGES, OwnerSettings, owner_settings
 
 GROUPS: tuple[tuple[Any, Any, tuple[str, ...]], ...] = (
@@ -87,6 +88,7 @@ class SettingsForm(forms.ModelForm):
 
     def groups(self) -> list[dict[str, Any]]:
         """What the template shows, part by part."""
+        self.found = {**selectors.guessed_place(), "currency": selectors_sales.currency()}
         return [
             {"heading": heading, "text": text, "fields": [self._shown(name) for name in names]}
             for heading, text, names in GROUPS
@@ -94,6 +96,8 @@ class SettingsForm(forms.ModelForm):
 
     def _shown(self, name: str) -> dict[str, Any]:
         field = self[name]
+        if placeholder := _placeholder(name, self.found):
+            field.field.widget.attrs["placeholder"] = placeholder
         described = [f"{field.auto_id}-help", *([f"{field.auto_id}-errors"] if field.errors else [])]
         field.field.widget.attrs |= {"aria-describedby": " ".join(described)}
         return {
@@ -111,6 +115,16 @@ def _range(name: str) -> tuple[float, float]:
 
 def _told(low: float, high: float) -> dict[str, str]:
     return {"low": f"{low:g}", "high": f"{high:g}"}
+
+
+def _placeholder(name: str, found: Mapping[str, str]) -> str:
+    """What holds while the field is empty, as it would be typed; "" where nothing is known. `found`: in the sales."""
+    if name not in OWNERS:
+        return ""
+    value = conf.project(name.upper())
+    if isinstance(value, str):
+        return value or found.get(name, "")
+    return f"{value * (100 if name in SHARES else 1):g}"
 
 
 def _in_force(name: str) -> str:

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from dashboard import charts
 from dashboard.views.base import Page, Step
 from ml_predictions import actions, selectors, selectors_schedule, selectors_versions
 from ml_predictions.messages import spoken
@@ -35,9 +36,33 @@ class Training(Page):
             "requirements": selectors.requirements(),
             "versions": MLModel.objects.order_by("-id")[:LAST],
             "logs": selectors.trainings()[:LAST],
+            "over_time": _over_time(),
             "schedule": selectors_schedule.schedule(),
             "schedule_form": ScheduleForm(instance=Schedule.objects.first() or Schedule()),
         }
+
+
+FIGURES = {
+    "sales_forecast": (_("Error of a day, as a share of sales; the smaller the better."), True),
+    "product_recommendation": (_("Lists of ten of which one was really bought; the more the better."), True),
+    "customer_segmentation": (
+        _("Off by so much money a customer, over the next months; the smaller the better."),
+        False,
+    ),
+    "inventory_optimization": (_("Cost of stock and lost sales, replayed; the smaller the better."), False),
+}
+"""What the figure of each service is, and whether it is a share."""
+
+
+def _over_time() -> list[dict[str, Any]]:
+    """A chart and its rows per service that has a tested version."""
+    found = selectors_versions.over_time()
+    return [
+        {"kind": kind, "what": what, "share": share, "rows": found[kind],
+         "chart": charts.over_time(found[kind], share=share)}
+        for kind, (what, share) in FIGURES.items()
+        if found[kind]
+    ]  # fmt: skip
 
 
 class Progress(Page):

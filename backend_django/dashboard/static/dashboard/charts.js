@@ -15,16 +15,16 @@
     return { type: "scatter", mode: "lines", x, y: [...one.high, ...[...one.low].reverse()], name: one.name,
              fill: "toself", fillcolor: colour, line: { width: 0 }, hoverinfo: "skip" };
   };
-  const line = (one, colours) => ({
-    type: "scatter", mode: one.x.length < 2 ? "markers" : "lines", x: one.x, y: one.y, name: one.name,
+  const line = (one, colours, spec) => ({
+    type: "scatter", mode: one.x.length < 2 ? "markers" : spec.dots ? "lines+markers" : "lines", x: one.x, y: one.y, name: one.name,
     line: { color: colours[one.role] || colours.ink, width: one.role === "actual" ? 1.6 : 2,
             dash: one.role === "before" ? "dot" : "solid" },
-    hovertemplate: "%{y:,.0f}<extra>%{fullData.name}</extra>",
+    hovertemplate: `%{y:,.${spec.digits || 0}f}<extra>%{fullData.name}</extra>`,
   });
 
   const kinds = {
     time: (spec, colours) => ({
-      traces: spec.series.map((one) => one.role.startsWith("band") ? band(one, colours[one.role]) : line(one, colours)),
+      traces: spec.series.map((one) => one.role.startsWith("band") ? band(one, colours[one.role]) : line(one, colours, spec)),
       layout: {
         shapes: spec.marks.map((m) => ({ type: "line", x0: m.date, x1: m.date, yref: "paper", y0: 0, y1: 1,
                                          line: { color: colours.muted, width: 1, dash: "dot" } })),
@@ -32,6 +32,8 @@
                                                            textangle: -90, xanchor: "right", yanchor: "top",
                                                            font: { size: 10, color: colours.muted } })),
         hovermode: "x unified",
+        ...(spec.x_type ? { xaxis: { type: spec.x_type, title: { text: spec.x_title } } } : {}),
+        ...(spec.unit === "%" ? { yaxis: { ticksuffix: " %" } } : {}),
       },
     }),
     bars: (spec, colours) => ({
@@ -65,7 +67,7 @@
       ...layout,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators: locale.startsWith("es") ? ",." : ".,",
       font: { family: getComputedStyle(document.body).fontFamily, color: colours.ink, size: 12 },
-      margin: { l: 8, r: 8, t: 8, b: 8 }, height: narrow ? 280 : 360,
+      margin: { l: 8, r: 8, t: 8, b: 8 }, height: figure.classList.contains("small") ? 220 : narrow ? 280 : 360,
       xaxis: { ...axis, showgrid: false, ...(layout.xaxis || {}) },
       yaxis: { ...axis, rangemode: "tozero", tickformat: ",.0f", ...(layout.yaxis || {}) },
       legend: { orientation: "h", y: -0.15, x: 0 }, showlegend: traces.length > 1,
