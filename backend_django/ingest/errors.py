@@ -23,6 +23,8 @@ TEXTS = {
         "was cut off, does this"
     ),
     "file.json": _("{path} cannot be read as JSON, perhaps it is cut off: {error}"),
+    "file.xml_document": _("{path} cannot be read as XML, perhaps it is cut off: {error}"),
+    "file.xml_kind": _("{path} holds no records that are known; known are: {kinds}"),
     "file.json_kind": _("{path} holds records with the fields {fields}; known are records of: {kinds}"),
     "file.empty_folder": _("{path} holds no file ending in {suffixes}"),
     "file.no_orders": _("{path} holds no orders, but {found}"),
