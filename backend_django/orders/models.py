@@ -52,6 +52,7 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["status", "placed_at"], name="order_status_placed"),
             models.Index(fields=["customer", "placed_at"], name="order_customer_placed"),
+            models.Index(fields=["currency"], name="order_currency"),
         ]
 
     def __str__(self) -> str:

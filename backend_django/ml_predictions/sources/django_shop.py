@@ -24,6 +24,12 @@ from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant, StockMovement
 from retail_ml import frames
 
+CURRENCY_ENDS = ("currency", "-currency")
+"""The orders' currencies from either end of the alphabet."""
+PARTS = {"product": "variant__product_id", "variant": "variant_id"}
+"""Parts of the range with an id of ours, as an order line names them."""
+SOLD_BY_DAY = {"day": pl.Date, "sales": pl.Float64, "units": pl.Float64}
+
 
 class DjangoShop(DjangoPurchasing):
     """`sources.base.Source` over the apps orders, products, purchasing and authentication."""
@@ -51,6 +57,9 @@ class DjangoShop(DjangoPurchasing):
         """The shop's one currency: the setting, else the one that most of its orders have."""
         if chosen := conf.get("CURRENCY"):
             return str(chosen)
+        ends = [Order.objects.order_by(end).values_list("currency", flat=True).first() for end in CURRENCY_ENDS]
+        if ends[0] == ends[1]:  # as in most shops: nothing to count
+            return str(ends[0] or "EUR")
         most = Order.objects.values("currency").annotate(n=Count("id")).order_by("-n", "currency").first()
         return str(most["currency"]) if most else "EUR"
 
@@ -73,45 +82,66 @@ class DjangoShop(DjangoPurchasing):
         if self._until is None or (customer_id is not None and not scans.keys([customer_id])):
             return frames.empty(frames.ORDER_LINES)
 
-        def of_customer(prefix: str) -> Q:
-            return Q() if customer_id is None else Q(**{f"{prefix}customer_id": int(customer_id)})
+        def chosen(prefix: str, at: str) -> Q:
+            """Of the customer, and not before `since`: the database leaves the others out."""
+            mine = Q() if customer_id is None else Q(**{f"{prefix}customer_id": int(customer_id)})
+            return mine if since is None else mine & Q(**{f"{at}__gte": self._start(since)})
 
         orders = scans.read(
-            Order.objects.filter(self._counted() & of_customer("")),
+            Order.objects.filter(self._counted() & chosen("", "placed_at")),
             {"order_id": F("id"), "customer_id": F("customer_id"), "seconds": scans.Epoch("placed_at")},
             {"order_id": pl.Int64, "customer_id": pl.Int64, "seconds": pl.Int64},
         )
         sold = scans.read(
-            OrderItem.objects.filter(of_customer("order__")),
-            {"item_id": F("id"), "order_id": F("order_id"), "variant_id": F("variant_id"), "units": F("units"),
+            OrderItem.objects.filter(chosen("order__", "order__placed_at")),
+            {"order_id": F("order_id"), "variant_id": F("variant_id"), "units": F("units"),
              "amount": scans.number("amount")},
-            {"item_id": pl.Int64, "order_id": pl.Int64, "variant_id": pl.Int64, "units": pl.Float64,
-             "amount": pl.Float64},
+            {"order_id": pl.Int64, "variant_id": pl.Int64, "units": pl.Float64, "amount": pl.Float64},
         ).join(orders, on="order_id")  # fmt: skip
+        returned = self._returns(chosen("item__order__", "returned_at"))
         lines = pl.concat(
-            [
-                sold.select(pl.exclude("item_id"), is_return=pl.lit(False)),
-                self._returns(sold, of_customer("item__order__")).with_columns(is_return=pl.lit(True)),
-            ],
+            [sold.with_columns(is_return=pl.lit(False)), returned.with_columns(is_return=pl.lit(True))],
             how="diagonal",
         )
         return self._finish(lines, since)
 
-    def _returns(self, sold: pl.DataFrame, chosen: Q) -> pl.DataFrame:
+    def _start(self, day: date) -> datetime:
+        """When a business day begins; a second earlier, because times are read as whole seconds."""
+        return datetime.combine(day, time.min, tzinfo=ZoneInfo(self.time_zone)) - timedelta(seconds=1)
+
+    def _returns(self, chosen: Q) -> pl.DataFrame:
+        """What came back of lines that are sales, with units and amount below zero."""
         until = self._until
         assert until is not None
         returns = scans.read(
-            OrderReturn.objects.filter(chosen, returned_at__lte=until.at),
-            {"item_id": F("item_id"), "units": F("units"), "amount": scans.number("amount"),
+            OrderReturn.objects.filter(self._counted("item__order__") & chosen, returned_at__lte=until.at),
+            {"order_id": F("item__order_id"), "variant_id": F("item__variant_id"),
+             "customer_id": F("item__order__customer_id"), "units": F("units"), "amount": scans.number("amount"),
              "seconds": scans.Epoch("returned_at")},
-            {"item_id": pl.Int64, "units": pl.Float64, "amount": pl.Float64, "seconds": pl.Int64},
+            {"order_id": pl.Int64, "variant_id": pl.Int64, "customer_id": pl.Int64, "units": pl.Float64,
+             "amount": pl.Float64, "seconds": pl.Int64},
         )  # fmt: skip
-        keys = sold.select("item_id", "order_id", "variant_id", "customer_id")
-        return (
-            returns.join(keys, on="item_id")
-            .with_columns(units=-pl.col("units"), amount=-pl.col("amount"))
-            .drop("item_id")
+        return returns.with_columns(units=-pl.col("units"), amount=-pl.col("amount"))
+
+    def sold_by_day(self, *, since: date, level: str = "total", object_id: str = "") -> pl.DataFrame:
+        """`day, sales, units` of the days from `since` on with sales or returns: two reads, added up by the database.
+
+        The sums are those of `order_lines`, of the whole shop, a category (by name), a product or a variant.
+        """
+        until = self._until
+        if until is None or (level in PARTS and not scans.keys([object_id])):
+            return pl.DataFrame(schema=SOLD_BY_DAY)
+        start = self._start(since)
+        sold = OrderItem.objects.filter(self._counted("order__"), order__placed_at__gte=start)
+        back = OrderReturn.objects.filter(
+            self._counted("item__order__"), returned_at__gte=start, returned_at__lte=until.at
         )
+        if level != "total":
+            path, value = PARTS.get(level, "variant__product__category__name"), object_id
+            sold, back = sold.filter(**{path: value}), back.filter(**{f"item__{path}": value})
+        quarters = pl.concat([_quarters(sold, "order__placed_at", 1), _quarters(back, "returned_at", -1)])
+        table = frames.with_day(quarters.with_columns(at=scans.at("seconds")), self.time_zone)
+        return frames.daily_sales(table.filter(pl.col("day") >= since), [], until=until.as_of)
 
     def _finish(self, lines: pl.DataFrame, since: date | None) -> pl.DataFrame:
         """Add product and business day, turn ids into text, cut before `since`, sort so that order is stable."""
@@ -323,3 +353,20 @@ class DjangoShop(DjangoPurchasing):
             "live": until.live if until else None,
             "currency": self.currency,
         }
+
+
+QUARTER = 15 * 60
+"""Seconds. Every time zone's days begin at the beginning of a quarter of an hour of UTC."""
+
+
+def _quarters(rows: QuerySet[Any], at: str, sign: int) -> pl.DataFrame:
+    """`seconds, amount, units` of each quarter of an hour, times `sign`: days are the shop's, which SQL cannot tell."""
+    sums = (
+        rows.order_by()
+        .annotate(seconds=scans.Epoch(at) / QUARTER * QUARTER)
+        .values("seconds")
+        .annotate(sum_amount=Sum(scans.number("amount")), sum_units=Sum("units"))
+        .values_list("seconds", "sum_amount", "sum_units")
+    )
+    schema = {"seconds": pl.Int64, "amount": pl.Float64, "units": pl.Float64}
+    return pl.DataFrame(list(sums), schema=schema, orient="row").with_columns(pl.col("amount", "units") * sign)
