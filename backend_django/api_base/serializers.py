@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 from django.utils.translation import gettext
@@ -86,6 +88,55 @@ class Record(Explained, serializers.ModelSerializer[Any]):
         models.PositiveIntegerField: fields.Whole,
     }
     serializer_related_field = fields.Reference
+
+
+Row = TypeVar("Row", bound=models.Model)
+Reader = Callable[[Any], Any]
+"""Takes a row and returns the value of one field."""
+AS_THEY_ARE = (
+    serializers.BooleanField, serializers.CharField, serializers.ChoiceField, serializers.FloatField,
+    serializers.IntegerField,
+)  # fmt: skip
+"""Fields whose stored value is what is answered."""
+
+
+class Answered(serializers.ModelSerializer[Row]):
+    """Rows of a model that are only answered. What each field reads is found out once, not for every row.
+
+    Fields are made from the model once for each class; those that are methods (`get_…`) belong to the serializer and
+    know its context, the others must not ask for it.
+    """
+
+    _kept: ClassVar[dict[type, dict[str, Reader | str]]] = {}
+
+    @cached_property
+    def _readers(self) -> list[tuple[str, Reader]]:
+        """Name and reader of each field; a method is named, and found on this very serializer."""
+        kind = type(self)
+        if kind not in self._kept:
+            self._kept[kind] = {field.field_name: _reader(field) for field in kind()._readable_fields}
+        return [(name, getattr(self, found) if isinstance(found, str) else found) for name, found in
+                self._kept[kind].items()]  # fmt: skip
+
+    def to_representation(self, instance: Row) -> dict[str, Any]:
+        """The row as it is answered."""
+        return {name: read(instance) for name, read in self._readers}
+
+
+def _reader(field: Any) -> Reader | str:
+    """How a field is read of a row; of a method its name."""
+    if isinstance(field, serializers.SerializerMethodField):
+        return str(field.method_name)
+    if isinstance(field, serializers.PrimaryKeyRelatedField):
+        return attrgetter(f"{field.source}_id")
+    if type(field) in AS_THEY_ARE:
+        return attrgetter(field.source)
+
+    def read(row: Any) -> Any:
+        value = getattr(row, field.source)
+        return None if value is None else field.to_representation(value)
+
+    return read
 
 
 def _only_taken(codes: Any) -> bool:

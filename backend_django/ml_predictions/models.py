@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -41,6 +41,7 @@ class Kind(models.TextChoices):
     ALL = "all", _("All four")
 
 
+Row = TypeVar("Row", bound=models.Model)
 SERVICES = [kind.value for kind in Kind if kind != Kind.ALL]
 SERVICE_CHOICES = [choice for choice in Kind.choices if choice[0] != "all"]
 
@@ -159,6 +160,19 @@ class MLModel(models.Model):
         return f"{self.get_service_display()} v{self.version} ({self.model_type})"
 
 
+class Stored(models.Manager[Row]):
+    """Rows that belong to versions of a service."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def in_service(self) -> models.QuerySet[Row]:
+        """Those of the version in service, found by its id: a join would look at every row of the table."""
+        serving = MLModel.objects.filter(service=self.kind, is_active=True).order_by()
+        return self.filter(model__in=serving.values("pk"))
+
+
 class Prediction(models.Model):
     """What was answered to one `predict-sales/` call, kept so that it can be looked back on."""
 
@@ -211,6 +225,8 @@ class SalesForecast(models.Model):
     quantity_upper_80 = models.FloatField(_("units, upper 80 %"))
     quantity_lower_95 = models.FloatField(_("units, lower 95 %"))
     quantity_upper_95 = models.FloatField(_("units, upper 95 %"))
+
+    objects: ClassVar[Stored[SalesForecast]] = Stored(Kind.SALES_FORECAST)
 
     class Meta:
         verbose_name = _("sales forecast")
@@ -300,6 +316,8 @@ class CustomerSegment(models.Model):
     explanation = models.JSONField(_("explanation"), default=list)
     advice = models.JSONField(_("what to do"), default=list)
 
+    objects: ClassVar[Stored[CustomerSegment]] = Stored(Kind.CUSTOMER_SEGMENTATION)
+
     class Meta:
         verbose_name = _("customer segment")
         verbose_name_plural = _("customer segments")
@@ -308,8 +326,9 @@ class CustomerSegment(models.Model):
             models.UniqueConstraint(fields=["model", "customer_id"], name="one_segment_per_customer"),
         ]
         indexes = [
-            models.Index(fields=["model", "segment"], name="segment_of_model"),
+            models.Index(fields=["model", "segment", "total_spent"], name="segment_of_model_spend"),
             models.Index(fields=["model", "-total_spent", "id"], name="segment_by_spend"),
+            models.Index(fields=["model", "segment", "-money_at_risk", "id"], name="segment_by_risk"),
         ]
 
     def __str__(self) -> str:

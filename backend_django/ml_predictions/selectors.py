@@ -276,17 +276,20 @@ def _customers(model: MLModel | None) -> dict[str, Any]:
     """Segments counted; `score`: the share of past spending by customers who are neither at risk nor gone."""
     if model is None:
         return dict.fromkeys(("total_segments", "vip_customers", "at_risk_customers", "score"))
-    segment = CustomerSegment.Segment
-    lost = Q(segment__in=[segment.AT_RISK, segment.INACTIVE])
-    found = CustomerSegment.objects.filter(model=model).aggregate(
-        total_segments=Count("segment", distinct=True),
-        vip_customers=Count("id", filter=Q(segment=segment.VIP)),
-        at_risk_customers=Count("id", filter=Q(segment=segment.AT_RISK)),
-        spent=Sum("total_spent", filter=Q(total_spent__gt=0)),
-        lost=Coalesce(Sum("total_spent", filter=lost & Q(total_spent__gt=0)), 0.0),
-    )
-    spent, gone = found.pop("spent"), found.pop("lost")
-    return {**found, "score": round(100 * (1 - gone / spent), 1) if spent else None}
+    rows = CustomerSegment.objects.filter(model=model).order_by().values("segment")
+    found = {  # from an index alone
+        row["segment"]: row
+        for row in rows.annotate(n=Count("*"), spent=Coalesce(Sum("total_spent", filter=Q(total_spent__gt=0)), 0.0))
+    }
+    segment, nobody = CustomerSegment.Segment, {"n": 0, "spent": 0.0}
+    vip, at_risk, gone = (found.get(name, nobody) for name in (segment.VIP, segment.AT_RISK, segment.INACTIVE))
+    spent = sum(row["spent"] for row in found.values())
+    return {
+        "total_segments": len(found),
+        "vip_customers": vip["n"],
+        "at_risk_customers": at_risk["n"],
+        "score": round(100 * (1 - (at_risk["spent"] + gone["spent"]) / spent), 1) if spent else None,
+    }
 
 
 def _health_score(model: MLModel | None) -> float | None:

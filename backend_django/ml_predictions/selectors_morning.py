@@ -46,8 +46,8 @@ def _alerts(kind: str, alerts: Any) -> dict[str, Any]:
 
 def _late() -> dict[str, Any]:
     """Customers at risk, by what they spent in a year and will not spend any more."""
-    risk = CustomerSegment.objects.filter(model__is_active=True, segment="at_risk", money_at_risk__gt=0)
-    sums = risk.order_by().aggregate(count=Count("id"), money=Sum("money_at_risk"))
+    risk = CustomerSegment.objects.in_service().filter(segment="at_risk", money_at_risk__gt=0)
+    sums = risk.order_by().aggregate(count=Count("*"), money=Sum("money_at_risk"))
     rows = list(risk.order_by("-money_at_risk", "id")[:TOP])
     people = selectors_customers.contacts([row.customer_id for row in rows])
     top = [

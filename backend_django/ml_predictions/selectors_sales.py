@@ -103,7 +103,7 @@ def forecast(level: str, object_id: str, *, days: int) -> dict[str, Any]:
 
 def next_days(days: int) -> list[dict[str, Any]]:
     """The stored forecast of the total: one query; nothing before the first training."""
-    rows = SalesForecast.objects.filter(model__is_active=True, level="total").order_by("start")[:days]
+    rows = SalesForecast.objects.in_service().filter(level="total").order_by("start")[:days]
     return [
         {
             "date": row.start, "sales": row.sales, "sales_80": (row.sales_lower_80, row.sales_upper_80),
@@ -115,7 +115,7 @@ def next_days(days: int) -> list[dict[str, Any]]:
 
 def categories() -> list[str]:
     """The categories that the forecast in service knows."""
-    rows = SalesForecast.objects.filter(model__is_active=True, level="category").order_by("object_id")
+    rows = SalesForecast.objects.in_service().filter(level="category").order_by("object_id")
     return list(rows.values_list("object_id", flat=True).distinct())
 
 

@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api_base.serializers import Answered
 from ml_predictions import selectors
 from ml_predictions.messages import render
 from ml_predictions.models import (
@@ -53,7 +54,7 @@ class Sentence(serializers.Field[Any, Any, Any, Any]):
         return render(value)
 
 
-class ModelRecord(serializers.ModelSerializer[MLModel]):
+class ModelRecord(Answered[MLModel]):
     """One version of a service's model."""
 
     metrics = Stored(read_only=True)
@@ -90,7 +91,7 @@ class ModelDetail(ModelRecord):
         read_only_fields = fields
 
 
-class PredictionRecord(serializers.ModelSerializer[Prediction]):
+class PredictionRecord(Answered[Prediction]):
     """One answer of `predict-sales/`, without its days."""
 
     parameters = Stored(read_only=True)
@@ -117,7 +118,7 @@ class PredictionDetail(PredictionRecord):
         read_only_fields = fields
 
 
-class SalesForecastRecord(serializers.ModelSerializer[SalesForecast]):
+class SalesForecastRecord(Answered[SalesForecast]):
     """Forecast of one period, with 80 and 95 % intervals of revenue and units."""
 
     class Meta:
@@ -125,7 +126,7 @@ class SalesForecastRecord(serializers.ModelSerializer[SalesForecast]):
         fields = "__all__"
 
 
-class AlertRecord(serializers.ModelSerializer[InventoryAlert]):
+class AlertRecord(Answered[InventoryAlert]):
     """Something about one variant that wants a decision."""
 
     reason = Sentence(read_only=True)
@@ -135,7 +136,7 @@ class AlertRecord(serializers.ModelSerializer[InventoryAlert]):
         exclude = ["absent_runs"]
 
 
-class TrainingRecord(serializers.ModelSerializer[MLTrainingLog]):
+class TrainingRecord(Answered[MLTrainingLog]):
     """One training: how far it is, what came of it."""
 
     step = Sentence(read_only=True, allow_null=True)

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 from django.contrib.admin.models import ADDITION
 from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_noop
 
 from api_base import audit
@@ -36,13 +35,13 @@ class DjangoPurchasing:
     ) -> pl.DataFrame:
         """`frames.STOCK`, live, in the order of the variants' ids: one scan, and one for what is on order."""
         keys = None if product_ids is None else scans.keys(product_ids)
-        chosen = Q() if keys is None else Q(product_id__in=keys)
-        chosen &= Q() if variant_ids is None else Q(id__in=scans.keys(variant_ids))
+        chosen = Q() if keys is None else scans.one_of("product_id", keys)
+        chosen &= Q() if variant_ids is None else scans.one_of("id", scans.keys(variant_ids))
         table = scans.read(
             ProductVariant.objects.filter(chosen),
             {"variant_id": F("id"), "product_id": F("product_id"), "sku": F("sku"), "options": F("options"),
              "is_active": F("is_active"), "status": F("product__status"), "on_hand": F("stock"),
-             "reserved": F("reserved"), "price": Coalesce(scans.number("price"), scans.number("product__price")),
+             "reserved": F("reserved"), "price": scans.number("price", "product__price"),
              "cost": scans.number("cost"), "pack_size": F("pack_size"), "minimum_order": F("minimum_order"),
              "own_lead": scans.number("lead_time_days"), "lead": F("supplier_item__supplier__lead_time_days"),
              "lead_time_sd": F("supplier_item__supplier__lead_time_sd"),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from django.conf import settings
-from django.db.models import Case, Count, Exists, F, Max, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, Exists, F, Max, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -24,8 +24,6 @@ from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant, StockMovement
 from retail_ml import frames
 
-CURRENCY_ENDS = ("currency", "-currency")
-"""The orders' currencies from either end of the alphabet."""
 PARTS = {"product": "variant__product_id", "variant": "variant_id"}
 """Parts of the range with an id of ours, as an order line names them."""
 SOLD_BY_DAY = {"day": pl.Date, "sales": pl.Float64, "units": pl.Float64}
@@ -57,9 +55,10 @@ class DjangoShop(DjangoPurchasing):
         """The shop's one currency: the setting, else the one that most of its orders have."""
         if chosen := conf.get("CURRENCY"):
             return str(chosen)
-        ends = [Order.objects.order_by(end).values_list("currency", flat=True).first() for end in CURRENCY_ENDS]
-        if ends[0] == ends[1]:  # as in most shops: nothing to count
-            return str(ends[0] or "EUR")
+        ends = [Subquery(Order.objects.order_by(end).values("currency")[:1]) for end in ("currency", "-currency")]
+        first, last = next(iter(Order.objects.order_by().values_list(*ends)[:1]), ("EUR", "EUR"))
+        if first == last:  # two steps into an index; most shops have but one, and nothing to count
+            return str(first)
         most = Order.objects.values("currency").annotate(n=Count("id")).order_by("-n", "currency").first()
         return str(most["currency"]) if most else "EUR"
 
@@ -178,7 +177,7 @@ class DjangoShop(DjangoPurchasing):
 
     def products(self, *, ids: Sequence[str] | None = None) -> pl.DataFrame:
         """`frames.PRODUCTS`, in the order of their ids; with `ids` only those."""
-        chosen = Q() if ids is None else Q(id__in=scans.keys(ids))
+        chosen = Q() if ids is None else scans.one_of("id", scans.keys(ids))
         table = scans.read(
             Product.objects.filter(chosen),
             {"product_id": F("id"), "name": F("name"), "category": F("category__name"), "brand": F("brand"),
@@ -204,7 +203,7 @@ class DjangoShop(DjangoPurchasing):
 
     def available(self, *, product_ids: Sequence[str] | None = None) -> dict[str, float]:
         """Units free of each product's active variants, live; infinite in a shop that has never counted."""
-        chosen = Q() if product_ids is None else Q(product_id__in=scans.keys(product_ids))
+        chosen = Q() if product_ids is None else scans.one_of("product_id", scans.keys(product_ids))
         variants = ProductVariant.objects.filter(chosen, is_active=True).order_by()
         known = When(Exists(StockMovement.objects.all()), then=Greatest(F("stock") - F("reserved"), 0))
         units = variants.values("product_id").annotate(units=Sum(Case(known, default=None)))
@@ -303,7 +302,7 @@ class DjangoShop(DjangoPurchasing):
     def contacts(self, ids: Sequence[str]) -> pl.DataFrame:
         """`customer_id`, `name` and `email` of these users: one read."""
         table = scans.read(
-            User.objects.filter(pk__in=scans.keys(ids)),
+            User.objects.filter(scans.one_of("id", scans.keys(ids))),
             {"customer_id": F("id"), "first": F("first_name"), "last": F("last_name"), "email": F("email")},
             {"customer_id": pl.Int64, "first": pl.String, "last": pl.String, "email": pl.String},
         )

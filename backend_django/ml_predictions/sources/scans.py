@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
-from django.db.models import FloatField, Func, IntegerField, QuerySet
-from django.db.models.functions import Cast
+from django.db.models import BooleanField, Expression, FloatField, Func, IntegerField, Q, QuerySet
+from django.db.models.functions import Cast, Coalesce
 
 from retail_ml import frames
 
 CHUNK = 50_000
 
 
-class Epoch(Func):
+class AsItComes(Expression):
+    """Mixed into an expression whose values the driver gives in their type already: no call of Python per row."""
+
+    convert_value = property(lambda self: self._convert_value_noop)  # type: ignore[assignment]
+
+
+class Epoch(AsItComes, Func):
     """A time as whole seconds since 1970: one integer instead of a parsed datetime per row."""
 
     output_field = IntegerField()
@@ -30,19 +36,41 @@ def read(query: QuerySet[Any], columns: dict[str, Any], schema: frames.Schema) -
     """The rows of `query` as a table: `columns` names the expression behind each column of `schema`."""
     rows = query.order_by().annotate(**{f"_{name}": expression for name, expression in columns.items()})
     values = rows.values_list(*(f"_{name}" for name in schema))
-    parts, chunk = [frames.empty(schema)], []
+    parts: list[pl.DataFrame] = []
+    chunk = []
     for row in values.iterator(chunk_size=CHUNK):
         chunk.append(row)
         if len(chunk) == CHUNK:
             parts.append(pl.DataFrame(chunk, schema=schema, orient="row"))
             chunk = []
     parts.append(pl.DataFrame(chunk, schema=schema, orient="row"))
-    return pl.concat(parts)
+    return pl.concat(parts) if len(parts) > 1 else parts[0]
 
 
-def number(expression: str) -> Cast:
-    """A decimal column as a float: Python's Decimal per row is the dearest part of a scan."""
-    return Cast(expression, FloatField())
+class Number(AsItComes, Cast):
+    """A decimal as a float."""
+
+
+def number(*expressions: str) -> Number:
+    """A decimal column as a float, the first of several that is not null: Python's Decimal per row is dear."""
+    first = expressions[0] if len(expressions) == 1 else Coalesce(*expressions)
+    return Number(first, FloatField())
+
+
+class OneOf(Func):
+    """Is a column one of these whole numbers? They stand in the statement: as parameters each costs a Python call."""
+
+    output_field = BooleanField()
+    template = "%(expressions)s IN (%(keys)s)"
+
+    def __init__(self, column: str, keys: Sequence[int]) -> None:
+        super().__init__(column)
+        self.extra["keys"] = ", ".join(str(int(key)) for key in keys)
+
+
+def one_of(column: str, keys: Sequence[int]) -> Q:
+    """Rows whose `column` is one of `keys`; none where there is no key."""
+    return Q(OneOf(column, keys)) if keys else Q(pk__in=[])
 
 
 def at(seconds: str) -> pl.Expr:

@@ -144,7 +144,7 @@ class SalesForecastFilter(FilterSet):
 class SalesForecasts(Records):
     """The rows of the version in service: days of the shop and its categories, weeks of products and variants."""
 
-    queryset = SalesForecast.objects.filter(model__is_active=True).order_by("id")
+    queryset = SalesForecast.objects.in_service().order_by("id")
     serializer_class = records.SalesForecastRecord
     filterset_class = SalesForecastFilter
     search_fields = ["object_id"]
