@@ -63,6 +63,14 @@ STOCK: Schema = {  # one row per variant (SKU)
     "season_end": pl.Date,  # last day on which it is to be sold; null: no end
     "minimum_order_value": pl.Float64,  # the supplier's, money of one order; null: no supplier known
 }
+SHELF: Schema = {  # one row per variant: what of the others says something of one
+    "variant_id": pl.String,
+    "category": pl.String,  # "": none
+    "on_hand": pl.Float64,
+    "reserved": pl.Float64,
+    "price": pl.Float64,  # null: unknown
+    "cost": pl.Float64,  # null: unknown
+}
 CUSTOMERS: Schema = {  # one row per customer known by name or number
     "customer_id": pl.String,
     "joined": pl.Date,  # null: unknown
@@ -148,8 +156,10 @@ def check(frame: pl.DataFrame, schema: Schema, *, name: str) -> pl.DataFrame:
                 column=column,
                 rows=nulls,
             )
-    for column, dtype in schema.items():
-        if dtype == pl.Float64 and not frame[column].drop_nulls().is_finite().all():
+    numbers = [column for column, dtype in schema.items() if dtype == pl.Float64]
+    finite = frame.select(pl.col(numbers).is_finite().all()).row(0) if numbers else ()
+    for column, fine in zip(numbers, finite, strict=True):
+        if not fine:
             raise BadFrame(
                 f"{name}.{column} holds a number that is not finite",
                 code="bad_frame.not_finite",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+from django.utils.translation import get_language
 
 from ml_predictions.messages import (
     calendar,
@@ -61,15 +64,20 @@ def message(code: str, **params: Any) -> dict[str, Any]:
     return {"code": code, "params": params}
 
 
+@lru_cache(maxsize=4096)
+def _text(code: str, language: str | None) -> str:
+    """The text of a code in the active language, which is part of what it is kept by."""
+    return str(TEXTS[code])
+
+
 def render(stored: Mapping[str, Any] | None) -> str:
     """The sentence of a stored message in the active language; "" for none."""
     if not stored:
         return ""
-    text = TEXTS.get(stored["code"])
-    if text is None:  # an error without a translation, or a code of another version: better that than nothing
+    if stored["code"] not in TEXTS:  # an error without a translation, or a code of another version: better that than nothing
         return str(stored.get("text") or stored["code"])
     figures = Figures(readable(stored.get("params") or {}))
-    sentence = str(text).format_map(figures)
+    sentence = _text(stored["code"], get_language()).format_map(figures)
     if figures.missing:
         logger.warning("The stored message %s lacks %s", stored["code"], ", ".join(figures.missing))
     return sentence

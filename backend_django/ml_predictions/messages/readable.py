@@ -6,9 +6,11 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.utils import formats
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 AS_THEY_ARE = {"id", "product", "signal", "sku", "supplier", "version"}
@@ -54,31 +56,42 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def readable(figures: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a sentence: numbers and days in the active language, our own names of things in words."""
-    return {name: _shown(name, value) for name, value in figures.items()}
+    language = get_language()
+    return {name: _shown(name, value, language) for name, value in figures.items()}
 
 
-def _shown(name: str, value: Any) -> Any:
+def _shown(name: str, value: Any, language: str | None) -> Any:
     if name in AS_THEY_ARE or name.endswith("_id") or isinstance(value, bool):
         return value
     if isinstance(value, list | tuple):
-        return ", ".join(str(_shown(name, item)) for item in value)
+        return ", ".join(str(_shown(name, item, language)) for item in value)
     if isinstance(value, str):
         if name in NAMED:
-            return ", ".join(str(NAMES.get(word, word)) for word in value.split(", "))
-        return _day(value) if DAY.fullmatch(value) else value
+            return _words(value, language)
+        return _day(value, language) if DAY.fullmatch(value) else value
     if isinstance(value, date):
-        return _day(value.isoformat()[:10])
-    return _figure(name, value) if isinstance(value, int | float) else value
+        return _day(value.isoformat()[:10], language)
+    return _figure(name, value, language) if isinstance(value, int | float) else value
 
 
-def _figure(name: str, value: float) -> str:
+# A page of customers says hundreds of figures, most of them several times: each is put into words once. The language
+# is part of what they are kept by, and the active one.
+
+
+@lru_cache(maxsize=1024)
+def _words(value: str, language: str | None) -> str:
+    return ", ".join(str(NAMES.get(word, word)) for word in value.split(", "))
+
+
+def _figure(name: str, value: float, language: str | None) -> str:
     if name.endswith("_cost"):  # two decimals, four where a price has them
         decimals = 2 if round(value, 2) == value else 4
         return formats.number_format(f"{value:.{decimals}f}", decimal_pos=decimals, use_l10n=True, force_grouping=True)
-    return str(WEEKDAYS[int(value)]) if name.startswith("weekday") and value in range(7) else _number(value)
+    return str(WEEKDAYS[int(value)]) if name.startswith("weekday") and value in range(7) else _number(value, language)
 
 
-def _number(value: float) -> str:
+@lru_cache(maxsize=4096)
+def _number(value: float, language: str | None = None) -> str:
     """Thousands apart, at most two decimals; a figure below one keeps two digits that say something.
 
     >>> _number(577939.0), _number(0.00412), _number(-3.10)
@@ -93,7 +106,8 @@ def _number(value: float) -> str:
     return formats.number_format(text, decimal_pos=decimals, use_l10n=True, force_grouping=True)
 
 
-def _day(text: str) -> str:
+@lru_cache(maxsize=4096)
+def _day(text: str, language: str | None) -> str:
     try:
         return formats.date_format(date.fromisoformat(text), "DATE_FORMAT")
     except ValueError:  # looks like a day and is none: a product may be called so

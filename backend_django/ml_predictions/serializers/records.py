@@ -27,6 +27,9 @@ MESSAGE = {"code", "params"}
 
 def rendered(value: Any) -> Any:
     """`value` with every stored message in it, however deep, as a sentence in the reader's language."""
+    kind = type(value)
+    if kind is str or kind is float or kind is int or value is None:  # most of an answer
+        return value
     if isinstance(value, Mapping):
         if value.keys() >= MESSAGE and value.keys() <= MESSAGE | {"text"}:
             return render(value)

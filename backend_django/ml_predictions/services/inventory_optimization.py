@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,11 @@ from ml_predictions.services import (
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.inventory_answers import Analysis, short
 from ml_predictions.sources import currency_of
-from ml_predictions.sources.base import read_optional
+from ml_predictions.sources.base import open_orders_of, read_optional, shelf
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import lead_times, live, policy
+from retail_ml.inventory.beside import Beside
 from retail_ml.inventory.plan import PROBABILITIES, VARIANT_DEMAND, Plan, Records, aimed, make, replayed
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
@@ -174,8 +176,11 @@ class InventoryOptimizationService(Service):
 
     # --- answering ----------------------------------------------------------------------------
 
-    def analysis(self) -> Analysis:
-        """Every variant's stored levels against its stock of this minute. Raises NotTrained."""
+    def analysis(self, variant_ids: Sequence[str] | None = None) -> Analysis:
+        """Every variant's stored levels against its stock of this minute; with `variant_ids` only these are read.
+
+        The rows of these are those of the whole. Raises NotTrained.
+        """
         model = self.active()
         content = self.content(model)
         rules = rules_in_force()
@@ -183,12 +188,11 @@ class InventoryOptimizationService(Service):
         as_of = max(until.as_of if until else model.as_of, model.as_of)
         found = live.assess(
             content.arrays,
-            self.source.stock(),
-            self.source.products(),
-            open_orders=read_optional(self.source, "open_orders"),
+            *self._of_this_minute(variant_ids),
             as_of=model.as_of,
             today=as_of + timedelta(days=1),
             rules=rules,
+            beside=None if variant_ids is None else Beside(content.arrays, partial(shelf, self.source)),
         )
         return Analysis(
             model,
@@ -199,6 +203,14 @@ class InventoryOptimizationService(Service):
             forecast=bool(content.meta["forecast"]),
             counted=self.source.counts_stock(),
         )
+
+    def _of_this_minute(self, variant_ids: Sequence[str] | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Stock, products and open orders: all, or what belongs to some variants."""
+        if variant_ids is None:
+            return self.source.stock(), self.source.products(), read_optional(self.source, "open_orders")
+        stock = self.source.stock(variant_ids=variant_ids)
+        products = self.source.products(ids=stock["product_id"].unique().to_list())
+        return stock, products, open_orders_of(self.source, variant_ids)
 
     def reorder(self, *, budget: float | None = None, supplier: str | None = None) -> dict[str, Any]:
         """What to order now, the most urgent first, within `budget` and from `supplier` (id or name) when given.
@@ -248,7 +260,7 @@ class InventoryOptimizationService(Service):
 
         Raises NotTrained, UnknownId.
         """
-        analysis = self.analysis()
+        analysis = self.analysis([str(variant_id)])
         found = analysis.frame.filter(pl.col("variant_id") == str(variant_id)).to_dicts()
         if not found:
             raise UnknownId(

@@ -143,6 +143,26 @@ def read_optional(source: Source, read: str) -> pl.DataFrame:
     return frames.empty(schema) if method is None else frames.check(method(), schema, name=read)
 
 
+def open_orders_of(source: Source, variant_ids: Sequence[str]) -> pl.DataFrame:
+    """Purchase lines of some variants that still miss units: a read of its own where the shop has one."""
+    method = getattr(source, "open_orders_of", None)
+    if method is None:
+        return read_optional(source, "open_orders").filter(pl.col("variant_id").is_in(list(variant_ids)))
+    return frames.check(method(variant_ids), frames.OPEN_ORDERS, name="open_orders_of")
+
+
+def shelf(source: Source, categories: Sequence[str] | None) -> pl.DataFrame:
+    """`frames.SHELF` of the variants of some categories, None: of all; a shop without this read gives its stock."""
+    method = getattr(source, "shelf", None)
+    if method is not None:
+        return frames.check(method(categories), frames.SHELF, name="shelf")
+    category = source.products().select("product_id", pl.col("category").fill_null(""))
+    table = source.stock().join(category, on="product_id", how="left").with_columns(pl.col("category").fill_null(""))
+    return table.select(*frames.SHELF) if categories is None else table.filter(
+        pl.col("category").is_in(list(categories))
+    ).select(*frames.SHELF)  # fmt: skip
+
+
 @runtime_checkable
 class Erasing(Protocol):
     """The optional writes of a shop that can forget a person; one without answers 409 `not_supported_by_source`."""

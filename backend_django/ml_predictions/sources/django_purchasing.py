@@ -56,7 +56,8 @@ class DjangoPurchasing:
              "minimum_order_value": pl.Float64},
         )  # fmt: skip
         options = pl.Series([" · ".join(str(v) for v in (o or {}).values()) for o in table["options"]], dtype=pl.String)
-        table = table.with_columns(options=options).join(self._purchased(keys), on="variant_id", how="left")
+        purchased = self._purchased(chosen, everything=product_ids is None and variant_ids is None)
+        table = table.with_columns(options=options).join(purchased, on="variant_id", how="left")
         ids = ("variant_id", "product_id", "supplier_id")
         table = table.sort("variant_id").with_columns(
             *(scans.text(c) for c in ids),
@@ -67,11 +68,11 @@ class DjangoPurchasing:
         )
         return frames.check(table, frames.STOCK, name="stock")
 
-    def _purchased(self, product_keys: list[int] | None) -> pl.DataFrame:
-        """Units per variant that are on order, and that stand in drafts."""
+    def _purchased(self, chosen: Q, *, everything: bool) -> pl.DataFrame:
+        """Units per variant that are on order, and that stand in drafts; of the `chosen` variants."""
         lines = PurchaseOrderLine.objects.filter(purchase_order__status__in=OPEN)
-        if product_keys is not None:
-            lines = lines.filter(variant__product_id__in=product_keys)
+        if not everything:
+            lines = lines.filter(variant__in=ProductVariant.objects.filter(chosen).values("pk"))
         missing = F("units") - F("received_units")
         sums = (
             lines.order_by()
@@ -84,6 +85,22 @@ class DjangoPurchasing:
         )
         schema = {"variant_id": pl.Int64, "on_order": pl.Float64, "drafted": pl.Float64}
         return pl.DataFrame(list(sums), schema=schema, orient="row")
+
+    def shelf(self, categories: Sequence[str] | None = None) -> pl.DataFrame:
+        """`frames.SHELF`, live, of the variants of some categories ("": of none); None: of all. One scan."""
+        chosen = Q()
+        if categories is not None:
+            chosen = Q(product__category__name__in=categories)
+            chosen |= Q(product__category=None) if "" in categories else Q()
+        table = scans.read(
+            ProductVariant.objects.filter(chosen),
+            {"variant_id": F("id"), "category": F("product__category__name"), "on_hand": F("stock"),
+             "reserved": F("reserved"), "price": scans.number("price", "product__price"), "cost": scans.number("cost")},
+            {"variant_id": pl.Int64, "category": pl.String, "on_hand": pl.Float64, "reserved": pl.Float64,
+             "price": pl.Float64, "cost": pl.Float64},
+        )  # fmt: skip
+        table = table.with_columns(scans.text("variant_id"), pl.col("category").fill_null(""))
+        return frames.check(table, frames.SHELF, name="shelf")
 
     def price_breaks(self) -> pl.DataFrame:
         """`frames.PRICE_BREAKS` of each variant's own supplier: one scan."""
@@ -141,8 +158,15 @@ class DjangoPurchasing:
 
     def open_orders(self) -> pl.DataFrame:
         """`frames.OPEN_ORDERS`, in the order of their ids: one scan."""
+        return self._open_orders(Q())
+
+    def open_orders_of(self, variant_ids: Sequence[str]) -> pl.DataFrame:
+        """The same, of some variants only."""
+        return self._open_orders(scans.one_of("variant_id", scans.keys(variant_ids)))
+
+    def _open_orders(self, chosen: Q) -> pl.DataFrame:
         table = scans.read(
-            PurchaseOrderLine.objects.filter(purchase_order__status__in=OPEN, units__gt=F("received_units")),
+            PurchaseOrderLine.objects.filter(chosen, purchase_order__status__in=OPEN, units__gt=F("received_units")),
             {"line": F("id"), "variant_id": F("variant_id"), "order_id": F("purchase_order_id"),
              "number": F("purchase_order__number"), "supplier_id": F("purchase_order__supplier_id"),
              "sent": scans.Epoch("purchase_order__ordered_at"), "expected": F("purchase_order__expected_on"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,7 @@ class Shelf:
     short_before: Floats  # units expected to be missing before the next delivery
     short_protection: Floats  # … over review + lead time
     short_risk: Floats  # … over 14 days
+    all_stock: float | None = None  # the shop's stock at cost (`stock_value`); None: that of these variants
 
 
 def is_dead(on_hand: Floats, idle_days: Ints, *, interval: Floats, range_days: Ints) -> Bools:
@@ -129,11 +131,20 @@ def _missing_goods(shelf: Shelf) -> dict[str, Ints]:
     }
 
 
+def stock_value(on_hand: Floats, cost: Floats) -> float:
+    """Stock at cost; a count below zero counts as none. The same for any order of the rows.
+
+    >>> stock_value(np.array([2.0, -1.0]), np.array([1.5, 9.0]))
+    3.0
+    """
+    return math.fsum((np.maximum(on_hand, 0) * cost).tolist())
+
+
 def _idle_goods(shelf: Shelf) -> dict[str, Ints]:
     cover = np.divide(shelf.on_hand, shelf.daily, out=np.full_like(shelf.daily, np.inf), where=shelf.daily > 0)
     over = (shelf.excess > 0) & (cover > OVERSTOCK_DAYS + shelf.lead_days) & ~shelf.dead
     slow = (shelf.on_hand > 0) & (cover > SLOW_DAYS) & ~shelf.dead & ~shelf.young
-    all_stock = float((np.maximum(shelf.on_hand, 0) * shelf.cost).sum())
+    all_stock = stock_value(shelf.on_hand, shelf.cost) if shelf.all_stock is None else shelf.all_stock
     large = shelf.excess * shelf.cost > 0.05 * max(all_stock, 1e-9)
     ends = np.isfinite(shelf.season_days) & (shelf.on_hand > 0)
     left = ends & (shelf.leftover > LEFTOVER_SHARE * shelf.incoming)

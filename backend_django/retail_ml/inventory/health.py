@@ -41,6 +41,7 @@ class Vitals:
     sold_365: Floats
     group: Ints
     checks: Floats  # share of data checks passed
+    usual_return: Floats | None = None  # median of each one's category (`usual_returns`); None: of these variants
 
 
 def status(score: float) -> str:
@@ -87,13 +88,34 @@ def _movement(v: Vitals) -> Floats:
     return np.clip(1 - (v.idle_days - 30 * scale) / (150 * scale), 0, 1)
 
 
+def yearly_return(on_hand: Floats, cost: Floats, price: Floats, *, sold_365: Floats) -> tuple[Floats, Bools]:
+    """Gross margin of a year over stock at cost, and where there is such stock; cost and price NaN: unknown.
+
+    >>> found, stocked = yearly_return(np.array([2.0, 0.0]), np.full(2, 5.0), np.full(2, 8.0), sold_365=np.full(2, 10.0))
+    >>> found.tolist(), stocked.tolist()
+    ([3.0, inf], [True, False])
+    """
+    known = np.isfinite(cost) & np.isfinite(price)
+    stock = np.where(known, np.maximum(on_hand, 0) * np.nan_to_num(cost), 0.0)
+    margin = np.where(known, sold_365 * np.nan_to_num(price - cost), 0.0)
+    found = np.divide(margin, stock, out=np.where(margin > 0, np.inf, 0.0), where=stock > 0)
+    return found, known & (stock > 0)
+
+
+def usual_returns(found: tuple[Floats, Bools], group: Ints) -> Floats:
+    """The median of `yearly_return` where there is stock, of each one's group 0…; 0 where a group has none.
+
+    >>> usual_returns((np.array([1.0, 3.0, 9.0]), np.array([True, True, False])), np.array([0, 0, 1])).tolist()
+    [2.0, 2.0, 0.0]
+    """
+    return _medians(*found, group)
+
+
 def _return(v: Vitals) -> Floats:
     """Gross margin of a year over stock at cost, against the median of the category; at most 0.5 without a cost."""
     known = np.isfinite(v.cost) & np.isfinite(v.price)
-    stock = np.where(known, np.maximum(v.on_hand, 0) * np.nan_to_num(v.cost), 0.0)
-    margin = np.where(known, v.sold_365 * np.nan_to_num(v.price - v.cost), 0.0)
-    gmroi = np.divide(margin, stock, out=np.where(margin > 0, np.inf, 0.0), where=stock > 0)
-    usual = _medians(gmroi, known & (stock > 0), v.group)
+    found = yearly_return(v.on_hand, v.cost, v.price, sold_365=v.sold_365)
+    gmroi, usual = found[0], usual_returns(found, v.group) if v.usual_return is None else v.usual_return
     ratio = np.divide(gmroi, usual, out=(gmroi > 0).astype(float), where=(usual > 0) & np.isfinite(gmroi))
     return np.where(known, np.clip(ratio, 0, 1), UNKNOWN_RETURN * (v.sold_365 > 0))
 

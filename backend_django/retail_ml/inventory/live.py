@@ -12,13 +12,15 @@ import polars as pl
 
 from retail_ml import frames
 from retail_ml.inventory import alerts, health, lead_times, ordering, policy, receipts, season
-from retail_ml.inventory.plan import Arrays, assume_costs, positive
+from retail_ml.inventory.beside import Beside, free_units, rows_of
+from retail_ml.inventory.plan import Arrays, assume_costs, positive, usual_cost_share
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.receipts import Receipts
 
 Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = ("low", "medium", "high")
+UNITS = ("on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order")
 UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
     "daily": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False, "reorder_point": 0.0,
     "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf, "confidence": 0,
@@ -42,11 +44,12 @@ def assess(
     arrays: Arrays,
     stock: pl.DataFrame,
     products: pl.DataFrame,
+    open_orders: pl.DataFrame | None = None,
     *,
     as_of: date,
     today: date,
     rules: Rules,
-    open_orders: pl.DataFrame | None = None,
+    beside: Beside | None = None,
 ) -> Assessment:
     """Every variant of `stock` (`frames.STOCK`, live) against the `arrays` of a plan made as of `as_of`.
 
@@ -54,11 +57,12 @@ def assess(
     which days what is on order comes (without them: a lead time from today); drafts count in no date. `position` = on
     hand + on order + drafted - reserved; stock below zero counts as none. Never ordered are variants that are not
     active, and those whose season is over before an order of today would come (`season_over`); what the plan has not
-    seen has no levels. Columns: those of `stock`, `product_name`, `category`, and what `_columns` adds.
+    seen has no levels. Where `stock` is but a part of the shop's, `beside` says what the judgement of one takes from
+    all; the weights are then those within the part. Columns: those of `stock`, `product_name`, `category`, and what `_columns` adds.
     """
     about = products.select("product_id", product_name="name", category="category")
     stock = stock.sort("variant_id").join(about, on="product_id", how="left", maintain_order="left")
-    table = _Table(arrays, stock, rules, (as_of, today))
+    table = _Table(arrays, stock, rules, (as_of, today), beside=beside)
     table.expect(frames.empty(frames.OPEN_ORDERS) if open_orders is None else open_orders)
     shelf = _shelf(table, rules)
     found = alerts.choose(shelf)
@@ -87,22 +91,28 @@ def assess(
 class _Table:
     """Plan and live stock side by side, as arrays over the rows of the live stock."""
 
-    def __init__(self, arrays: Arrays, stock: pl.DataFrame, rules: Rules, days: tuple[date, date]) -> None:
+    def __init__(
+        self,
+        arrays: Arrays,
+        stock: pl.DataFrame,
+        rules: Rules,
+        days: tuple[date, date],
+        *,
+        beside: Beside | None = None,
+    ) -> None:
         as_of, today = days
-        seen = pl.DataFrame({"variant_id": arrays["variant_id"].astype(str).tolist()}, schema={"variant_id": pl.String})
-        rows = stock.select("variant_id").join(
-            seen.with_row_index("row"), on="variant_id", how="left", maintain_order="left"
-        )
-        self.row = rows["row"].cast(pl.Int64).fill_null(-1).to_numpy()
+        self.row = rows_of(arrays, stock["variant_id"])
         self.known = self.row >= 0
+        self.beside = beside
         self.arrays, self.stock, self.today = arrays, stock, today
         self.days_since = max((today - as_of).days - 1, 0)
         self.cost, self.price = positive(stock["cost"]), positive(stock["price"])
-        self.share, assumed = assume_costs(self.cost, self.price)
+        share = (usual_cost_share if beside is None else beside.cost_share)(self.cost, self.price)
+        assumed = assume_costs(self.cost, self.price, share)
         self.value = np.nan_to_num(assumed)  # cost, assumed where unknown, 0 where nothing is known
         self.margin = np.nan_to_num(self.price - assumed)
-        for name in ("on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order"):
-            setattr(self, name, stock[name].fill_null(0.0).to_numpy().astype(float))
+        for column in stock.select(pl.col(UNITS).fill_null(0.0)):
+            setattr(self, column.name, column.to_numpy().astype(float))
         self.active = stock["active"].to_numpy().astype(bool)
         stated = lead_times.stated(stock, rules)
         learned = self["lead_source"] >= lead_times.LEARNED  # else what the shop's records say now
@@ -165,7 +175,7 @@ class _Table:
     @property
     def free(self) -> Floats:
         """Units on the shelf that nobody has been promised; none where the count is below zero."""
-        return np.maximum(np.maximum(self.on_hand, 0) - self.reserved, 0)
+        return free_units(self.on_hand, self.reserved)
 
     @property
     def position(self) -> Floats:
@@ -224,6 +234,7 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         priced=np.isfinite(t.cost) & np.isfinite(t.price),
         month=t["units_30"],
         **_shortages(t, rules),
+        all_stock=None if t.beside is None else t.beside.stock_value(excess * t.value),
     )
 
 
@@ -278,6 +289,7 @@ def _vitals(t: _Table, shelf: alerts.Shelf) -> health.Vitals:
         sold_365=t["sold_365"],
         group=t.group,
         checks=t.checks,
+        usual_return=None if t.beside is None else t.beside.usual_return(t.stock["category"]),
     )
 
 
@@ -354,10 +366,8 @@ def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Serie
         "drift_days": shelf.drift_days,
         "stated_lead_days": t.stated_lead_days,
     }
-    series = {
-        name: pl.Series(values.astype(float), dtype=pl.Float64).fill_nan(None) for name, values in numbers.items()
-    }
-    return series | {
+    table = pl.DataFrame({name: values.astype(float) for name, values in numbers.items()})
+    return table.with_columns(pl.all().fill_nan(None)).to_dict() | {
         "in_model": pl.Series(t.known, dtype=pl.Boolean),
         "from_forecast": pl.Series(t["from_forecast"].astype(bool), dtype=pl.Boolean),
         "abc": pl.Series([("A", "B", "C")[i] for i in t["abc"]], dtype=pl.String),

@@ -182,7 +182,7 @@ def _terms(lines: pl.DataFrame, variants: pl.DataFrame, known: dict[str, Any]) -
     price = positive(variants["price"])
     price = np.where(np.isfinite(price), price, positive(paid["paid"]))  # no list price: what was paid on average
     cost = positive(variants["cost"])
-    _, assumed = assume_costs(cost, price)
+    assumed = assume_costs(cost, price, usual_cost_share(cost, price))
     value = known["sold_365"] * np.maximum(np.nan_to_num(price - assumed), 0.0)
     return Terms(cost, price, _floats(variants["days"]), _floats(variants["sd"]), policy.abc_class(value))
 
@@ -191,16 +191,23 @@ def _floats(column: pl.Series) -> Floats:
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(float)
 
 
-def assume_costs(cost: Floats, price: Floats) -> tuple[float, Floats]:
-    """The shop's usual cost share of the price, and costs without gaps by it (NaN where the price is unknown too).
+def usual_cost_share(cost: Floats, price: Floats) -> float:
+    """The shop's usual share of the cost in the price: the median where both are known.
 
-    >>> share, cost = assume_costs(np.array([4.0, np.nan]), np.array([10.0, 5.0]))
-    >>> share, cost.tolist()
-    (0.4, [4.0, 2.0])
+    >>> usual_cost_share(np.array([4.0, np.nan]), np.array([10.0, 5.0]))
+    0.4
     """
     both = np.isfinite(cost) & np.isfinite(price)
-    share = float(np.median(cost[both] / price[both])) if both.any() else USUAL_COST_SHARE
-    return share, np.where(np.isfinite(cost), cost, share * price)
+    return float(np.median(cost[both] / price[both])) if both.any() else USUAL_COST_SHARE
+
+
+def assume_costs(cost: Floats, price: Floats, share: float) -> Floats:
+    """Costs without gaps by the usual `share` of the price; NaN where the price is unknown too.
+
+    >>> assume_costs(np.array([4.0, np.nan]), np.array([10.0, 5.0]), 0.4).tolist()
+    [4.0, 2.0]
+    """
+    return np.where(np.isfinite(cost), cost, share * price)
 
 
 def _forecast(variants: pl.DataFrame, variant_demand: pl.DataFrame | None) -> dict[str, Floats]:

@@ -190,18 +190,21 @@ def projected(
     >>> expected.round(1).tolist(), arriving.tolist()
     ([2.0, 1.2, 0.7, 0.4, 9.4, 8.4], [0.0, 0.0, 0.0, 0.0, 10.0, 0.0])
     """
-    daily, ratio = np.array([law[0]]), np.array([law[1]])
     arriving = np.zeros(days)
     for when, units in coming:
         if when < days:
             arriving[int(when)] += units
-    expected, lower, level, since = np.empty(days), np.empty(days), stock, 0
-    for t in range(days):
-        if arriving[t]:
-            level, since = (expected[t - 1] if t else stock) + arriving[t], t
-        ahead = float(t + 1 - since)
-        short = policy.units_short(np.array([level]), daily, ratio, days=ahead)[0]
-        expected[t] = max(level - law[0] * ahead + short, 0.0)
-        most = policy.demand_quantile(0.9, daily, ratio, days=float(t + 1))[0]
-        lower[t] = min(max(stock + arriving[: t + 1].sum() - most, 0.0), expected[t])
+    daily, ratio = np.full(days, law[0]), np.full(days, law[1])
+    ahead = np.arange(1.0, days + 1)
+    most = policy.demand_quantile(0.9, daily, ratio, days=ahead)
+    expected, level = np.empty(days), stock
+    starts = [0, *(np.flatnonzero(arriving[1:]) + 1).tolist()]
+    for start, end in zip(starts, [*starts[1:], days], strict=True):
+        if end == start:  # no day at all
+            continue
+        level = (expected[start - 1] if start else level) + arriving[start]
+        since = ahead[: end - start]
+        short = policy.units_short(np.full(end - start, level), daily[start:end], ratio[start:end], days=since)
+        expected[start:end] = np.maximum(level - law[0] * since + short, 0.0)
+    lower = np.minimum(np.maximum(stock + np.cumsum(arriving) - most, 0.0), expected)
     return expected, lower, arriving
