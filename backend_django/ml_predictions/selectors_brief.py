@@ -80,7 +80,7 @@ def _health() -> dict[str, float | None]:
 
 def critical(today: date) -> list[InventoryAlert]:
     """Stock-outs that want a decision today and are not snoozed, the most money first."""
-    alerts = InventoryAlert.objects.awake(today).filter(alert_type__in=selectors_morning.LOW)
+    alerts = InventoryAlert.objects.awake(today).filter(alert_type__in=selectors_morning.ALERTS["order"])
     return list(alerts.filter(urgency_level__gte=selectors.CRITICAL_URGENCY).order_by("-expected_money", "id"))
 
 

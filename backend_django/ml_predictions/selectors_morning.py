@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Case, Count, F, Q, Sum, Value, When, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from ml_predictions import selectors_customers
@@ -14,34 +15,46 @@ from ml_predictions.models_inventory import InventoryAlert
 
 TOP = 3
 """Things that are named of each kind."""
-LOW = ("reorder_now", "low_stock")
-IDLE = ("overstock", "slow_moving")
+ALERTS = {"order": ("reorder_now", "low_stock"), "idle": ("overstock", "slow_moving")}
+"""Types of alert that are one kind of thing to do."""
 
 
 def jobs_of_today() -> list[dict[str, Any]]:
     """`kind` (order, idle, win_back), `count`, `money` and the `top` three of each, the most money first."""
-    active = InventoryAlert.objects.filter(status=InventoryAlert.Status.ACTIVE)
-    found = [
-        _alerts("order", active.filter(alert_type__in=LOW)),
-        _alerts("idle", active.filter(alert_type__in=IDLE)),
-        _late(),
-    ]
+    found = [*_alerts(), _late()]
     return sorted((job for job in found if job["count"]), key=lambda job: -job["money"])
 
 
-def _alerts(kind: str, alerts: Any) -> dict[str, Any]:
-    sums = alerts.order_by().aggregate(count=Count("id"), money=Sum("money_at_stake"))
-    top = [
-        {
-            "name": row.product_name,
-            "detail": row.sku,
-            "money": row.money_at_stake,
-            "id": row.variant_id,
-            "urgency": row.urgency_level,
-        }
-        for row in alerts.order_by("-money_at_stake", "id")[:TOP]
-    ]
-    return {"kind": kind, "count": sums["count"], "money": sums["money"] or 0.0, "top": top}
+def _alerts() -> list[dict[str, Any]]:
+    """Active alerts of both kinds: one query gives count, sum and top of each."""
+    names = {name: kind for kind, types in ALERTS.items() for name in types}
+    each: Any = {"partition_by": F("kind")}
+    rows = (
+        InventoryAlert.objects.active()
+        .filter(alert_type__in=names)
+        .annotate(kind=Case(*(When(alert_type__in=types, then=Value(kind)) for kind, types in ALERTS.items())))
+        .annotate(
+            place=Window(RowNumber(), **each, order_by=["-money_at_stake", "id"]),
+            count=Window(Count("*"), **each),
+            money=Window(Sum("money_at_stake"), **each),
+        )
+        .filter(place__lte=TOP)
+        .order_by("kind", "place")
+        .values("kind", "count", "money", "product_name", "sku", "money_at_stake", "variant_id", "urgency_level")
+    )
+    jobs: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        job = jobs.setdefault(row["kind"], {name: row[name] for name in ("kind", "count", "money")} | {"top": []})
+        job["top"].append(
+            {
+                "name": row["product_name"],
+                "detail": row["sku"],
+                "money": row["money_at_stake"],
+                "id": row["variant_id"],
+                "urgency": row["urgency_level"],
+            }
+        )
+    return list(jobs.values())
 
 
 def _late() -> dict[str, Any]:

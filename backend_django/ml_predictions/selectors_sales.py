@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.core.cache import cache
-
 from ml_predictions import conf
 from ml_predictions.models import SalesForecast
 from ml_predictions.services import get_service
@@ -16,55 +14,51 @@ if TYPE_CHECKING:
 
     from ml_predictions.sources.base import Source
 
-CACHED_SECONDS = 600
-"""Past days are read from the order lines; they are kept for so long, by the last whole day they hold."""
 MOST_FOUND = 20
 
 
-def currency() -> str:
-    """The shop's currency, remembered for a while: to see which one most orders have takes a scan."""
-    chosen = conf.get("CURRENCY")
-    key = f"ml_predictions.currency:{chosen}"
-    found: str | None = cache.get(key)
-    if found is None:
-        # They bring Polars along, which the server's start does without.
-        from ml_predictions.sources import currency_of, get_source
+def shop() -> Source:
+    """The shop, for reads of one page that belong together: it knows its currency and its last day once."""
+    from ml_predictions.sources import get_source  # it brings Polars along, which the server's start does without
 
-        found = currency_of(get_source())
-        cache.set(key, found, CACHED_SECONDS)
-    return found
+    return get_source()
 
 
-def history(level: str, object_id: str, *, days: int) -> list[dict[str, Any]]:
+def currency(source: Source | None = None) -> str:
+    """The shop's currency, as it is now."""
+    if chosen := conf.get("CURRENCY"):
+        return str(chosen)
+    from ml_predictions.sources import currency_of
+
+    return currency_of(source or shop())
+
+
+def history(level: str, object_id: str, *, days: int, source: Source | None = None) -> list[dict[str, Any]]:
     """`date, sales, units` of each of the last `days` whole days of the total, a category, a product or a variant."""
-    from ml_predictions.sources import get_source
-    from retail_ml import frames
-
-    source = get_source()
+    source = source or shop()
     until = source.data_until()
     if until is None:
         return []
-    key = f"ml_predictions.history:{conf.get('CURRENCY')}:{level}:{object_id}:{days}:{until.as_of}"
-    found: list[dict[str, Any]] | None = cache.get(key)
-    if found is None:
-        first = until.as_of - timedelta(days=days - 1)
-        lines = _of(source, level, object_id, since=first)
-        found = _dense(frames.daily_sales(lines, [], until=until.as_of), first, until.as_of)
-        cache.set(key, found, CACHED_SECONDS)
-    return found
+    first = until.as_of - timedelta(days=days - 1)
+    return _dense(_sold_by_day(source, level, object_id, first, until.as_of), first, until.as_of)
 
 
-def _of(source: Source, level: str, object_id: str, *, since: date) -> pl.DataFrame:
-    """The lines that belong to one object."""
+def _sold_by_day(source: Source, level: str, object_id: str, first: date, last: date) -> pl.DataFrame:
+    """Added up by the shop's database where it can; else from the order lines."""
     import polars as pl
 
-    lines = source.order_lines(since=since)
-    if level == "total":
-        return lines
+    from retail_ml import frames
+
+    if (read := getattr(source, "sold_by_day", None)) is not None:
+        found: pl.DataFrame = read(since=first, level=level, object_id=object_id)
+        return found
+    lines = source.order_lines(since=first)
     if level == "category":
         products = source.products().filter(pl.col("category") == object_id)
-        return lines.join(products.select("product_id"), on="product_id", how="semi")
-    return lines.filter(pl.col(f"{level}_id") == object_id)
+        lines = lines.join(products.select("product_id"), on="product_id", how="semi")
+    elif level != "total":
+        lines = lines.filter(pl.col(f"{level}_id") == object_id)
+    return frames.daily_sales(lines, [], until=last)
 
 
 def _dense(daily: pl.DataFrame, first: date, last: date) -> list[dict[str, Any]]:

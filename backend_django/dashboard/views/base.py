@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -86,7 +87,7 @@ class Page(Kept):
 
     def page(self, context: Mapping[str, Any], *, status: int = 200, template: str = "") -> HttpResponse:
         """The template with `context` and the frame around it."""
-        whole = {"title": self.title, "entry": self.entry, **frame(self.request), **context}
+        whole = {"title": self.title, "entry": self.entry, **frame(self.request, context), **context}
         return TemplateResponse(self.request, template or self.template, whole, status=status)
 
 
@@ -121,13 +122,16 @@ class Step(Page):
         return reverse(self.back)
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
-    """Menu, theme, and how the machine does: in a few queries, the same on every page."""
+def frame(request: HttpRequest, known: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Menu, theme, and how the machine does: in a few queries, the same on every page.
+
+    A page that has asked for the shop's currency hands it over in `known`.
+    """
     theme = request.COOKIES.get("theme", "auto")
     return {
         "menu": MENU,
         "theme": theme if theme in THEMES else "auto",
-        "currency": selectors_sales.currency(),
+        "currency": known.get("currency") or selectors_sales.currency(),
         "worker_alive": selectors.worker_alive(),
         "under_way": selectors.under_way(),
     }

@@ -24,11 +24,13 @@ class Morning(Page):
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """Jobs by money, sales against their band, what changed, the models."""
         models = selectors.active_models()
-        past = selectors_sales.history("total", "", days=PAST_DAYS)
+        shop = selectors_sales.shop()
+        past = selectors_sales.history("total", "", days=PAST_DAYS, source=shop)
         ahead = selectors_sales.next_days(NEXT_DAYS)
         said = selectors_accuracy.last_days(PAST_DAYS)
         return {
             "now": timezone.localtime(),
+            "currency": selectors_sales.currency(shop),
             "jobs": selectors_morning.jobs_of_today(),
             "changed": selectors_morning.since_yesterday(),
             "known": selectors.figures(models),

@@ -62,11 +62,13 @@ class Sales(Page):
             return found
         except (UnknownId, BadParameter) as error:
             return {**found, "problem": error}
-        past = selectors_sales.history(wanted.level, wanted.object_id, days=wanted.past)
+        shop = selectors_sales.shop()
+        past = selectors_sales.history(wanted.level, wanted.object_id, days=wanted.past, source=shop)
         said = selectors_accuracy.last_days() if wanted.level == "total" and wanted.measure == "sales" else []
         marks = (ahead["explanation"] or {}).get("named_days", [])
         return {
             **found,
+            "currency": selectors_sales.currency(shop),
             "forecast": ahead,
             "chart": charts.sales(past, ahead["predictions"], measure=wanted.measure, said=said, marks=marks),
             "rows": charts.table(past[-7:], ahead["predictions"], measure=wanted.measure),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from django.conf import settings
-from django.db.models import Case, Count, Exists, F, Max, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -108,12 +108,15 @@ class DjangoShop(DjangoPurchasing):
         """When a business day begins; a second earlier, because times are read as whole seconds."""
         return datetime.combine(day, time.min, tzinfo=ZoneInfo(self.time_zone)) - timedelta(seconds=1)
 
+    def _came_back(self, sales: QuerySet[OrderItem]) -> QuerySet[OrderReturn]:
+        """Returns of these lines up to `data_until`; looked at one by one, so that they are found by their own day."""
+        assert self._until is not None
+        return OrderReturn.objects.filter(Exists(sales.filter(pk=OuterRef("item_id"))), returned_at__lte=self._until.at)
+
     def _returns(self, chosen: Q) -> pl.DataFrame:
         """What came back of lines that are sales, with units and amount below zero."""
-        until = self._until
-        assert until is not None
         returns = scans.read(
-            OrderReturn.objects.filter(self._counted("item__order__") & chosen, returned_at__lte=until.at),
+            self._came_back(OrderItem.objects.filter(self._counted("order__"))).filter(chosen),
             {"order_id": F("item__order_id"), "variant_id": F("item__variant_id"),
              "customer_id": F("item__order__customer_id"), "units": F("units"), "amount": scans.number("amount"),
              "seconds": scans.Epoch("returned_at")},
@@ -131,13 +134,11 @@ class DjangoShop(DjangoPurchasing):
         if until is None or (level in PARTS and not scans.keys([object_id])):
             return pl.DataFrame(schema=SOLD_BY_DAY)
         start = self._start(since)
-        sold = OrderItem.objects.filter(self._counted("order__"), order__placed_at__gte=start)
-        back = OrderReturn.objects.filter(
-            self._counted("item__order__"), returned_at__gte=start, returned_at__lte=until.at
-        )
+        sales = OrderItem.objects.filter(self._counted("order__"))
         if level != "total":
-            path, value = PARTS.get(level, "variant__product__category__name"), object_id
-            sold, back = sold.filter(**{path: value}), back.filter(**{f"item__{path}": value})
+            sales = sales.filter(**{PARTS.get(level, "variant__product__category__name"): object_id})
+        back = self._came_back(sales).filter(returned_at__gte=start)
+        sold = sales.filter(order__placed_at__gte=start)
         quarters = pl.concat([_quarters(sold, "order__placed_at", 1), _quarters(back, "returned_at", -1)])
         table = frames.with_day(quarters.with_columns(at=scans.at("seconds")), self.time_zone)
         return frames.daily_sales(table.filter(pl.col("day") >= since), [], until=until.as_of)
