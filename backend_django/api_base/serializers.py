@@ -114,7 +114,7 @@ class Answered(serializers.ModelSerializer[Row]):
         """Name and reader of each field; a method is named, and found on this very serializer."""
         kind = type(self)
         if kind not in self._kept:
-            self._kept[kind] = {field.field_name: _reader(field) for field in kind()._readable_fields}
+            self._kept[kind] = {str(field.field_name): _reader(field) for field in kind()._readable_fields}
         return [(name, getattr(self, found) if isinstance(found, str) else found) for name, found in
                 self._kept[kind].items()]  # fmt: skip
 

@@ -9,6 +9,10 @@ import os
 import sqlite3
 from typing import Any
 
+# The processes share the cores among them: threads of numerics beside these would wait for each other, and a list of
+# recommendations is too short a sum to be shared out.
+for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS"):
+    os.environ.setdefault(name, "1")
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))

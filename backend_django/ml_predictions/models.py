@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -170,7 +170,7 @@ class Stored(models.Manager[Row]):
     def in_service(self) -> models.QuerySet[Row]:
         """Those of the version in service, found by its id: a join would look at every row of the table."""
         serving = MLModel.objects.filter(service=self.kind, is_active=True).order_by()
-        return self.filter(model__in=serving.values("pk"))
+        return self.filter(model=models.Subquery(serving.values("pk")[:1]))
 
 
 class Prediction(models.Model):
@@ -226,7 +226,7 @@ class SalesForecast(models.Model):
     quantity_lower_95 = models.FloatField(_("units, lower 95 %"))
     quantity_upper_95 = models.FloatField(_("units, upper 95 %"))
 
-    objects: ClassVar[Stored[SalesForecast]] = Stored(Kind.SALES_FORECAST)
+    objects = Stored["SalesForecast"](Kind.SALES_FORECAST)
 
     class Meta:
         verbose_name = _("sales forecast")
@@ -316,7 +316,7 @@ class CustomerSegment(models.Model):
     explanation = models.JSONField(_("explanation"), default=list)
     advice = models.JSONField(_("what to do"), default=list)
 
-    objects: ClassVar[Stored[CustomerSegment]] = Stored(Kind.CUSTOMER_SEGMENTATION)
+    objects = Stored["CustomerSegment"](Kind.CUSTOMER_SEGMENTATION)
 
     class Meta:
         verbose_name = _("customer segment")

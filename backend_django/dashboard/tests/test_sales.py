@@ -56,7 +56,6 @@ def chart(page: str, name: str) -> dict[str, Any]:
 
 
 def test_the_morning_shows_what_the_services_say_in_few_queries(ben: Client) -> None:
-    ben.get("/")  # what is remembered for a while is read now
     with CaptureQueriesContext(connection) as queries:
         page = ben.get("/").content.decode()
     assert len(queries) <= 20, [q["sql"][:90] for q in queries]

@@ -74,7 +74,7 @@ def render(stored: Mapping[str, Any] | None) -> str:
     """The sentence of a stored message in the active language; "" for none."""
     if not stored:
         return ""
-    if stored["code"] not in TEXTS:  # an error without a translation, or a code of another version: better that than nothing
+    if stored["code"] not in TEXTS:  # an error without a translation, a code of another version: better than nothing
         return str(stored.get("text") or stored["code"])
     figures = Figures(readable(stored.get("params") or {}))
     sentence = _text(stored["code"], get_language()).format_map(figures)

@@ -55,7 +55,7 @@ class DjangoPurchasing:
              "supplier_id": pl.Int64, "supplier": pl.String, "season_end": pl.Date,
              "minimum_order_value": pl.Float64},
         )  # fmt: skip
-        options = pl.Series([" · ".join(str(v) for v in (o or {}).values()) for o in table["options"]], dtype=pl.String)
+        options = pl.Series([" · ".join(map(str, (o or {}).values())) for o in table["options"]], dtype=pl.String)
         purchased = self._purchased(chosen, everything=product_ids is None and variant_ids is None)
         table = table.with_columns(options=options).join(purchased, on="variant_id", how="left")
         ids = ("variant_id", "product_id", "supplier_id")

@@ -17,7 +17,7 @@ CHUNK = 50_000
 class AsItComes(Expression):
     """Mixed into an expression whose values the driver gives in their type already: no call of Python per row."""
 
-    convert_value = property(lambda self: self._convert_value_noop)  # type: ignore[assignment]
+    convert_value = property(lambda self: self._convert_value_noop)
 
 
 class Epoch(AsItComes, Func):

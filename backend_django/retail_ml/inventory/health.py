@@ -91,7 +91,8 @@ def _movement(v: Vitals) -> Floats:
 def yearly_return(on_hand: Floats, cost: Floats, price: Floats, *, sold_365: Floats) -> tuple[Floats, Bools]:
     """Gross margin of a year over stock at cost, and where there is such stock; cost and price NaN: unknown.
 
-    >>> found, stocked = yearly_return(np.array([2.0, 0.0]), np.full(2, 5.0), np.full(2, 8.0), sold_365=np.full(2, 10.0))
+    >>> cost, price, sold = np.full(2, 5.0), np.full(2, 8.0), np.full(2, 10.0)
+    >>> found, stocked = yearly_return(np.array([2.0, 0.0]), cost, price, sold_365=sold)
     >>> found.tolist(), stocked.tolist()
     ([3.0, inf], [True, False])
     """

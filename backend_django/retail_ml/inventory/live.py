@@ -58,7 +58,8 @@ def assess(
     hand + on order + drafted - reserved; stock below zero counts as none. Never ordered are variants that are not
     active, and those whose season is over before an order of today would come (`season_over`); what the plan has not
     seen has no levels. Where `stock` is but a part of the shop's, `beside` says what the judgement of one takes from
-    all; the weights are then those within the part. Columns: those of `stock`, `product_name`, `category`, and what `_columns` adds.
+    all; the weights are then those within the part. Columns: those of `stock`, `product_name`, `category`, and what
+    `_columns` adds.
     """
     about = products.select("product_id", product_name="name", category="category")
     stock = stock.sort("variant_id").join(about, on="product_id", how="left", maintain_order="left")

@@ -248,7 +248,7 @@ def units_short(units: Floats, daily: Floats, ratio: Floats, *, days: Floats | f
     return np.where(daily > 0, formulas.nb_loss(np.maximum(units, 0), *_law(daily, ratio, days)), 0.0)
 
 
-def demand_quantile(q: float, daily: Floats, ratio: Floats, *, days: Floats | float) -> Floats:
-    """The `q` quantile of demand over `days`, 0 where nothing sells."""
+def demand_quantile(q: Floats | float, daily: Floats, ratio: Floats, *, days: Floats | float) -> Floats:
+    """The `q` quantile (one, or one for each) of demand over `days`, 0 where nothing sells."""
     found = formulas.nb_quantile(q, *_law(daily, ratio, days)) if len(daily) else np.empty(0)
     return np.where(daily > 0, found, 0.0)

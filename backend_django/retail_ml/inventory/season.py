@@ -69,19 +69,13 @@ def bounded(
     days = np.where(ends, np.maximum(days_left, 0.0), 1.0)
     share = np.where(np.isfinite(served), served, policy.TAU_BOUNDS[0])
     most = np.zeros(len(days))
-    for some in _by_share(share):  # the quantile takes one probability at a time
-        most[some] = policy.demand_quantile(float(share[some[0]]), law[0][some], law[1][some], days=days[some])
+    some = np.flatnonzero(ends & (share > 0))
+    most[some] = policy.demand_quantile(share[some], law[0][some], law[1][some], days=days[some])
     most = np.where((days > lead_days) & (share > 0), most, 0.0)
     capped = np.where(ends, np.minimum(up_to, most), up_to)
     last = ends & (days <= lead_days + review_days)
     lowered = np.where(last, capped - 1, np.minimum(point, capped - 1))
     return np.where(ends, np.maximum(lowered, 0.0), point), np.maximum(capped, 0.0)
-
-
-def _by_share(share: Floats) -> list[npt.NDArray[np.int64]]:
-    order = np.argsort(share, kind="stable")
-    edges = np.flatnonzero(np.diff(share[order])) + 1
-    return [part for part in np.split(order, edges) if len(part) and share[part[0]] > 0]
 
 
 def left_over(stock: Floats, law: tuple[Floats, Floats], *, days_left: Floats) -> Floats:

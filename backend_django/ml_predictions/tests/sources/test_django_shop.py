@@ -101,6 +101,53 @@ def test_the_lines_of_one_customer(shop):
     assert source.order_lines(customer_id=someone, since=since)["day"].unique().to_list() == [since]
 
 
+def test_lines_since_a_day_are_those_of_the_whole_from_it_on(shop):
+    everything = DjangoShop().order_lines()
+    for back in (0, 20, 90):
+        since = everything["day"].max() - timedelta(days=back)
+        expected = everything.filter(pl.col("day") >= since)
+        assert DjangoShop().order_lines(since=since).equals(expected)
+        assert back < 90 or expected["is_return"].any()
+
+
+@pytest.mark.parametrize("time_zone", ["Europe/Madrid", "Asia/Kolkata", "America/Santiago"])
+def test_days_added_up_by_the_database_are_those_of_the_lines(shop, settings, time_zone):
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "TIME_ZONE": time_zone}
+    order = Order.objects.filter(status="completed").earliest("placed_at")
+    other = Order.objects.create(order_number="other", status="completed", currency="USD", placed_at=order.placed_at)
+    test = Order.objects.create(order_number="test", status="completed", is_test=True, placed_at=order.placed_at)
+    for wrong in (other, test):
+        item = OrderItem.objects.create(order=wrong, variant_id=order.items.first().variant_id, units=7, unit_price=9)
+        OrderReturn.objects.create(item=item, units=1, amount=9, returned_at=order.placed_at + timedelta(days=1))
+    source = DjangoShop()
+    until, lines, products = source.data_until().as_of, source.order_lines(), source.products()
+    named = lines.join(products.select("product_id", "category"), on="product_id")
+    first = named.row(0, named=True)
+    parts = {"total": "", "category": first["category"], "product": first["product_id"],
+             "variant": first["variant_id"]}  # fmt: skip
+    for level, object_id in parts.items():
+        column = {"category": "category", "product": "product_id", "variant": "variant_id"}.get(level)
+        mine = named if column is None else named.filter(pl.col(column) == object_id)
+        for since in (date(2020, 1, 1), until - timedelta(days=200)):
+            expected = frames.daily_sales(mine.filter(pl.col("day") >= since), [], until=until)
+            found = source.sold_by_day(since=since, level=level, object_id=object_id)
+            assert found["day"].equals(expected["day"])
+            for name in ("sales", "units"):
+                assert found[name].to_list() == pytest.approx(expected[name].to_list(), abs=1e-6)
+    assert source.sold_by_day(since=until, level="product", object_id="none").is_empty()
+
+
+def test_the_currency_is_the_one_that_most_orders_have(variant):
+    at = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    assert DjangoShop().currency == "EUR"
+    sell(variant, "A", at, currency="GBP")
+    assert DjangoShop().currency == "GBP"
+    for number in ("B", "C"):
+        sell(variant, number, at, currency="EUR")
+    sell(variant, "D", at, currency="USD")
+    assert DjangoShop().currency == "EUR"
+
+
 def test_stock_counts_what_is_on_order_and_drafted(variant):
     supplier = Supplier.objects.create(name="Norte", lead_time_days=9, lead_time_sd=3)
     SupplierItem.objects.create(variant=variant, supplier=supplier)

@@ -155,3 +155,24 @@ def test_a_projection_is_the_mean_of_shelves_that_run_empty():
     expected, _, _ = receipts.projected(12.0, (1.5, 2.0), coming=[(10.0, 15.0)], days=20)
     assert np.abs(expected - means).max() < 0.35
     assert np.abs(expected[:10] - means[:10]).max() < 0.1
+
+
+def test_the_projection_is_the_sum_of_its_days():
+    """Day by day, as the formula reads; the function takes the days between two deliveries at once."""
+    law, stock, days = (1.3, 1.8), 11.0, 45
+    for coming in ([], [(0.0, 4.0)], [(0.5, 2.0), (7.0, 9.0), (7.2, 3.0), (30.0, 1.0)], [(44.9, 5.0), (50.0, 8.0)]):
+        expected, lower, arriving = receipts.projected(stock, law, coming=coming, days=days)
+        daily, ratio = np.array([law[0]]), np.array([law[1]])
+        level, since, yesterday = stock, 0, stock
+        for t in range(days):
+            came = sum(units for when, units in coming if int(when) == t and when < days)
+            assert arriving[t] == came
+            if came:
+                level, since = yesterday + came, t
+            ahead = float(t + 1 - since)
+            short = policy.units_short(np.array([level]), daily, ratio, days=ahead)[0]
+            yesterday = max(level - law[0] * ahead + short, 0.0)
+            assert expected[t] == pytest.approx(yesterday, abs=1e-12)
+            most = policy.demand_quantile(0.9, daily, ratio, days=float(t + 1))[0]
+            assert lower[t] == pytest.approx(min(max(stock + arriving[: t + 1].sum() - most, 0.0), yesterday))
+    assert receipts.projected(stock, law, coming=[], days=0)[0].tolist() == []
