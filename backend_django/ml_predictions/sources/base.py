@@ -153,9 +153,9 @@ def open_orders_of(source: Source, variant_ids: Sequence[str]) -> pl.DataFrame:
 
 def shelf(source: Source, categories: Sequence[str] | None) -> pl.DataFrame:
     """`frames.SHELF` of the variants of some categories, None: of all; a shop without this read gives its stock."""
-    method = getattr(source, "shelf", None)
+    method = getattr(source, "shelf_of", None)
     if method is not None:
-        return frames.check(method(categories), frames.SHELF, name="shelf")
+        return frames.check(method(categories), frames.SHELF, name="shelf_of")
     category = source.products().select("product_id", pl.col("category").fill_null(""))
     table = source.stock().join(category, on="product_id", how="left").with_columns(pl.col("category").fill_null(""))
     return table.select(*frames.SHELF) if categories is None else table.filter(

@@ -86,7 +86,7 @@ class DjangoPurchasing:
         schema = {"variant_id": pl.Int64, "on_order": pl.Float64, "drafted": pl.Float64}
         return pl.DataFrame(list(sums), schema=schema, orient="row")
 
-    def shelf(self, categories: Sequence[str] | None = None) -> pl.DataFrame:
+    def shelf_of(self, categories: Sequence[str] | None = None) -> pl.DataFrame:
         """`frames.SHELF`, live, of the variants of some categories ("": of none); None: of all. One scan."""
         chosen = Q()
         if categories is not None:
@@ -100,7 +100,7 @@ class DjangoPurchasing:
              "price": pl.Float64, "cost": pl.Float64},
         )  # fmt: skip
         table = table.with_columns(scans.text("variant_id"), pl.col("category").fill_null(""))
-        return frames.check(table, frames.SHELF, name="shelf")
+        return frames.check(table, frames.SHELF, name="shelf_of")
 
     def price_breaks(self) -> pl.DataFrame:
         """`frames.PRICE_BREAKS` of each variant's own supplier: one scan."""

@@ -141,7 +141,7 @@ class NoReadsOfItsOwn:
         self.shop = DjangoShop()
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("shelf", "open_orders_of", "sold_by_day"):
+        if name in ("shelf_of", "open_orders_of", "sold_by_day"):
             raise AttributeError(name)
         return getattr(self.shop, name)
 
