@@ -174,6 +174,7 @@ DATA_FOLDER = VAR
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 """Bytes of a body that is no file: a thousand orders. Most calls take less: `ml_predictions.views.errors`."""
 IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=50)
+IMPORT_UNDO_DAYS = env.int("IMPORT_UNDO_DAYS", default=90)
 """Of a file that is uploaded, also in memory or on its way: the first handler stops it."""
 FILE_UPLOAD_HANDLERS = [
     "ingest.uploads.Limit",
@@ -281,6 +282,7 @@ ML_PREDICTIONS = {
     "NIGHTLY": {
         "drop_expired_sign_ins": "authentication.housekeeping.drop_expired",
         "drop_old_uploads": "ingest.uploads.drop_old",
+        "drop_old_import_entries": "ingest.runs.drop_old",
         "weekly_brief": "dashboard.tasks.weekly_brief",
         "critical_stock_outs": "dashboard.tasks.critical_stock_outs",
     },

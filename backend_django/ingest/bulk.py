@@ -63,6 +63,13 @@ def update(model: type[models.Model], frame: pl.DataFrame, *, add: bool = False)
         cursor.executemany(f"UPDATE {table} SET {sets} WHERE {_name('id')} = %s", cast(Any, rows.iter_rows()))
 
 
+def delete(model: type[models.Model], values: Iterable[int], *, key: str = "id") -> None:
+    """Delete the rows whose column `key` is among `values`; nothing that hangs on them goes along."""
+    where, parameter = among(values)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table(model)} WHERE {_name(key)} {where}", [parameter])
+
+
 def table(model: type[models.Model]) -> str:
     """The model's table, quoted."""
     return _name(model._meta.db_table)

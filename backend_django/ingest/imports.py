@@ -7,6 +7,7 @@ The report of sales is the reconciliation (money in cents) with `known`, the ord
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from decimal import Decimal
 from functools import partial
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ingest import bulk, checkup, report, rows, sales, tables
+from ingest import bulk, checkup, report, rows, runs, sales, tables
 from ingest.assume import Assumptions
 from ingest.counts import Counts
 from ingest.models import ImportRun
@@ -100,7 +101,7 @@ def _sales(run: ImportRun, paths: list[Path], *, write: bool, tell: Tell, begin:
     known = bulk.fetch(Order, ["COUNT(*)"], key="order_number", values=built.orders["order_number"])
     more = {"known": known[0][0] if known else 0, "time_zone": options.time_zone, "currency": options.currency}
     more |= found.told()
-    run.report = _told(found.account) | more
+    run.report = told(found.account) | more
     if not write:
         return
     tell(BEGINS, "import.writing")
@@ -113,16 +114,18 @@ def _sales(run: ImportRun, paths: list[Path], *, write: bool, tell: Tell, begin:
             done += count
             tell(BEGINS + (99 - BEGINS) * done / total, "import.writing")
 
-    result = sales.write(built, source=run.preset, progress=progress)
-    filled = sales.assume(assumed(run), built)
+    with runs.noted(run):
+        result = sales.write(built, source=run.preset, progress=progress)
+        filled = sales.assume(assumed(run), built)
     account = report.reconcile(found.rows, built, result)
-    run.report = _told(account) | more
+    run.report = told(account) | more
     run.counts = {name: asdict(counts) for name, counts in (result.counts | filled).items()}
     if not account.balanced:
         raise DoesNotBalance(f"import {run.pk}: {account}")
 
 
-def _told(account: report.Reconciliation) -> dict[str, Any]:
+def told(account: report.Reconciliation) -> dict[str, Any]:
+    """The reconciliation as JSON."""
     sums = {name: getattr(account, name) for name in ("stored", "left", "difference", "balanced")}
     return asdict(account) | sums
 
@@ -136,7 +139,7 @@ def _table(run: ImportRun, path: Path, *, write: bool, tell: Tell, begin: Callab
         tell(BEGINS, "import.writing")
         begin()
     counts: dict[str, Counts]
-    with transaction.atomic():
+    with runs.noted(run) if write else nullcontext(), transaction.atomic():
         if run.what == ImportRun.What.PRODUCTS:
             counts, table = tables.write_products(table)
         else:

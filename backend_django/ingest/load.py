@@ -16,7 +16,7 @@ from django.db import transaction
 
 from authentication import suppression
 from authentication.models import User
-from ingest import bulk, canonical
+from ingest import bulk, canonical, journal
 from ingest.counts import Counts
 from ingest.load_catalogue import (
     BATCH,
@@ -64,6 +64,7 @@ def customers(frame: pl.DataFrame, *, source: str) -> Counts:
     frame = frame.filter(~pl.col("external_id").is_in(list(erased)))
     keys = frame["external_id"].to_list()
     stored = {u.external_id: u for u in User.objects.filter(source=source, external_id__in=keys)}
+    was = journal.read(User, [user.pk for user in stored.values()])
     emails = {email.strip().lower() for email in frame["email"].drop_nulls()} - {""}
     taken = dict(User.objects.filter(email__in=emails).values_list("email", "pk"))
     new, changed, same, kept = [], [], 0, 0
@@ -89,6 +90,7 @@ def customers(frame: pl.DataFrame, *, source: str) -> Counts:
     User.objects.bulk_create_customers(new, batch_size=BATCH)
     fields = ["first_name", "last_name", "country", "email", "date_joined"]
     User.objects.bulk_update(changed, fields, batch_size=CHANGES)
+    journal.note(User, was, [user.pk for user in new])
     return Counts(len(new), same, len(changed), kept)
 
 
@@ -192,6 +194,7 @@ def _write_orders(heads: pl.DataFrame, lines: pl.DataFrame) -> Written:
     new = heads.join(stored, on="order_number", how="anti", maintain_order="left")
     bulk.insert(Order, new.with_columns(updated_at=now))
     both = heads.join(stored, on="order_number", how="inner", suffix="_stored", maintain_order="left")
+    was = journal.read_orders(both["id"])
     differs = both.filter(pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"{c}_stored")) for c in HEAD))
     ids = pl.DataFrame(
         bulk.fetch(Order, ["order_number", "id"], key="order_number", values=numbers),
@@ -210,6 +213,7 @@ def _write_orders(heads: pl.DataFrame, lines: pl.DataFrame) -> Written:
             f"orders {numbers[0]} to {numbers[-1]}: {expected / 100:.2f} was to be stored, {cents / 100:.2f} came "
             "back from the database; nothing of this batch was written"
         )
+    journal.note_orders(was, ids["order_id"])
     counts = Counts(new.height, both.height - changed.height, changed.height)
     return Written(counts, did, cents - kept)
 
@@ -307,6 +311,7 @@ def _write_returns(part: pl.DataFrame) -> Counts:
     )
     joined = part.join(stored, on="reference", how="left", maintain_order="left")
     new = joined.filter(pl.col("id").is_null())
+    was = journal.read(OrderReturn, stored["id"])
     values = ["item_id", "units", "amount", "returned_at"]
     bulk.insert(OrderReturn, new.select("reference", *values))
     differs = joined.filter(
@@ -316,6 +321,9 @@ def _write_returns(part: pl.DataFrame) -> Counts:
     )
     bulk.update(OrderReturn, differs.select("id", *values))
     _check_units(joined)
+    if journal.active():
+        made = bulk.fetch(OrderReturn, ["id"], key="reference", values=new["reference"])
+        journal.note(OrderReturn, was, [pk for (pk,) in made])
     return Counts(new.height, joined.height - new.height - differs.height, differs.height)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from django.db import models, transaction
 
-from ingest import bulk, canonical
+from ingest import bulk, canonical, journal
 from ingest.counts import Counts
 from products.models import Category, Product, ProductVariant, StockMovement
 from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem, SupplierPrice
@@ -66,6 +66,7 @@ def suppliers(frame: pl.DataFrame) -> Counts:
     frame = canonical.check(frame, "suppliers")
     must_be_distinct(frame, ["name"], "suppliers")
     stored = {s.name: s for s in Supplier.objects.all()}
+    was = journal.read(Supplier, [stored[name].pk for name in frame["name"] if name in stored])
     new, changed, same = [], [], 0
     for row in frame.iter_rows(named=True):
         values = _given(row, ("email", "lead_time_days", "lead_time_sd", "minimum_order_value"))
@@ -79,6 +80,7 @@ def suppliers(frame: pl.DataFrame) -> Counts:
     Supplier.objects.bulk_create(new, batch_size=BATCH)
     fields = ["email", "lead_time_days", "lead_time_sd", "minimum_order_value"]
     Supplier.objects.bulk_update(changed, fields, batch_size=CHANGES)
+    journal.note(Supplier, was, [supplier.pk for supplier in new])
     return Counts(len(new), same, len(changed))
 
 
@@ -86,7 +88,9 @@ def _named(model: Any, names: Iterable[str | None]) -> dict[str, Any]:
     """The rows of `model` with these names, made when new."""
     wanted = {name for name in names if name}
     stored = {row.name: row for row in model.objects.filter(name__in=wanted)} if wanted else {}
+    was = journal.read(model, [row.pk for row in stored.values()])
     fresh = model.objects.bulk_create([model(name=n) for n in sorted(wanted - stored.keys())], batch_size=BATCH)
+    journal.note(model, was, [row.pk for row in fresh])
     return stored | {row.name: row for row in fresh}
 
 
@@ -109,6 +113,7 @@ def catalogue(frame: pl.DataFrame) -> Counts:
         if row["product_code"] is None:
             known = stored.get(row["sku"])
             row["product_code"] = (known.product.code or f"#{known.product_id}") if known else row["sku"]
+    was = journal.read(ProductVariant, [variant.pk for variant in stored.values()])
     products, touched = _products(rows, stored)
     new, changed = [], []
     own_price = _own_prices(rows, products)
@@ -129,6 +134,7 @@ def catalogue(frame: pl.DataFrame) -> Counts:
     ProductVariant.objects.bulk_create(new, batch_size=BATCH)
     fields = [*VARIANT_FIELDS, "options", "price", "product"]
     ProductVariant.objects.bulk_update(changed, fields, batch_size=CHANGES)
+    journal.note(ProductVariant, was, [variant.pk for variant in new])
     moved = _supplier_items(rows)
     updated = {v.sku for v in changed} | {sku for sku, v in stored.items() if sku in moved or v.product_id in touched}
     return Counts(len(new), len(stored) - len(updated), len(updated))
@@ -151,6 +157,7 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
         .values_list("product")
         .annotate(models.Count("pk"))
     )
+    was = journal.read(Product, [product.pk for code, product in known.items() if code in by_code])
     products, new, changed = {}, [], []
     for code, group in by_code.items():
         values: Row = {}
@@ -173,6 +180,7 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
         products[code] = product
     Product.objects.bulk_create(new, batch_size=BATCH)
     Product.objects.bulk_update(changed, [*PRODUCT_FIELDS, "name", "category", "price"], batch_size=CHANGES)
+    journal.note(Product, was, [product.pk for product in new])
     return products, {p.pk for p in changed}
 
 
@@ -195,6 +203,7 @@ def _supplier_items(rows: list[Row]) -> set[str]:
     by_name = _named(Supplier, named.values())
     ids = dict(ProductVariant.objects.filter(sku__in=sorted(named)).values_list("sku", "pk"))
     stored = {item.variant_id: item for item in SupplierItem.objects.filter(variant__in=ids.values())}
+    was = journal.read(SupplierItem, [item.pk for item in stored.values()])
     new, changed = [], []
     for sku, name in named.items():
         supplier, item = by_name[name], stored.get(ids[sku])
@@ -205,6 +214,7 @@ def _supplier_items(rows: list[Row]) -> set[str]:
             changed.append(item)
     SupplierItem.objects.bulk_create(new, batch_size=BATCH)
     SupplierItem.objects.bulk_update(changed, ["supplier"], batch_size=CHANGES)
+    journal.note(SupplierItem, was, [item.pk for item in new])
     skus = {pk: sku for sku, pk in ids.items()}
     return {skus[item.variant_id] for item in [*new, *changed]}
 
@@ -265,8 +275,21 @@ def _move(part: pl.DataFrame) -> Counts:
     bulk.insert(StockMovement, new.select("variant_id", "kind", "units", "at", "reference", note=pl.lit("")))
     delta = new.group_by("variant_id").agg(stock=pl.col("units").sum()).rename({"variant_id": "id"}).sort("id")
     bulk.update(ProductVariant, delta.filter(pl.col("stock") != 0), add=True)
+    _note_movements(joined)
     kept = joined.filter(pl.col("stored") != pl.col("units")).height
     return Counts(new.height, joined.height - new.height - kept, 0, kept)
+
+
+def _note_movements(joined: pl.DataFrame) -> None:
+    """Note the movements of these kinds and references: those that were stored, and those that are new."""
+    if not journal.active():
+        return
+    found = bulk.fetch(StockMovement, ["id", "kind", "reference"], key="reference", values=joined["reference"])
+    table = pl.DataFrame(found, schema={"id": pl.Int64, "kind": pl.String, "reference": pl.String}, orient="row")
+    ids = table.join(joined.select("kind", "reference", "stored"), on=["kind", "reference"])
+    new = ids.filter(pl.col("stored").is_null())["id"]
+    journal.hold(StockMovement, ids.filter(pl.col("stored").is_not_null())["id"])
+    journal.note(StockMovement, {}, new)
 
 
 @transaction.atomic

@@ -30,8 +30,13 @@ class ImportRun(models.Model):
         IMPORTED = "imported", _("imported")
         FAILED = "failed", _("failed")
         CANCELLED = "cancelled", _("cancelled")
+        WEIGHING = "weighing", _("undo is being looked into")
+        UNDOING = "undoing", _("being undone")
+        UNDONE = "undone", _("undone")
 
-    UNDER_WAY = (State.CHECKING, State.IMPORTING, State.WRITING)
+    UNDER_WAY = (State.CHECKING, State.IMPORTING, State.WRITING, State.WEIGHING, State.UNDOING)
+    UNDOABLE = (State.IMPORTED, State.FAILED, State.CANCELLED)
+    """An import that stopped while it was written is undone like a whole one."""
 
     what = models.CharField(_("what"), max_length=10, choices=What, default=What.SALES)
     file_name = models.CharField(_("file"), max_length=200)
@@ -56,6 +61,10 @@ class ImportRun(models.Model):
     """The reconciliation, see `ingest.imports`."""
     counts = models.JSONField(_("counts"), null=True)
     """Table → `created, unchanged, updated, kept`, once it is imported."""
+    totals = models.JSONField(_("totals of the shop"), default=dict)
+    """`orders, cents, returned` of the shop: `before` the import, `after` it, at the `start` and `end` of its undo."""
+    undo = models.JSONField(_("undo"), null=True)
+    """The dry run of the undo, or the undo: see `ingest.undo`."""
     error = models.JSONField(_("error"), null=True, encoder=DjangoJSONEncoder)
     """Why it failed, as a stored message: `code, params, text`."""
 
@@ -76,3 +85,49 @@ class ImportRun(models.Model):
     def changed(self) -> bool:
         """Did the import make or change anything?"""
         return any(table["created"] or table["updated"] for table in (self.counts or {}).values())
+
+
+class ImportEntry(models.Model):
+    """One row of the shop that an import wrote, or found as it would have written it: what undoing it needs.
+
+    A whole order is one entry, its lines among it. `found` and `after` are fingerprints of the row before and after the
+    import: no `found`, the import made it; no `after`, the import deleted it; both alike, it was there already and is
+    held by this import too. Undone entries go.
+    """
+
+    class Kind(models.IntegerChoices):
+        """Which table: what depends on others comes before them."""
+
+        RETURN = 1
+        ORDER = 2
+        MOVEMENT = 3
+        SUPPLIER_ITEM = 4
+        VARIANT = 5
+        PRODUCT = 6
+        SUPPLIER = 7
+        CATEGORY = 8
+        CUSTOMER = 9
+
+    run = models.ForeignKey(ImportRun, models.CASCADE, related_name="entries", db_index=False)
+    kind = models.PositiveSmallIntegerField(choices=Kind)
+    object_id = models.BigIntegerField()
+    found = models.BigIntegerField(null=True)
+    after = models.BigIntegerField(null=True)
+    before = models.TextField(null=True)
+    """The row as it was, as JSON, where the import changed or deleted it."""
+    customer = models.BigIntegerField(null=True)
+    """Whose order it is after the import."""
+    inherited = 0
+    """Cents that were another import's, while that one is undone."""
+    cents = models.BigIntegerField(default=0)
+    """Money by which the import changed it: of an order with shipping and tax; of a return what was given back."""
+
+    class Meta:
+        verbose_name = _("entry of an import")
+        verbose_name_plural = _("entries of imports")
+        ordering = ("id",)
+        constraints = (models.UniqueConstraint(fields=("run", "kind", "object_id"), name="import_entry_once"),)
+        indexes = (models.Index(fields=("kind", "object_id"), name="import_entry_object"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.object_id}"

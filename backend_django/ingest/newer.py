@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import polars as pl
 from django.db import connection, transaction
 
-from ingest import bulk, canonical
+from ingest import bulk, canonical, journal
 from ingest.counts import Counts
 from orders.models import Order, OrderItem, OrderReturn
 
@@ -20,7 +20,9 @@ def withdraw(orders: pl.DataFrame) -> Counts:
     stored = pl.DataFrame(found, schema=schema, orient="row").join(orders, on="order_number")
     changed = stored.filter(pl.col("status") != pl.col("was"))
     now = pl.lit(datetime.now(UTC), dtype=canonical.AT)
+    was = journal.read_orders(stored["id"])
     bulk.update(Order, changed.select("id", "status").with_columns(updated_at=now))
+    journal.note_orders(was, stored["id"])
     return Counts(unchanged=stored.height - changed.height, updated=changed.height)
 
 
@@ -40,5 +42,7 @@ def forget_returns(orders: pl.Series, references: pl.Series) -> int:
         found = cursor.fetchall()
     told = set(references)
     gone = [pk for pk, reference in found if reference not in told]
+    was = journal.read(OrderReturn, gone)
     OrderReturn.objects.filter(pk__in=gone).delete()
+    journal.note(OrderReturn, was)
     return len(gone)

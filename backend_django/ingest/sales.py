@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import polars as pl
+from django.db import transaction
 
 from authentication.models import User
-from ingest import bulk, canonical, load, names, newer, stored
+from ingest import bulk, canonical, journal, load, names, newer, stored
 from ingest.assume import Assumptions, fill
 from ingest.copies import beside
 from ingest.counts import Counts
@@ -17,7 +18,7 @@ from ingest.presets import Preset
 from ingest.rows import CHARGES, Options, Rows
 from ingest.whole_orders import WITHDRAWN
 from orders.models import OrderReturn
-from products.models import ProductVariant
+from products.models import Category, Product, ProductVariant
 
 
 @dataclass(frozen=True)
@@ -255,6 +256,7 @@ def write(sales: Sales, *, source: str, progress: Callable[[str, int], None]) ->
     """Write the tables; `progress` is told what and how many. Products that the shop has are left as they are."""
     counts: dict[str, Counts] = {}
     counts["products"] = load.catalogue(_only_new(sales.catalogue))
+    _hold(sales.catalogue["sku"])
     progress("products", sales.catalogue.height)
     counts["customers"] = load.customers(_joined_earlier(sales.customers, source), source=source)
     progress("customers", sales.customers.height)
@@ -294,6 +296,18 @@ def _only_new(catalogue: pl.DataFrame) -> pl.DataFrame:
     since = pl.DataFrame(list(dates.iterator()), schema={"sku": pl.String, "since": canonical.AT}, orient="row")
     earlier = catalogue.select("sku", "created_at").join(since, on="sku").filter(pl.col("created_at") < pl.col("since"))
     return pl.concat([new, earlier.drop("since")], how="diagonal")
+
+
+@transaction.atomic
+def _hold(skus: pl.Series) -> None:
+    """Note that this import sells these goods too, though it leaves them as they are."""
+    if not journal.active():
+        return
+    variants = dict(bulk.fetch(ProductVariant, ["id", "product_id"], key="sku", values=skus))
+    categories = bulk.fetch(Product, ["DISTINCT category_id"], key="id", values=set(variants.values()))
+    journal.hold(ProductVariant, variants)
+    journal.hold(Product, set(variants.values()))
+    journal.hold(Category, [pk for (pk,) in categories if pk is not None])
 
 
 def _joined_earlier(customers: pl.DataFrame, source: str) -> pl.DataFrame:

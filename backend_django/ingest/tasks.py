@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from django.utils import timezone
 
 from ingest import imports, uploads
+from ingest import undo as undoing
 from ingest.models import ImportRun
 from retail_ml.errors import RetailMLError
 
@@ -30,13 +31,15 @@ class FileGone(RetailMLError):
     code = "import.file_gone"
 
 
-def import_files(run: Watched, *, import_run: int, write: bool) -> None:
-    """Check or import the upload `import_run`; with its state and its report as the result.
+def import_files(run: Watched, *, import_run: int, write: bool, undo: bool = False) -> None:
+    """Check or import the upload `import_run`, or undo it; with its state and its report as the result.
 
     Up to the writing it stops when it is cancelled. The writing is done in small transactions, so that trainings and
     the worker's signs of life get in between. Killed there and begun again, it writes the same and completes it.
     """
     row = ImportRun.objects.get(pk=import_run)
+    if undo:
+        return take_back(row, write=write, run_id=run.log_id)
     if row.state == State.IMPORTED:  # the process died between the import and the end of its run
         return
     writing = False
@@ -67,6 +70,39 @@ def import_files(run: Watched, *, import_run: int, write: bool) -> None:
         uploads.drop(row)
     else:
         _set(row, state=State.CHECKED, report=row.report)
+
+
+def take_back(
+    row: ImportRun, *, write: bool, run_id: int | None = None, progress: undoing.Progress | None = None
+) -> None:
+    """Look what undoing an import would do, or undo it; `undo` of the row tells. Raises CannotUndo.
+
+    Killed and begun again it goes on where it stood.
+    """
+    row.refresh_from_db()
+    if run_id is not None and row.state == State.UNDONE:  # the process died between the undo and the end of its run
+        return
+    undoing.refuse(row)
+    was = (row.undo or {}).get("was") or row.state
+    known = {**(row.undo or {}), "was": was}
+    _set(row, state=State.UNDOING if write else State.WEIGHING, undo=known, run_id=run_id, progress=0, error=None)
+
+    def tell(done: int, whole: int) -> None:
+        _set(row, progress=99 * done / max(1, whole))
+        if progress:
+            progress(done, whole)
+
+    try:
+        account = (undoing.undo if write else undoing.weigh)(row, tell)
+    except BaseException as error:
+        stored = {"code": error.code, "params": error.details, "text": error.message} if isinstance(
+            error, RetailMLError) else None  # fmt: skip
+        _set(row, state=was, error=stored)
+        raise
+    if write:
+        _set(row, state=State.UNDONE, finished_at=timezone.now())
+    else:
+        _set(row, state=was, undo={**(row.undo or {}), "weighed": account.told()})
 
 
 def _set(row: ImportRun, **values: Any) -> None:

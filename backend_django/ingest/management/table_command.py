@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from django.db import transaction
 class TableCommand(BaseCommand):
     """Read, write what can be read, report the rest; all in one transaction."""
 
+    what: str
+    """A value of `ImportRun.What`."""
     required: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, str]:
@@ -46,9 +50,15 @@ class TableCommand(BaseCommand):
             raise CommandError(f"--errors: the folder {options['errors'].parent} does not exist")
         try:
             table = tables.read(options["file"], fields, self.required, columns=columns, zone=at)
-            with transaction.atomic():
+            with self._noted(options) as run, transaction.atomic():
                 counts, table = self.write(table)
                 transaction.set_rollback(options["dry_run"])
+                if run is not None:
+                    run.counts = {name: asdict(done) for name, done in counts.items()}
+                    run.report = {
+                        "rows_read": table.rows.height + table.faults.height,
+                        "rows_left_out": table.faults.height,
+                    }
         except RetailMLError as error:
             raise CommandError(error.message) from error
         for name, done in counts.items():
@@ -58,6 +68,13 @@ class TableCommand(BaseCommand):
         self._faults(table.faults, options["errors"])
         if options["dry_run"]:
             self.stdout.write("Dry run: nothing was written.")
+
+    def _noted(self, options: dict[str, Any]) -> Any:
+        from ingest.runs import on_console
+
+        if options["dry_run"]:
+            return nullcontext()
+        return on_console(self.what, [options["file"]], time_zone=options["time_zone"])
 
     def _faults(self, faults: Any, errors: Path | None) -> None:
         self.stdout.write(f"Rows left out: {faults.height:,}")

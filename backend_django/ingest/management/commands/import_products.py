@@ -13,6 +13,7 @@ class Command(TableCommand):
     help = (
         "Import products, costs and suppliers from CSV, Parquet or XLSX: one row per SKU. A second run changes nothing."
     )
+    what = "products"
     required = ("sku",)
 
     def fields(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ class Command(BaseCommand):
         from ingest import report, said_doctor, sales
         from ingest.checkup import examine
         from ingest.presets import PRESETS
+        from ingest.runs import on_console
 
         preset = PRESETS[options["preset"]]
         how = _reading(preset, options)
@@ -97,10 +99,14 @@ class Command(BaseCommand):
         self.stdout.write("")
         for sentence in said_doctor.console(found.told(), currency=how.currency):
             self.stdout.write(sentence)
-        result = None
+        result, filled = None, {}
         if not options["dry_run"]:
-            result = _with_progress(built, source)
-            account = report.reconcile(rows, built, result)
+            how_read = {"time_zone": how.time_zone, "currency": how.currency, "source": source}
+            with on_console("sales", options["files"], preset=preset.name, **how_read) as run:
+                result = _with_progress(built, source)
+                filled = sales.assume(assumed, built)
+                account = report.reconcile(rows, built, result)
+                _kept(run, account, result.counts | filled, how, found)
         self.stdout.write("")
         for sentence in report.sentences(account, currency=how.currency, dry_run=options["dry_run"]):
             self.stdout.write(sentence)
@@ -108,7 +114,7 @@ class Command(BaseCommand):
             kept = report.write_errors(errors, built.rows, rows.parts)
             self.stdout.write(f"{kept:,} rows left out are in {errors}")
         if result:
-            self._written(result, sales.assume(assumed, built))
+            self._written(result.counts | filled)
         else:
             self.stdout.write("Dry run: nothing was written.")
         if not account.balanced:
@@ -133,9 +139,9 @@ class Command(BaseCommand):
         for sentence in assumed.sentences():
             self.stdout.write(f"  {sentence}")
 
-    def _written(self, result: Any, filled: dict[str, Any]) -> None:
+    def _written(self, written: dict[str, Any]) -> None:
         self.stdout.write("")
-        for name, counts in (result.counts | filled).items():
+        for name, counts in written.items():
             kept = f", {counts.kept:,} kept as they were" if counts.kept else ""
             same = f"{counts.created:>9,} new {counts.unchanged:>9,} unchanged {counts.updated:>9,} changed"
             self.stdout.write(f"{name:10} {same}{kept}")
@@ -166,6 +172,14 @@ def _reading(preset: Any, options: dict[str, Any]) -> Any:
         date_order=options["date_order"],
         repeats=options["repeats"],
     )
+
+
+def _kept(run: Any, account: Any, counts: dict[str, Any], how: Any, found: Any) -> None:
+    """The report goes into the import's row, as that of an import by the page."""
+    from ingest.imports import told
+
+    run.report = told(account) | found.told() | {"time_zone": how.time_zone, "currency": how.currency}
+    run.counts = {name: asdict(one) for name, one in counts.items()}
 
 
 def _asked(options: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ class Command(TableCommand):
     """Set the stock to what was counted, by one adjustment per SKU that differs."""
 
     help = "Import counted stock (columns sku, counted, counted_at) from CSV, Parquet or XLSX, as adjustments."
+    what = "stock"
     required = ("sku", "counted")
 
     def fields(self) -> dict[str, str]:
