@@ -6,6 +6,7 @@ that have none. Orders and accounts are not on the list: the source sees to them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.module_loading import import_string
 
 from authentication.models import User
 from core.personal_files import DataFolder
+from ingest.models import ImportEntry
 from ml_predictions.services.erasure.needles import Needles
 from ml_predictions.services.erasure.places import PLACES as RESULTS
 from ml_predictions.services.erasure.places import Place, Rows, Words
@@ -98,12 +100,49 @@ class Sessions:
         return str(content.get("_auth_user_id", "")) == needles.person.customer_id
 
 
+class ImportEntries:
+    """What is noted for the undo of imports: the person's own rows go, orders that name them become a guest's."""
+
+    name = "import_entries"
+
+    @property
+    def covers(self) -> Mapping[str, Sequence[str]]:
+        """Rows as they were before an import."""
+        return {"ingest.ImportEntry": ("before",)}
+
+    def find(self, needles: Needles) -> int:
+        """Entries of the person, and of orders that were or are theirs."""
+        return self._own(needles).count() + self._orders(needles).count()
+
+    def erase(self, needles: Needles) -> int:
+        """Delete the first; the others stay without the person, so that their import can still be undone."""
+        count = self._own(needles).delete()[0]
+        customer = int(needles.person.customer_id)
+        changed = list(self._orders(needles))
+        for entry in changed:
+            entry.customer = None if entry.customer == customer else entry.customer
+            entry.before = re.sub(rf'("customer_id": ){customer}(?=[,}}])', r"\g<1>null", entry.before or "") or None
+        ImportEntry.objects.bulk_update(changed, ["customer", "before"], batch_size=200)
+        return count + len(changed)
+
+    @staticmethod
+    def _own(needles: Needles) -> QuerySet[ImportEntry]:
+        return ImportEntry.objects.filter(kind=ImportEntry.Kind.CUSTOMER, object_id=int(needles.person.customer_id))
+
+    @staticmethod
+    def _orders(needles: Needles) -> QuerySet[ImportEntry]:
+        customer = needles.person.customer_id
+        named = Q(customer=int(customer)) | Q(before__contains=f'"customer_id": {customer},')
+        return ImportEntry.objects.filter(named, kind=ImportEntry.Kind.ORDER)
+
+
 PLACES: list[Place] = [
     *RESULTS,
     Words("stock_notes", "products.StockMovement", ("note", "reference")),
     Words("purchase_order_notes", "purchasing.PurchaseOrder", ("note", "created_by")),
     Words("purchase_line_notes", "purchasing.PurchaseOrderLine", ("note",)),
-    Words("imports", "ingest.ImportRun", ("file_name", "requested_by", "columns", "report", "error")),
+    Words("imports", "ingest.ImportRun", ("file_name", "requested_by", "columns", "report", "error", "undo")),
+    ImportEntries(),
     Rows("failed_sign_ins", "axes.AccessAttempt", (*SIGN_IN, "get_data", "post_data")),
     Rows("lockouts", "axes.AccessFailureLog", SIGN_IN),
     Rows("sign_ins", "axes.AccessLog", SIGN_IN),

@@ -84,10 +84,11 @@ def note_orders(was: Orders | None, ids: Iterable[int]) -> None:
     """Note what became of the orders `ids`, those of `was` among them."""
     if was is None:
         return
-    found = prints.of_orders(was).select("object_id", found="print", cents_were="cents")
+    found = prints.of_orders(was).select("object_id", found="print", cents_were="cents", whose="customer")
     now = prints.of_orders(prints.read_orders(ids))
     both = now.join(found, on="object_id", how="left", maintain_order="left")
-    changed = both.filter(pl.col("found") != pl.col("print"))["object_id"]
+    moved = pl.col("whose").ne_missing(pl.col("customer")) & pl.col("found").is_not_null()
+    changed = both.filter((pl.col("found") != pl.col("print")) | moved)["object_id"]
     before = pl.DataFrame(
         list(before_of(was, changed.to_list()).items()),
         schema={"object_id": pl.Int64, "before": pl.String},

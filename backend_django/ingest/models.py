@@ -91,8 +91,8 @@ class ImportEntry(models.Model):
     """One row of the shop that an import wrote, or found as it would have written it: what undoing it needs.
 
     A whole order is one entry, its lines among it. `found` and `after` are fingerprints of the row before and after the
-    import: no `found`, the import made it; no `after`, the import deleted it; both alike, it was there already and is
-    held by this import too. Undone entries go.
+    import: no `found`, the import made it; no `after`, the import deleted it; both alike and no `before`, it was there
+    already and is held by this import too. Undone entries go.
     """
 
     class Kind(models.IntegerChoices):

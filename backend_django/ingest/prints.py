@@ -20,6 +20,7 @@ from ingest.models import ImportEntry
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Category, Product, ProductVariant, StockMovement
 from purchasing.models import Supplier, SupplierItem
+from retail_ml.frames import Schema
 
 Kind = ImportEntry.Kind
 MODELS: dict[Kind, type[models.Model]] = {
@@ -37,7 +38,7 @@ KINDS = {model: kind for kind, model in MODELS.items()}
 NOT_THEIRS = {"id", "stock", "reserved", "password"}
 """Columns that change by themselves (stock is the sum of its movements), and the one that is nobody's business."""
 HEAD = ("status", "channel", "currency", "placed_at", "shipping", "tax", "is_test")
-HEAD_SCHEMA = {
+HEAD_SCHEMA: Schema = {
     "id": pl.Int64, "customer_id": pl.Int64, "status": pl.String, "channel": pl.String, "currency": pl.String,
     "placed_at": canonical.AT, "shipping": canonical.MONEY, "tax": canonical.MONEY, "is_test": pl.Boolean,
 }  # fmt: skip

@@ -122,11 +122,12 @@ def _explained(e: Mapping[str, Any], currency: str) -> Iterable[str]:
 
     yield ""
     if e["expected"] is not None:
-        yield f"{gettext('Total that you know'):34} {money(e['expected']):>20} {currency}"
-        yield f"  {gettext('stored of these files'):32} {money(e['stored']):>20}"
+        known, stored, rest = gettext("Total that you know"), gettext("stored of these files"), gettext("not explained")
+        yield f"{known:34} {money(e['expected']):>20} {currency}"
+        yield f"  {stored:32} {money(e['stored']):>20}"
         for one in e["terms"]:
             yield f"  {'+' if one['cents'] >= 0 else '−'} {term(one['code']):30} {money(abs(one['cents'])):>20}"
-        yield f"  {gettext('not explained'):32} {money(e['unexplained']):>20}"
+        yield f"  {rest:32} {money(e['unexplained']):>20}"
         if e["unexplained"]:
             yield gettext("No sums of the files make up the difference. These are in the files:")
             for one in e["candidates"]:

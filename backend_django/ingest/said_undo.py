@@ -34,6 +34,11 @@ REFUSED = {
 }
 
 
+def refused(stored: Mapping[str, Any]) -> str:
+    """Why an import cannot be undone; empty: this is another error."""
+    return str(REFUSED[stored["params"]["reason"]]) if stored.get("code") == "import.cannot_undo" else ""
+
+
 def tables(account: Mapping[str, Any]) -> list[tuple[str, int, int, int]]:
     """Table, rows removed, put back, and kept."""
     kept = account["kept"].values()
@@ -59,7 +64,8 @@ def console(account: Mapping[str, Any], *, done: bool) -> Iterable[str]:
     """The account as lines of text, with the money when it is done."""
     removed, put_back = (gettext("removed"), gettext("put back")) if done else (
         gettext("to be removed"), gettext("to be put back"))  # fmt: skip
-    yield f"{'':24} {removed:>14} {put_back:>18} {gettext('kept'):>10}"
+    kept_too = gettext("kept")
+    yield f"{'':24} {removed:>14} {put_back:>18} {kept_too:>10}"
     for label, gone, back, kept in tables(account):
         yield f"{label:24} {gone:>14,} {back:>18,} {kept:>10,}"
     for reason, counts, examples in reasons(account):
@@ -70,9 +76,13 @@ def console(account: Mapping[str, Any], *, done: bool) -> Iterable[str]:
             yield f"      · {example}"
     if "money" in account:
         m = account["money"]
-        yield f"{gettext('Money before the import'):44} {money(m['before']):>18}"
-        yield f"  + {gettext('what came in or went since'):40} {money(m['since']):>18}"
-        yield f"  + {gettext('what was kept of the import'):40} {money(m['kept']):>18}"
-        yield f"  = {gettext('money now'):40} {money(m['now']):>18}"
+        named = {
+            "before": gettext("Money before the import"),
+            "since": gettext("what came in or went since"),
+            "kept": gettext("what was kept of the import"),
+            "now": gettext("money now"),
+        }
+        for (name, label), sign in zip(named.items(), " ++=", strict=True):
+            yield f"{sign} {label:42} {money(m[name]):>18}"
         if m["difference"]:
             yield gettext("While it was undone, {money} more came in or went.").format(money=money(-m["difference"]))

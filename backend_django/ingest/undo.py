@@ -144,7 +144,7 @@ def undo(run: ImportRun, progress: Progress) -> Account:
             run.undo = {**(run.undo or {}), **account.told()}
             run.save(update_fields=["undo"])
     run.totals["end"] = totals()
-    run.undo = {**run.undo, "money": reconciled(run.totals, account)}
+    run.undo = {**(run.undo or {}), "money": reconciled(run.totals, account)}
     run.save(update_fields=["totals", "undo"])
     return account
 
@@ -172,12 +172,12 @@ def reconciled(known: dict[str, Any], account: Account) -> dict[str, int]:
 
 def _same(run: ImportRun) -> Any:
     """Entries of rows that the import found as it would have written them."""
-    return run.entries.filter(found=F("after"))
+    return run.entries.filter(found=F("after"), before=None)
 
 
 def _batches(run: ImportRun, progress: Progress, *, again: bool) -> Iterator[tuple[Kind, list[ImportEntry]]]:
     """The entries that changed something, a batch at a time; `again`: those that are given are gone the next time."""
-    entries = run.entries.filter(~Q(found=F("after")) | Q(found=None) | Q(after=None))
+    entries = run.entries.filter(~Q(found=F("after")) | Q(found=None) | Q(after=None) | ~Q(before=None))
     whole, done = entries.count(), 0
     for kind, deleted in STEPS:
         rest = entries.filter(kind=kind, after__isnull=deleted)

@@ -25,7 +25,8 @@ Gone = dict[type[models.Model], set[int]]
 def leaned_on(model: type[models.Model], ids: Iterable[int], gone: Gone) -> set[int]:
     """Those of `ids` that a row of another table, or of this one, points to."""
     wanted, found = list(ids), set[int]()
-    for relation in model._meta.get_fields(include_hidden=True):
+    fields: Any = model._meta.get_fields(include_hidden=True)
+    for relation in fields:
         if not (relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one)):
             continue
         child, field = relation.related_model, relation.field

@@ -70,7 +70,7 @@ NOBODY = {
     "ml_predictions.OwnerSettings": {"currency"},
     "ml_predictions.OwnerMail": {"known"},  # numbers of alerts
     "ml_predictions.MLWorker": {"host", "name"},
-    "ingest.ImportRun": {"counts", "options", "preset", "sha256"},
+    "ingest.ImportRun": {"counts", "options", "preset", "sha256", "totals"},
     "ml_predictions.CalendarEvent": {"name", "object_id"},  # names of days; who asked for them stands in the note
     "ml_predictions.RecommendationRule": {"object_id", "source_product_id"},
     "ml_predictions.SegmentSnapshot": {"segments"},  # counts and sums

@@ -311,3 +311,42 @@ def test_a_platforms_products_and_stock_go_through_the_page(ben: Client) -> None
     assert "Tienda Centro, Almacén" in press(ben, run, "check")
     press(ben, run, "import")
     assert ProductVariant.objects.get(sku="CAM-R-M").stock == 7
+
+
+@pytest.mark.postgres
+def test_an_import_is_undone_from_the_page_once_it_is_seen_what_that_does(ben: Client) -> None:
+    run = upload(ben, SALES)
+    press(ben, run, "check")
+    page = press(ben, run, "import")
+    assert "See what undoing it would do" in page
+    assert "See first what undoing it would do." in press(ben, run, "undo")
+    assert Order.objects.count() == 2
+    page = press(ben, run, "weigh")
+    assert (run.state, Order.objects.count()) == ("imported", 2)
+    assert "To be removed" in page
+    assert "Undo the import now" in page
+    page = press(ben, run, "undo")
+    assert (run.state, Order.objects.count(), ProductVariant.objects.count()) == ("undone", 0, 0)
+    assert "The import is undone. Trained models still know of it" in page
+    assert "It is undone already." in press(ben, run, "undo")
+    assert "undone" in ben.get("/data/").content.decode()
+
+
+def test_an_undo_that_fails_leaves_an_import_that_can_be_undone(ben: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest import undo_rows
+
+    run = upload(ben, SALES)
+    press(ben, run, "check")
+    press(ben, run, "import")
+    press(ben, run, "weigh")
+
+    def fail(*args: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(undo_rows, "remove", fail)
+        page = press(ben, run, "undo")
+    assert (run.state, Order.objects.count()) == ("imported", 2)
+    assert "Undo the import now" in page
+    press(ben, run, "undo")
+    assert (run.state, Order.objects.count()) == ("undone", 0)

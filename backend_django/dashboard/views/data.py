@@ -10,12 +10,13 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.views.base import Page, Step
 from dashboard.views.import_form import headers_of, reading, sentence, store, told
-from ingest import said, uploads
+from ingest import said, said_undo, undo, uploads
 from ingest.errors import BadFile
 from ingest.models import ImportRun
 from ml_predictions import conf, jobs, selectors, selectors_quality
@@ -25,6 +26,8 @@ from ml_predictions.models import MLTrainingLog
 KIND = "import"
 LAST = 15
 State = ImportRun.State
+NOW_OR_NEVER = (State.WRITING, State.WEIGHING, State.UNDOING)
+"""Not to be cancelled."""
 
 
 class Data(Page):
@@ -116,14 +119,17 @@ class Import(Step):
             "before": uploads.imported_before(run),
             "reading": reading(run, paths) if paths and run.state != State.IMPORTED else None,
             "told": told(run),
+            "undo": undo_told(run),
             "shop_currency": conf.get("CURRENCY"),
         }
 
     def do(self, request: HttpRequest, **kwargs: Any) -> str:
-        """By the button: `show`, `check`, `import` or `cancel`."""
+        """By the button: `show`, `check`, `import`, `weigh`, `undo` or `cancel`."""
         run = settled(found(kwargs["import_id"]))
         what = request.POST.get("do")
-        if what == "cancel" and run.under_way and run.state != State.WRITING and (job := job_of(run)):
+        if what in ("weigh", "undo"):
+            return take_back(run, write=what == "undo", who=str(request.user))
+        if what == "cancel" and run.under_way and run.state not in NOW_OR_NEVER and (job := job_of(run)):
             jobs.cancel(job, requested_by=str(request.user))
             return gettext("It is asked to stop.")
         if run.under_way or run.state == State.IMPORTED or not uploads.paths_of(run):
@@ -185,8 +191,13 @@ def settled(run: ImportRun) -> ImportRun:
     run.refresh_from_db()
     if not run.under_way or (log is not None and log.status in (*MLTrainingLog.OPEN, MLTrainingLog.Status.COMPLETED)):
         return run
+    if log is None and run.created_at > timezone.now() - uploads.KEPT:  # a command may be at it
+        return run
     cancelled = log is not None and log.status == MLTrainingLog.Status.CANCELLED
-    run.state = State.CANCELLED if cancelled else State.FAILED
+    undoing = run.state in (State.WEIGHING, State.UNDOING)
+    run.state = (
+        (run.undo or {}).get("was", State.IMPORTED) if undoing else State.CANCELLED if cancelled else State.FAILED
+    )
     run.error, run.finished_at = (log.error, log.finished_at) if log else (None, None)
     run.save(update_fields=["state", "error", "finished_at"])
     return run
@@ -194,17 +205,55 @@ def settled(run: ImportRun) -> ImportRun:
 
 def why(run: ImportRun) -> str:
     """Why it failed or was cancelled, in the reader's language."""
-    return (said.error(run.error) or render(run.error)) if run.state in (State.FAILED, State.CANCELLED) else ""
+    if run.error and (refused := said_undo.refused(run.error)):
+        return refused
+    return (
+        (said.error(run.error) or render(run.error))
+        if run.error or run.state in (State.FAILED, State.CANCELLED)
+        else ""
+    )
 
 
-def start(run: ImportRun, *, write: bool, who: str) -> None:
-    """Queue the dry run or the import, in one transaction with the run's state."""
+def take_back(run: ImportRun, *, write: bool, who: str) -> str:
+    """Queue the look at what an undo would do, or the undo. Raises ValidationError when it cannot be undone."""
+    try:
+        undo.refuse(run)
+    except undo.CannotUndo as error:
+        raise forms.ValidationError(said_undo.refused({"code": error.code, "params": error.details})) from error
+    if run.under_way:
+        raise forms.ValidationError(gettext("It is under way already."))
+    if write and "weighed" not in (run.undo or {}):
+        raise forms.ValidationError(gettext("See first what undoing it would do."))
+    start(run, write=write, who=who, back=True)
+    return gettext("The undo is queued. This page shows how far it is.") if write else gettext(
+        "It is looked into what undoing the import would do."
+    )  # fmt: skip
+
+
+def undo_told(run: ImportRun) -> dict[str, Any]:
+    """May it be undone, and what the undo would do or did."""
+    weighed = (run.undo or {}).get("weighed") if run.state != State.UNDONE else run.undo
+    account = weighed if weighed and "removed" in weighed else None
+    return {
+        "possible": run.state in ImportRun.UNDOABLE and run.entries.exists(),
+        "weighed": account is not None and run.state != State.UNDONE,
+        "tables": said_undo.tables(account) if account else [],
+        "reasons": said_undo.reasons(account) if account else [],
+        "money": (account or {}).get("money"),
+    }
+
+
+def start(run: ImportRun, *, write: bool, who: str, back: bool = False) -> None:
+    """Queue the dry run or the import (with `back`: of its undo), in one transaction with the run's state."""
     with transaction.atomic():
         try:
-            log = jobs.submit(KIND, {"import_run": run.pk, "write": write}, requested_by=who)
+            log = jobs.submit(KIND, {"import_run": run.pk, "write": write, "undo": back}, requested_by=who)
         except jobs.AlreadyRunning as other:
             busy = gettext("Another file is being checked or imported; wait until that is over.")
             raise forms.ValidationError(busy) from other
-        run.state = State.IMPORTING if write else State.CHECKING
+        states = (State.WEIGHING, State.UNDOING) if back else (State.CHECKING, State.IMPORTING)
+        if back:
+            run.undo = {**(run.undo or {}), "was": run.state}
+        run.state = states[write]
         run.run_id, run.progress, run.error = log.pk, 0, None
-        run.save(update_fields=["state", "run_id", "progress", "error"])
+        run.save(update_fields=["state", "run_id", "progress", "error", "undo"])

@@ -16,9 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authentication.models import User
+from core.personal_data import ImportEntries
 from ingest import journal, prints, runs, undo, undo_rows
 from ingest.models import ImportEntry, ImportRun
 from ingest.tasks import take_back
+from ml_predictions.services.erasure.needles import Needles
+from ml_predictions.sources.base import Person
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Category, Product, ProductVariant, StockMovement
 from purchasing.models import Supplier, SupplierItem
@@ -182,6 +185,28 @@ def test_a_customer_who_was_erased_and_an_order_moved_to_another(tmp_path: Path)
     Order.objects.filter(order_number="2").update(customer=User.objects.create_user("staff@shop.test"))
     assert kept(take(run))["changed"] == {"ORDER": 1}
     assert list(Order.objects.values_list("order_number", flat=True)) == ["2"]
+
+
+def test_erasing_a_person_goes_through_what_is_noted_and_the_undo_still_works(tmp_path: Path):
+    bring(tmp_path, FIRST)
+    moved = [line.replace(",7,", ",8,") for line in FIRST]
+    run = bring(tmp_path, moved)  # order 1 was of 7 and is of 8 now
+    place, person = ImportEntries(), User.objects.get(external_id="7")
+    needles = Needles(Person(str(person.pk)))
+    assert place.find(needles) == 3  # both imports know the order as 7's, and the first made 7
+    assert place.erase(needles) == 3
+    assert place.find(needles) == 0
+    assert not ImportEntry.objects.filter(before__contains=f'"customer_id": {person.pk}').exists()
+    person.delete()
+    take(run)
+    assert Order.objects.get(order_number="1").customer is None
+
+
+def test_an_order_that_the_import_gave_to_another_customer_is_given_back(tmp_path: Path):
+    bring(tmp_path, FIRST)
+    before = snapshot()
+    take(bring(tmp_path, [line.replace(",7,", ",8,") for line in FIRST]))
+    assert snapshot() == before
 
 
 @pytest.mark.postgres

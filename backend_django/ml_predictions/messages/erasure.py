@@ -50,6 +50,7 @@ TEXTS: dict[str, Any] = {
     "erasure.place_purchase_order_notes": _("Notes on purchase orders that named the person"),
     "erasure.place_purchase_line_notes": _("Notes on lines of purchase orders that named the person"),
     "erasure.place_stock_notes": _("Notes on stock movements that named the person"),
+    "erasure.place_import_entries": _("What is noted for the undo of imports"),
     "erasure.place_failed_sign_ins": _("Failed sign-ins and lock-outs"),
     "erasure.place_lockouts": _("Failures behind lock-outs"),
     "erasure.place_sign_ins": _("Sign-ins"),

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no import {options['number']}; without a number the imports are listed.")
         try:
             take_back(row, write=False)
-            self._say(said_undo.console(row.undo["weighed"], done=False))
+            self._say(said_undo.console((row.undo or {})["weighed"], done=False))
             if options["dry_run"]:
                 self.stdout.write("Dry run: nothing was undone.")
                 return
@@ -48,8 +48,8 @@ class Command(BaseCommand):
             take_back(row, write=True)
         except RetailMLError as error:
             raise CommandError(error.message) from error
-        self._say(said_undo.console(row.undo, done=True))
-        self.stdout.write(_("Trained models still know of it: train the services again (manage.py train_ml)."))
+        self._say(said_undo.console(row.undo or {}, done=True))
+        self.stdout.write(_("Trained models still know of it: train the services again, on the page Training."))
 
     def _say(self, sentences: Any) -> None:
         for sentence in sentences:
