@@ -35,16 +35,17 @@ def noted(run: ImportRun) -> Iterator[None]:
 
 @contextmanager
 def on_console(what: str, paths: Sequence[Path], *, preset: str = "", **options: Any) -> Iterator[ImportRun]:
-    """The row of an import by a command: imported when the block ends, failed when it raises."""
+    """The row of an import by a command, of files or folders: imported when the block ends, failed when it raises."""
     digest = hashlib.sha256()
-    for path in sorted(paths):
-        with path.open("rb") as file:
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
+    for file_path in sorted(files):
+        with file_path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     run = ImportRun.objects.create(
         what=what,
         file_name=", ".join(path.name for path in paths)[:200],
-        size=sum(path.stat().st_size for path in paths),
+        size=sum(file_path.stat().st_size for file_path in files),
         sha256=digest.hexdigest(),
         requested_by=CONSOLE,
         preset=preset,
