@@ -73,12 +73,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, report, write; errors of the files as one sentence."""
+        from ingest.hints import another_layout
         from retail_ml.errors import RetailMLError
 
         try:
             self._run(options)
         except RetailMLError as error:
-            raise CommandError(error.message) from error
+            raise CommandError(error.message + another_layout(error, options["files"][0], options["preset"])) from error
 
     def _run(self, options: dict[str, Any]) -> None:
         from ingest import report, said_doctor, sales
