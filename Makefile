@@ -59,9 +59,11 @@ upgrade: setup  ## after a new release: migrate, and collect the files that the 
 	@$(MANAGE) migrate && $(MANAGE) collectstatic --noinput
 
 backup: setup   ## everything into one file: make backup TO=/another/disk/trastienda.tar.gz
+	@test -n "$(TO)" || { echo "Say where to: make backup TO=/another/disk/trastienda.tar.gz" >&2; exit 2; }
 	@$(MANAGE) backup "$(TO)"
 
 restore: setup  ## bring a backup back: make restore FROM=file (REPLACE=1 replaces the shop that is there)
+	@test -n "$(FROM)" || { echo "Say which: make restore FROM=/another/disk/trastienda.tar.gz" >&2; exit 2; }
 	@$(MANAGE) restore "$(FROM)" $(if $(REPLACE),--replace)
 
 audit: setup-dev ## known vulnerabilities of what is installed (needs the internet)

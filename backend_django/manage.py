@@ -14,7 +14,15 @@ def main() -> None:
         raise SystemExit(
             f"{error}. Run `make setup` once, then use .venv/bin/python backend_django/manage.py"
         ) from error
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Exception as error:
+        from core.mistakes import sentence
+
+        told = sentence(error)
+        if told is None or "--traceback" in sys.argv:
+            raise
+        raise SystemExit(told) from error
 
 
 if __name__ == "__main__":

@@ -8,11 +8,54 @@ from __future__ import annotations
 import os
 import secrets
 import tomllib
+import zoneinfo
 from pathlib import Path
+from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
-env = environ.Env()
+FALSE = ("", "0", "false", "off", "no", "n", "f")
+KINDS_OF_DATABASE = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
+
+
+class Env(environ.Env):
+    """Reads a variable, and says which one cannot be, instead of a traceback or a silent `off`."""
+
+    def int(self, var: str, default: Any = environ.Env.NOTSET) -> Any:
+        """A whole number, or the default. Raises ImproperlyConfigured."""
+        try:
+            return super().int(var, default)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} must be a whole number; it is {os.environ[var]!r}.") from error
+
+    def bool(self, var: str, default: Any = environ.Env.NOTSET) -> bool:
+        """On or off. Raises ImproperlyConfigured for what is neither."""
+        told = os.environ.get(var)
+        if told is not None and told.strip().lower() not in (*self.BOOLEAN_TRUE_STRINGS, *FALSE):
+            raise ImproperlyConfigured(f"{var} must be true or false; it is {told!r}.")
+        return bool(super().bool(var, default))
+
+    def db_url(self, var: str = "DATABASE_URL", default: Any = environ.Env.NOTSET, **options: Any) -> dict[str, Any]:
+        """A database of a kind that we run on. Raises ImproperlyConfigured."""
+        kind = os.environ.get(var, "sqlite:").partition(":")[0]
+        if kind not in KINDS_OF_DATABASE:
+            raise ImproperlyConfigured(
+                f"{var} begins with {kind!r}; it must be postgres://user:password@host:5432/name or sqlite:////path/of/file."
+            )
+        return dict(super().db_url(var, default, **options))
+
+    def time_zone(self, var: str, default: str) -> str:
+        """The name of a time zone. Raises ImproperlyConfigured."""
+        name = str(self.str(var, default))
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ImproperlyConfigured(f"{var} is {name!r}, which is no time zone; one is Europe/Madrid.") from error
+        return name
+
+
+env = Env()
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -155,7 +155,7 @@ LANGUAGES = [("es", "Español"), ("en", "English")]
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="es")
 LOCALE_PATHS = [BASE_DIR / "core" / "locale"]
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", default="Europe/Madrid")
+TIME_ZONE = env.time_zone("TIME_ZONE", default="Europe/Madrid")
 """The shop's own time zone: it decides where a business day begins and ends."""
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"

@@ -12,7 +12,10 @@ TEXTS = {
     "file.folder": _("{path} is a folder; give the path of a CSV, Parquet or XLSX file"),
     "file.missing": _("{path} does not exist; give the path of a CSV, Parquet or XLSX file"),
     "file.empty": _("{path} is empty"),
-    "file.binary": _("{path} is neither text nor Parquet nor XLSX: it holds binary data"),
+    "file.binary": _(
+        "{path} is neither text nor Parquet nor XLSX: it holds binary data. An old Excel file (.xls) "
+        "is to be saved as .xlsx or CSV"
+    ),
     "file.parquet": _("{path} cannot be read as Parquet, perhaps it is cut off: {error}"),
     "file.cut_off": _("{path} cannot be read as XLSX: its end is missing; it was cut off when it was copied"),
     "file.xlsx": _("{path} cannot be read as XLSX: {error}"),

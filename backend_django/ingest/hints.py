@@ -17,7 +17,8 @@ def another_layout(error: RetailMLError, path: Path, preset: str) -> str:
     """
     from ingest.models import ImportRun
     from ingest.presets import PRESETS
-    from ingest.sample import REQUIRED, guess, take
+    from ingest.presets.base import REQUIRED
+    from ingest.sample import guess, take
 
     if error.code not in LACKING:
         return ""

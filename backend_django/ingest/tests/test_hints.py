@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingest.tests.test_import_sales import HEADER, INVOICES, csv_file
+from ingest.tests.test_import_sales import INVOICES, csv_file
 
 pytestmark = pytest.mark.django_db
 
