@@ -45,6 +45,14 @@ class SessionRefreshToken(RefreshToken):
 class TokenAuthentication(JWTAuthentication):
     """`Authorization: Bearer …`; refused when the token's session has been revoked since."""
 
+    def get_validated_token(self, raw_token: bytes) -> Token:
+        """The token, read. Raises InvalidToken (401), which says what to do."""
+        try:
+            return super().get_validated_token(raw_token)
+        except InvalidToken as error:
+            told = _("The access token is over, or was never given here. Sign in again, or ask for a new pair ({call}).")
+            raise InvalidToken(told.format(call="POST /api/auth/refresh/")) from error
+
     def get_user(self, validated_token: Token) -> Any:
         """The active user of this token."""
         user = cast("User", super().get_user(validated_token))

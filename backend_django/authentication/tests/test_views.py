@@ -225,6 +225,16 @@ def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(cas
     assert me(data["refresh"]).status_code == 401
 
 
+def test_a_token_that_is_over_or_foreign_is_told_what_to_do(cast):
+    tokens = sign_in()
+    with time_machine.travel(timezone.now() + timedelta(minutes=31), tick=False):
+        over = me(tokens["access"])
+    for answer in (over, me("no.token.ofours")):
+        assert answer.status_code == 401
+        assert answer.data["error"]["code"] == "token_not_valid"
+        assert "POST /api/auth/refresh/" in answer.data["error"]["message"]
+
+
 def test_an_expired_refresh_token_is_refused(cast):
     data = sign_in()
     with time_machine.travel(timezone.now() + timedelta(days=8)):
