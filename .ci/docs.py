@@ -46,7 +46,6 @@ class Outcome:
     compared: int = 0
     not_run: list[Fence] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def pages() -> Iterator[Path]:
@@ -151,7 +150,9 @@ def run_page(page: Path, demo: Path) -> Outcome:
             tree = Path(folder) / "trastienda"
             copy_tree(tree, demo)
             _run(found, tree, outcome)
-    outcome.seconds = time.monotonic() - started
+    if outcome.ran or outcome.not_run:
+        seconds = time.monotonic() - started
+        print(f"{outcome.page}: {outcome.ran} run, {outcome.compared} answers compared, {seconds:.0f} s", flush=True)
     return outcome
 
 
@@ -205,10 +206,7 @@ def _compare(found: list[Fence], said: dict[int, str], outcome: Outcome) -> None
 
 
 def tell(outcomes: list[Outcome]) -> None:
-    """The figures, what is not run and why, and the faults."""
-    for outcome in outcomes:
-        if outcome.ran or outcome.not_run:
-            print(f"{outcome.page}: {outcome.ran} run, {outcome.compared} answers compared, {outcome.seconds:.0f} s")
+    """The sums, what is not run and why, and the faults."""
     skipped = [fence for outcome in outcomes for fence in outcome.not_run]
     total = sum(outcome.ran for outcome in outcomes)
     print(f"\n{total} snippets run, {sum(o.compared for o in outcomes)} answers compared, {len(skipped)} not run:")
