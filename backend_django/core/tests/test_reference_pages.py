@@ -11,9 +11,9 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 
-from core import api
 from core.tests import reference
 from ml_predictions.messages import TEXTS
+from ml_predictions.views import errors as answers
 from retail_ml import errors, frames
 
 BACKEND = Path(settings.BASE_DIR)
@@ -83,15 +83,15 @@ def _is_schema(value: object) -> bool:
 def error_rows() -> dict[str, list[str]]:
     """Codes of our own exceptions, with the sentence where it is one of the stored ones."""
     classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.RetailMLError)]
-    status = {cls.code: next((s for c, s in api.STATUS_OF_CLASS if issubclass(cls, c)), 409) for cls in classes}
-    status |= dict.fromkeys(api.CONFLICTS, 409)
+    status = {cls.code: next((s for c, s in answers.STATUS_OF_CLASS if issubclass(cls, c)), 409) for cls in classes}
+    status |= dict.fromkeys(answers.CONFLICTS, 409)
     head = ["| code | status | says |", "|---|---|---|"]
     rows = []
     with translation.override("en"):
         for code in sorted(set(status) - NOT_API):
             said = str(TEXTS[code]) if code in TEXTS else ""
             rows.append(f"| `{code}` | {status[code]} | {said} |")
-    common = [f"| `{code}` | {number} | |" for number, code in sorted(api.DRF_CODES.items())]
+    common = [f"| `{code}` | {number} | |" for number, code in sorted(answers.DRF_CODES.items())]
     return {"own": head + rows, "common": head + common}
 
 
