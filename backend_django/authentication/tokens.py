@@ -50,7 +50,7 @@ class TokenAuthentication(JWTAuthentication):
         try:
             return super().get_validated_token(raw_token)
         except InvalidToken as error:
-            told = _("The access token is over, or was never given here. Sign in again, or ask for a new pair ({call}).")
+            told = _("The access token is over, or none of ours. Sign in again, or ask for a new pair ({call}).")
             raise InvalidToken(told.format(call="POST /api/auth/refresh/")) from error
 
     def get_user(self, validated_token: Token) -> Any:
