@@ -27,7 +27,7 @@ TEXTS: dict[str, Any] = {
     "unknown_customer": _("The shop has no customer with the id {customer_id}."),
     # which method, and what is not known and why
     "segment.method_rules": _(
-        "With {customers} customer(s), names follow fixed rules; clusters need {needed}. Take them as a first hint."
+        "Customers: {customers}. Names follow fixed rules, as clusters need {needed}; take them as a first hint."
     ),
     "segment.method_ranks": _(
         "With {customers} customers, names follow each one's place among all; clusters need {needed}. Confidence is "

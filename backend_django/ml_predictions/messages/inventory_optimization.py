@@ -74,8 +74,8 @@ TEXTS: dict[str, Any] = {
         "is not known: what an order earns, and whether a budget should pay for it, cannot be said. Enter them."
     ),
     "inventory.season_end_risk": _(
-        "The season ends on {season_end}: of {coming} units in stock and on order about {leftover} will be left, "
-        "{money} {currency} if half of their cost is lost. Reduce the price, or stop what is on order."
+        "The season ends on {season_end}: of {coming} units in stock and on order about {leftover} will be left (a loss "
+        "of {money} {currency} if half of their cost is lost). Reduce the price, or stop what is on order."
     ),
     "inventory.demand_drop": _(
         "{units} units in the last 7 days, where {week_expected} were expected, with {stock} on the shelf. Is it "
@@ -186,12 +186,12 @@ TEXTS: dict[str, Any] = {
         "{supplier} takes orders from {minimum_cost} {currency} on: {missing_cost} {currency} are missing."
     ),
     # health
-    "inventory.advice_reorder": _("Order {count} variant(s) now: {money} {currency} of margin is at stake."),
-    "inventory.advice_overstock": _("{count} variant(s) are overstocked: {money} {currency} more than will sell soon."),
-    "inventory.advice_dead": _("{count} variant(s) no longer sell: {money} {currency} at cost. Sell off or return."),
-    "inventory.advice_negative": _("{count} variant(s) have a stock below zero: count them."),
+    "inventory.advice_reorder": _("Variants to order now: {count}, with {money} {currency} of margin at stake."),
+    "inventory.advice_overstock": _("Variants overstocked: {count}, by {money} {currency} more than will sell soon."),
+    "inventory.advice_dead": _("Variants that no longer sell: {count}, {money} {currency} at cost. Sell off or return."),
+    "inventory.advice_negative": _("Variants with a stock below zero: {count}. Count them."),
     "inventory.advice_cost": _(
-        "{count} variant(s) have no cost: enter it, and orders follow the margin, not a fixed service level."
+        "Variants without a cost: {count}. Enter it, and orders follow the margin, not a fixed service level."
     ),
     "inventory.advice_fine": _("Nothing wants a decision."),
     "inventory.advice_nothing": _("There is nothing on offer and nothing in stock."),
