@@ -146,6 +146,13 @@ def work(browser: Any, base: str, password: str, language: str) -> list[str]:
     visit.press("button[value=receive]")
     page.wait_for_selector(".notice.success")
 
+    visit.open("/recommendations/")
+    page.click(".trio details.receipt summary >> nth=1")
+    visit.press(".trio details[open] button[value=pin]")
+    assert page.query_selector(".trio .card >> nth=0 >> .badge"), "what was put first does not come first"
+    visit.press("#rules ~ .scroll button")
+    assert not page.query_selector("#rules ~ .scroll"), "the rule was not taken back"
+
     visit.open("/customers/?segment=at_risk")
     with page.expect_download() as download:
         page.click("header.page button")

@@ -45,6 +45,17 @@ HEALTH = {
     "availability": _("Availability"), "cover": _("Cover"), "movement": _("Movement"), "return": _("Return on stock"),
     "data_quality": _("Data"),
 }  # fmt: skip
+ALERTS = {
+    "NEGATIVE_STOCK": _("Stock below zero"), "OUT_OF_STOCK": _("Sold out"),
+    "STOCKOUT_BEFORE_DELIVERY": _("Sold out before the delivery"), "LATE_PO": _("Delivery is late"),
+    "MARGIN_NEGATIVE": _("Sold below cost"), "SEASON_END_RISK": _("Left over at the season's end"),
+    "REORDER_NOW": _("To order now"), "REORDER_SOON": _("To order soon"), "REORDER": _("Quantity to order"),
+    "PRICE_OR_COST_MISSING": _("Price or cost is missing"), "DEMAND_SPIKE": _("Sells far more than usual"),
+    "DEMAND_DROP": _("Sells far less than usual"), "DEAD_STOCK": _("No longer sells"), "OVERSTOCK": _("Too much of it"),
+    "LEAD_TIME_DRIFT": _("Deliveries take longer"), "SLOW_MOVING": _("Sells slowly"),
+    "BELOW_7_DAYS": _("Rule of thumb: less than 7 days left"),
+}  # fmt: skip
+"""Codes of alerts and of what is said of stock, in a few words."""
 RUNS = {"import": _("Import"), "refresh": _("Nightly refresh"), "erase": _("Erasing a person")}
 """Kinds of run that are no training."""
 NONE = "–"
@@ -132,6 +143,16 @@ def kind(name: str) -> str:
 def health_part(name: str) -> str:
     """What a part of the health score is called."""
     return str(HEALTH.get(name, name))
+
+
+@register.filter
+def alert(code: str) -> str:
+    """What an alert's code says.
+
+    >>> alert("REORDER_NOW"), alert("OF_ANOTHER_VERSION")
+    ('To order now', 'OF_ANOTHER_VERSION')
+    """
+    return str(ALERTS.get(code, code))
 
 
 @register.filter
