@@ -74,8 +74,8 @@ TEXTS: dict[str, Any] = {
         "is not known: what an order earns, and whether a budget should pay for it, cannot be said. Enter them."
     ),
     "inventory.season_end_risk": _(
-        "The season ends on {season_end}: of {coming} units in stock and on order about {leftover} will be left (a loss "
-        "of {money} {currency} if half of their cost is lost). Reduce the price, or stop what is on order."
+        "The season ends on {season_end}: of {coming} units in stock and on order about {leftover} will be left (a "
+        "loss of {money} {currency} if half of their cost is lost). Reduce the price, or stop what is on order."
     ),
     "inventory.demand_drop": _(
         "{units} units in the last 7 days, where {week_expected} were expected, with {stock} on the shelf. Is it "
