@@ -72,3 +72,11 @@ def test_language_and_theme_are_kept(ben: Client) -> None:
     away = ben.post(reverse("dashboard:theme"), {"theme": "purple", "next": "https://elsewhere.test/"})
     assert away["Location"] == "/"
     assert 'data-theme="dark"' in ben.get("/").content.decode()
+
+
+def test_every_code_of_an_alert_has_a_name() -> None:
+    from dashboard.templatetags.dashboard import ALERTS
+    from retail_ml.inventory import alerts, claims
+
+    assert set(alerts.CODES) <= set(ALERTS)
+    assert set(claims.EVENTS) <= set(ALERTS)

@@ -118,11 +118,3 @@ def test_one_variant_in_full(ben: Client) -> None:
     assert variant.sku in page
     assert f'"y": [{found["projected_stock"][0]["expected"]}' in page
     assert ben.get("/inventory/variants/nothing/").status_code == 404
-
-
-def test_every_code_of_an_alert_has_a_name() -> None:
-    from dashboard.templatetags.dashboard import ALERTS
-    from retail_ml.inventory import alerts, claims
-
-    assert set(alerts.CODES) <= set(ALERTS)
-    assert set(claims.EVENTS) <= set(ALERTS)

@@ -185,6 +185,7 @@ class TrainingLogs(Records):
         """A queued one is cancelled at once, a running one asked to stop."""
         from ml_predictions import jobs
 
+        self.checked(inputs.TrainNothing, request)
         log = jobs.cancel(self.get_object(), requested_by=str(request.user))
         return answer(records.TrainingRecord(log).data)
 

@@ -154,3 +154,13 @@ def test_the_documented_models_are_those_of_the_mathematics():
     from retail_ml.forecast.models import ALIASES, DAILY
 
     assert set(FORECAST_MODELS) == {"auto", *DAILY, *ALIASES}
+
+
+@pytest.mark.parametrize("what", ["cancel", "retry"])
+def test_a_body_that_means_nothing_is_refused_and_nothing_happens(api: Any, what: str):
+    status = "queued" if what == "cancel" else "failed"
+    log = MLTrainingLog.objects.create(kind="sales_forecast", status=status)
+    for body in ("l\ufffd", '{"force": true}', "[]"):
+        answer = api.post(f"/api/ml/training-logs/{log.pk}/{what}/", body, content_type="application/json")
+        assert answer.status_code == 400, body
+    assert list(MLTrainingLog.objects.values_list("status", flat=True)) == [status]
