@@ -40,6 +40,9 @@ TEXTS = {
         "{path} holds JSON or XML, not a table; bring it in on the console: import_sales … --preset woocommerce or "
         "--preset prestashop"
     ),
+    "mapping.unreadable": _("{path} cannot be read as TOML or JSON: {error}"),
+    "mapping.unknown": _("{path}: {section} {name} is not known; known are: {known}"),
+    "mapping.wrong": _("{path}: {name} is {found}; {needed} is needed"),
     "pull.not_set": _("set WOOCOMMERCE_URL, WOOCOMMERCE_KEY and WOOCOMMERCE_SECRET first: there is no shop to ask"),
     "pull.insecure": _("WOOCOMMERCE_URL is {url}; give an https address, for the key goes with every question"),
     "pull.refused": _("the shop refuses {url}: {status} {text}. See whether address, key and secret are right"),

@@ -129,7 +129,9 @@ def parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame
     cells = [c for c in raw.columns if c != "line"]
     raw = raw.filter(~pl.all_horizontal(pl.col(c).is_null() | (pl.col(c).cast(pl.String) == "") for c in cells))
     raw = _spread(raw, preset)
-    given = {name: raw[name] for name in cells}
+    constants = {name: value for name, value in preset.constants.items() if name not in cells}
+    raw = raw.with_columns(pl.lit(value).alias(name) for name, value in constants.items())
+    given = {name: raw[name] for name in (*cells, *constants)}
 
     def number(name: str) -> pl.Series:
         exact = parse.numbers(
@@ -163,6 +165,8 @@ def parsed(part: readers.Part, preset: Preset, options: Options) -> pl.DataFrame
         if name in given:
             clean = parse.text(given[name])
             out[name] = clean.str.to_lowercase() if change == "lower" else clean.str.to_uppercase()
+            if name == "status" and preset.statuses:
+                out[name] = out[name].replace(dict(preset.statuses))
     typed = pl.DataFrame({name: series.alias(name) for name, series in out.items()})
     return _complete(_with_faults(typed, given, preset), part, preset)
 

@@ -9,7 +9,7 @@ import polars as pl
 from django.db import transaction
 
 from authentication.models import User
-from ingest import bulk, canonical, journal, load, names, newer, stored
+from ingest import bulk, canonical, journal, load, names, newer, shelf_history, stored
 from ingest.assume import Assumptions, fill
 from ingest.copies import beside
 from ingest.counts import Counts
@@ -39,6 +39,8 @@ class Sales:
     """Orders of persons who were erased: they come in as a guest's."""
     whole: bool = False
     """The files tell all of an order, its returns too: what an older file told otherwise holds no more."""
+    levels: pl.DataFrame | None = None
+    """`shelf_history.LEVELS`, where the files say what was on the shelf when something was sold."""
     withdrawn: pl.DataFrame | None = None
     """`order_number, status` of orders that were left out and have this status now, if the shop has them."""
 
@@ -78,9 +80,20 @@ def build(rows: Rows, preset: Preset, options: Options, *, source: str) -> Sales
         returns=_returns(pieces),
         return_units_left=int((-partly["units"] - partly["matched"]).sum()),
         cents_left_of_returns=int((partly["cents"] + partly["given"]).sum()),
+        levels=_levels(sales, preset),
         whole=preset.shape is not None,
         withdrawn=_withdrawn(frame, orders) if preset.shape else None,
     )
+
+
+def _levels(sales: pl.DataFrame, preset: Preset) -> pl.DataFrame | None:
+    """What was on the shelf before each sale; a level that is cut off at what was sold says no more than that."""
+    if "in_stock" not in sales.columns or not sales["in_stock"].count():
+        return None
+    level = pl.col("in_stock").cast(pl.Float64).floor().cast(pl.Int64)
+    exact = level if not preset.levels_cut_off else pl.when(level != pl.col("units")).then(level)
+    table = sales.select("sku", "units", "order_number", at="placed_at", level=exact)
+    return table.select(list(shelf_history.LEVELS))
 
 
 def _withdrawn(frame: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
@@ -270,6 +283,8 @@ def write(sales: Sales, *, source: str, progress: Callable[[str, int], None]) ->
     if sales.withdrawn is not None and (withdrawn := newer.withdraw(sales.withdrawn)) != Counts():
         counts["withdrawn"] = withdrawn
     charges = sales.orders.select(pl.col("shipping") + pl.col("tax")).to_series().sum() or 0
+    if sales.levels is not None:
+        counts["stock_history"] = shelf_history.write(sales.levels)
     return Result(counts, written.cents, int(charges * 100), _return_cents(sales.returns["reference"]))
 
 

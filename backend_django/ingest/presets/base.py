@@ -75,6 +75,12 @@ class Preset:
     """Fields that this layout alone has → `money` or `text`. They are found by their headers and go into `shape`."""
     of_order: tuple[str, ...] = ()
     """Fields that may stand on one row of an order only, and hold for all of them."""
+    constants: Mapping[str, str] = field(default_factory=dict)
+    """Field → what every row has, where no column says it."""
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """A status as the files have it, in small letters → a status of the shop."""
+    levels_cut_off: bool = False
+    """`in_stock` is never more than what was sold: equal to it, it says that there was enough."""
     sku_from_name: bool = False
     """A line without an SKU is known by its product's name."""
     read: Callable[[Iterable[Path]], list[Part]] | None = None
@@ -113,7 +119,7 @@ class Preset:
                 )
             found[name] = header
         chosen = {name: found[name] for name in self.fields if name in found}
-        missing = [name for name in REQUIRED if name not in chosen]
+        missing = [name for name in REQUIRED if name not in chosen and name not in self.constants]
         if missing:
             known = ", ".join(self.columns.get(missing[0], ())) or missing[0]
             hints = " ".join(f'--map {name}="…"' for name in missing)

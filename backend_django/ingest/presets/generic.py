@@ -45,5 +45,7 @@ PRESET = Preset(
         "status": ("status", "estado"),
         "channel": ("channel", "canal"),
         "currency": ("currency", "moneda"),
+        "in_stock": ("in_stock", "stock before", "existencias antes"),
     },
+    extra={"in_stock": "money"},
 )

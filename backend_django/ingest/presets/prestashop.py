@@ -184,7 +184,7 @@ PRESET = Preset(
     channel="web",
     extra=dict.fromkeys(("total", "fees", "order_discount", "back_units", "back_amount", "in_stock"), "money")
     | dict.fromkeys(("presta_state", "presta_valid", "line_id"), "text"),
-    sku_from_name=False,
+    levels_cut_off=True,
     shape=shape,
     read=read,
 )

@@ -37,6 +37,7 @@ class Command(BaseCommand):
             "--map", action="append", default=[], metavar="FIELD=COLUMN", help="which column is a field, such as "
             "--map placed_at='Order date'; may be given several times",
         )  # fmt: skip
+        parser.add_argument("--mapping", type=Path, metavar="FILE", help="TOML or JSON that says all of it")
         parser.add_argument("--dry-run", action="store_true", help="read and report, write nothing")
         parser.add_argument("--errors", type=Path, metavar="FILE", help="write every row left out to this CSV")
         parser.add_argument("--time-zone", help="of times without a zone (default: the preset's, else the shop's)")
@@ -88,6 +89,8 @@ class Command(BaseCommand):
         from ingest.runs import on_console
 
         preset = PRESETS[options["preset"]]
+        if options["mapping"]:
+            preset, options = _mapped(options)
         how = _reading(preset, options)
         assumed = _assumptions(options)
         errors = options["errors"]
@@ -146,6 +149,16 @@ class Command(BaseCommand):
             kept = f", {counts.kept:,} kept as they were" if counts.kept else ""
             same = f"{counts.created:>9,} new {counts.unchanged:>9,} unchanged {counts.updated:>9,} changed"
             self.stdout.write(f"{name:10} {same}{kept}")
+
+
+def _mapped(options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The layout of the mapping file, and the options with its own where the command line says nothing."""
+    from ingest import mapping_file
+
+    told = mapping_file.read(options["mapping"], preset=options["preset"])
+    unsaid = {name: value for name, value in told.options.items() if options[name] in (None, "auto", "keep")}
+    columns = [f"{field}={header}" for field, header in told.columns.items()]
+    return told.preset, options | unsaid | {"map": [*columns, *options["map"]]}
 
 
 def shop_currency() -> str:
