@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 from django.db import transaction
 
-from ingest import bulk, canonical, load
+from ingest import bulk, canonical, journal, load
 from ingest.counts import Counts
 from products.models import ProductVariant, StockMovement
 
@@ -37,12 +37,12 @@ def movements(levels: pl.DataFrame) -> pl.DataFrame:
     came = pl.min_horizontal("at", pl.max_horizontal(pl.col("at") - pl.duration(seconds=pl.col("wait")), after))
     deliveries = rows.filter("starts").with_columns(units=pl.col("needed") - pl.col("had"), at=came)
     receipt = pl.when(pl.col("before").is_null()).then(pl.lit("opening")).otherwise(pl.lit("receipt"))
-    kind = pl.when(pl.col("units") > 0).then(receipt).otherwise(pl.lit("adjustment"))
+    kind = pl.when(pl.col("units") > 0).then(receipt).otherwise(pl.lit("write_off"))
     beyond = rows.filter(pl.col("units") > pl.col("level")).with_columns(units=pl.col("units") - pl.col("level"))
     parts = [
         deliveries.filter(pl.col("units") != 0).with_columns(kind=kind, end=pl.lit(":in")),
         rows.with_columns(kind=pl.lit("sale"), units=-pl.col("units"), end=pl.lit("")),
-        beyond.with_columns(kind=pl.lit("adjustment"), end=pl.lit(":beyond")),
+        beyond.with_columns(kind=pl.lit("receipt"), end=pl.lit(":beyond")),
     ]
     named = pl.concat_str("reference", "end")
     table = pl.concat([part.select("sku", "kind", "units", "at", reference=named) for part in parts])
@@ -91,18 +91,31 @@ def write(levels: pl.DataFrame) -> Counts:
     counted = others.filter(~pl.col("sku").is_in(stored["sku"].unique().implode()))["sku"]
     kept = pl.concat([kept, counted]).unique()
     wanted = wanted.filter(~pl.col("sku").is_in(kept.implode()))
-    same = ["sku", "kind", "units", "at", "reference"]
     whole = wanted.with_columns(pl.col("at").dt.truncate("1s"))
-    differs = pl.concat(
-        [whole.join(stored, on=same, how="anti")["sku"], stored.join(whole, on=same, how="anti")["sku"]]
-    )
-    differs = differs.filter(~differs.is_in(kept.implode())).unique()
-    old = stored.filter(pl.col("sku").is_in(differs.implode()))
-    _take_back(old)
-    load.movements(whole.filter(pl.col("sku").is_in(differs.implode())))
+    # What the new history has not is emptied and not deleted: an undone import then finds it.
+    key = ["kind", "reference"]
+    idle = stored.filter(~pl.col("sku").is_in(kept.implode())).join(whole, on=key, how="anti")
+    whole = pl.concat([whole, idle.select(whole.columns).with_columns(units=pl.lit(0, pl.Int64))])
+    was = stored.select(*key, "id", "variant_id", was="units", was_at="at")
+    both = whole.join(was, on=key, how="left", maintain_order="left")
+    new = both.filter(pl.col("id").is_null()).select(whole.columns)
+    differs = both.filter((pl.col("units") != pl.col("was")) | (pl.col("at") != pl.col("was_at")))
+    journal.hold(StockMovement, both.drop_nulls("id").join(differs, on="id", how="anti")["id"])
+    _change(differs)
+    load.movements(new)
+    touched = pl.concat([new["sku"], differs["sku"]]).unique()
     before = set(stored["sku"])
-    new = sum(sku not in before for sku in differs)
-    return Counts(new, whole["sku"].n_unique() - len(differs), len(differs) - new, len(kept))
+    made = sum(sku not in before for sku in touched)
+    return Counts(made, whole["sku"].n_unique() - len(touched), len(touched) - made, len(kept))
+
+
+def _change(differs: pl.DataFrame) -> None:
+    """Give stored movements other units and moments, and their variants the difference."""
+    noted = journal.read(StockMovement, differs["id"])
+    bulk.update(StockMovement, differs.select("id", "units", "at"))
+    sums = differs.group_by(id="variant_id").agg(stock=(pl.col("units") - pl.col("was")).sum()).sort("id")
+    bulk.update(ProductVariant, sums.filter(pl.col("stock") != 0), add=True)
+    journal.note(StockMovement, noted)
 
 
 def _stored(skus: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -118,10 +131,3 @@ def _stored(skus: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
     table = table.with_columns(at=at).drop("seconds")
     mine = pl.col("reference").str.starts_with(MARK).fill_null(value=False)
     return table.filter(mine), table.filter(~mine)
-
-
-def _take_back(old: pl.DataFrame) -> None:
-    """Delete these movements, and what they did to the stock."""
-    StockMovement.objects.filter(pk__in=old["id"].to_list()).delete()
-    sums = old.group_by(id="variant_id").agg(stock=-pl.col("units").sum())
-    bulk.update(ProductVariant, sums.filter(pl.col("stock") != 0), add=True)

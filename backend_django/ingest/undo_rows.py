@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -183,9 +184,21 @@ def put_back(kind: Kind, before: Mapping[int, Values], *, deleted: bool) -> None
     if deleted:
         model._base_manager.bulk_create(rows)
     elif rows:
+        if kind == Kind.MOVEMENT:
+            _move_back(before)
         names = prints.columns_of(model)
         fields = [field.name for field in model._meta.concrete_fields if field.attname in names]
         model._base_manager.bulk_update(rows, fields, batch_size=CHANGES)
+
+
+def _move_back(before: Mapping[int, Values]) -> None:
+    """Give the variants of these movements the stock that they had with them as they were."""
+    now = bulk.fetch(StockMovement, ["id", "variant_id", "units"], key="id", values=list(before))
+    sums: Counter[int] = Counter()
+    for pk, variant, units in now:
+        sums[variant] += int(before[pk]["units"]) - units
+    table = pl.DataFrame(sorted(sums.items()), schema={"id": pl.Int64, "stock": pl.Int64}, orient="row")
+    bulk.update(ProductVariant, table.filter(pl.col("stock") != 0), add=True)
 
 
 def _typed(model: type[models.Model], values: Values) -> Values:
