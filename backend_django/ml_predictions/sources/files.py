@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -44,6 +44,14 @@ class Folder:
     path: Path
     files: dict[str, list[str]]
     about: dict[str, Any]
+    found: dict[Any, Any] = field(default_factory=dict)
+    """What was computed of these very files: see `remembered`."""
+
+    def remembered(self, what: Any, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives, computed once as long as the files are the same."""
+        if what not in self.found:
+            self.found[what] = compute()
+        return self.found[what]
 
     def scan(self, table: str) -> pl.LazyFrame:
         """The table, not read yet; parts of a path such as `status=completed` are columns too."""
@@ -168,6 +176,15 @@ class FileShop(joined.JoinedShop):
         until = super()._until
         told = self.folder.about.get("data_until")
         return until if told is None or until is None else DataUntil(told, live=False, time_zone=self.time_zone)
+
+    def most_used_currency(self) -> str:
+        """The one that most orders have, of two the first by name; counted once for each state of the files."""
+        return str(self.folder.remembered("currency", super().most_used_currency))
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Counts and last times of what is read; read once for each state of the files and settings."""
+        told = (self.currency, self.data_until(), tuple(conf.get("SALE_STATUSES")))
+        return dict(self.folder.remembered(told, super().fingerprint))
 
     # --- the four tables ----------------------------------------------------------------------
 

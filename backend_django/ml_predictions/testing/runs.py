@@ -1,8 +1,17 @@
-"""Trainings inside a test."""
+"""Trainings inside a test, and an owner who has decided nothing."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+
+def decided_nothing(monkeypatch: Any) -> None:
+    """The owner has decided nothing, and no read of a setting asks the database: a count of queries is the source's."""
+    from ml_predictions.models_owner import in_force
+
+    monkeypatch.setattr(in_force, "values", {})
+    monkeypatch.setattr(in_force, "until", math.inf)
 
 
 class RecordingRun:

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from ml_predictions import jobs
 from ml_predictions.models import SERVICES, MLModel, MLTrainingLog
 from ml_predictions.sources.base import Source
+from ml_predictions.testing.runs import decided_nothing
 from ml_predictions.testing.shops import Filler, Shop, boutique
 
 TRAININGS = {
@@ -66,6 +67,7 @@ class ServiceContract:
         self, settings: Any, db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_options: dict[str, Any]
     ) -> None:
         """Whoever waits for a training runs it: there is no worker."""
+        decided_nothing(monkeypatch)
         own = {"TIME_ZONE": "Europe/Madrid", "LIVE": "no", "CURRENCY": "", "ARTIFACT_ROOT": tmp_path / "models"}
         settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, **own, **source_options}
 

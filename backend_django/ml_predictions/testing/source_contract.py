@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ml_predictions.sources import currency_of
 from ml_predictions.sources.base import OPTIONAL_READS, Source, read_optional
+from ml_predictions.testing.runs import decided_nothing
 from ml_predictions.testing.shops import SMALL, SOLD_IN_SMALL, Filler, Order, Shop, boutique
 from retail_ml import frames
 
@@ -25,7 +26,8 @@ class SourceContract:
     """The suite. The setting TIME_ZONE is Europe/Madrid, LIVE is no and CURRENCY is empty, unless a test says so."""
 
     @pytest.fixture(autouse=True)
-    def _shop_settings(self, settings: Any, db: None) -> None:
+    def _shop_settings(self, settings: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        decided_nothing(monkeypatch)
         own = {"TIME_ZONE": "Europe/Madrid", "LIVE": "no", "CURRENCY": ""}
         settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, **own}
 
