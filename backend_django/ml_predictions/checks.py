@@ -72,9 +72,10 @@ def artifact_root(app_configs: Configs, **_: Any) -> list[CheckMessage]:
 
 @register()
 def paths(app_configs: Configs, **_: Any) -> list[CheckMessage]:
-    """E004: SOURCE, E005: PERMISSION, E006: an entry of KINDS or NIGHTLY, E013: ENGINE names nothing to import."""
+    """E004: SOURCE, E005: PERMISSION, E013: ENGINE, E006: another path names nothing to import."""
     named = [("SOURCE", conf.get("SOURCE"), "E004"), ("PERMISSION", conf.get("PERMISSION"), "E005")]
     named.append(("ENGINE", conf.get("ENGINE"), "E013"))
+    named += [(name, conf.get(name), "E006") for name in ("REQUEST_ID", "PERSONAL_DATA")]
     for setting in ("KINDS", "NIGHTLY"):
         named += [(f"{setting}[{name!r}]", path, "E006") for name, path in conf.get(setting).items()]
     return [

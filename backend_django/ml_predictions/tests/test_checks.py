@@ -58,6 +58,8 @@ def test_e003_a_folder_that_cannot_be_written(settings: Any, tmp_path: Path, mon
         ("SOURCE", "no_such_package.Shop", ["E004", "E009"]),
         ("SOURCE", "ml_predictions.sources.no_such_file.Shop", ["E004", "E009"]),
         ("SOURCE", "Shop", ["E004", "E009"]),
+        ("REQUEST_ID", "core.no_such_file.current_id", ["E006"]),
+        ("PERSONAL_DATA", "core.no_such_file.PLACES", ["E006"]),
         ("PERMISSION", "rest_framework.permissions.NoSuchClass", ["E005"]),
         ("KINDS", {"pull": "ingest.no_such_file.pull"}, ["E006"]),
         ("ENGINE", "ml_predictions.engines.abacus.Abacus", ["E013"]),

@@ -19,7 +19,7 @@ from ml_predictions.messages import spoken
 from ml_predictions.sources.base import OPTIONAL_READS, read_optional
 from ml_predictions.sources.django_shop import DjangoShop
 from ml_predictions.sources.export import export
-from ml_predictions.sources.files import BESIDE, DERIVED, TABLES, FileShop
+from ml_predictions.sources.files import BESIDE, DERIVED, TABLES, FileShop, Folder
 from ml_predictions.sources.joined import ABSENT, WHOLE
 from ml_predictions.testing.folder import FolderFiller
 from ml_predictions.testing.shops import SMALL, Shop, boutique
@@ -219,6 +219,19 @@ def test_files_that_are_exchanged_are_looked_at_again(folder: Path):
     assert FileShop(folder).products().height == 1
     rewrite(folder / "products.parquet", drop=("name",))
     refusal(folder)
+
+
+def test_what_is_counted_of_the_files_is_counted_once_for_each_state_of_them(folder: Path, monkeypatch):
+    read: list[str] = []
+    scan = Folder.scan
+    monkeypatch.setattr(Folder, "scan", lambda self, table: read.append(table) or scan(self, table))
+    first = FileShop(folder).fingerprint()
+    often = len(read)
+    assert FileShop(folder).fingerprint() == first
+    assert len(read) - often == 1  # the last sale, for what is live now may not be tomorrow
+    pl.read_parquet(folder / "products.parquet").head(1).write_parquet(folder / "new")
+    (folder / "new").replace(folder / "products.parquet")
+    assert FileShop(folder).fingerprint() == {**first, "products": 1}
 
 
 def test_contacts_and_closed_accounts_where_the_file_has_them(folder: Path):
