@@ -226,9 +226,13 @@ class OscarShop(OscarRange, joined.JoinedShop):
         return bool(get_user_model()._default_manager.filter(pk__in=scans.keys([customer_id])).exists())
 
     def closed_accounts(self) -> list[str]:
-        """Accounts that are not active, and guests: they have none, and never agreed to be written to."""
+        """Accounts that are not active."""
         closed = get_user_model()._default_manager.filter(is_active=False).values_list("pk", flat=True)
-        return [*map(str, closed), *self._guest_emails()]
+        return [str(key) for key in closed]
+
+    def _of_known(self, sales: pl.LazyFrame) -> pl.LazyFrame:
+        """No guests either: they have no account, and never agreed to be written to."""
+        return super()._of_known(sales.filter(~pl.col("customer_id").str.starts_with(GUEST)))
 
     def contacts(self, ids: Sequence[str]) -> pl.DataFrame:
         """`customer_id`, `name` and `email` of these customers."""
