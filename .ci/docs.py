@@ -62,9 +62,7 @@ def linked_pages() -> Iterator[Path]:
 
 
 def make_demo(folder: Path) -> None:
-    """A trained demo boutique in `folder`, unless one is there."""
-    if (folder / "admin_password").exists():
-        return
+    """A trained demo boutique in `folder`; one that is there is only brought up to date."""
     environment = clean_environment() | {"TRASTIENDA_DATA": str(folder)}
     manage = [sys.executable, str(ROOT / "backend_django" / "manage.py"), "start", "--no-serve"]
     done = subprocess.run(manage, env=environment, capture_output=True, text=True, check=False)

@@ -15,9 +15,8 @@ def sentence(error: Exception) -> str | None:
     if not isinstance(error, DatabaseError):
         return None
     text = str(error)
-    if missing := re.search(r'no such table: (\S+)|relation "(\S+)" does not exist', text):
-        table = missing[1] or missing[2]
-        return f"The database lacks tables of this release ({table}). Bring it up to date first: make migrate"
+    if re.search(r"no such (table|column)|no column named|(relation|column) \S+ does not exist", text):
+        return f"The database is not of this release ({text.splitlines()[0]}). Bring it up to date first: make migrate"
     if isinstance(error, OperationalError) and re.search(r"connection|could not translate|unable to open", text):
         return f"The database cannot be reached: {text.splitlines()[0]}. DATABASE_URL says where it is."
     return None
