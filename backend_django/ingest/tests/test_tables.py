@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from ingest.tests.platforms import GOLDEN
 from products.models import Product, ProductVariant, StockMovement
 from purchasing.models import Supplier
 
@@ -92,3 +95,35 @@ def test_a_dry_run_and_a_missing_column(tmp_path):
     assert Product.objects.count() == 0
     with pytest.raises(CommandError, match=r"lacks the column\(s\) counted; it has: sku, units.*--map counted"):
         run("import_stock", tmp_path / "s.csv", "sku,units\nA,1\n")
+
+
+TABLES = [
+    *((GOLDEN / "shopify" / name, kind) for name, kind in (
+        ("products_old.csv", "products"), ("products_new.csv", "products"), ("products_old.csv", "stock"),
+        ("inventory_new.csv", "stock"), ("inventory_places.csv", "stock"),
+    )),
+    (GOLDEN / "woocommerce/products.json", "products"), (GOLDEN / "woocommerce/products.json", "stock"),
+    (GOLDEN / "prestashop/products.json", "products"), (GOLDEN / "prestashop/stock_availables.json", "stock"),
+]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.sampled_from(TABLES))
+def test_damaged_tables_of_platforms_are_never_a_crash(tmp_path, data, table):
+    source, kind = table
+    text = source.read_text()
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text = (
+            text[:at] + data.draw(st.sampled_from(["", "x", ",", '"', "-1", "0", "ñ" * 60, "9" * 12])) + text[at + 1 :]
+        )
+    path = tmp_path / source.name
+    path.write_text(text[: data.draw(st.just(len(text)) | st.integers(0, len(text)))])
+    out = StringIO()
+    try:
+        call_command(f"import_{kind}", str(path), stdout=out)
+    except CommandError as error:
+        message = str(error)
+    else:
+        message = ""
+    assert (source.name in message) if message else ("Rows left out" in out.getvalue())
