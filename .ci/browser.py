@@ -108,13 +108,22 @@ def upload(visit: Visit, name: str) -> str:
 
 
 def bring_in(visit: Visit, name: str) -> None:
-    """A file of sales: its columns, the dry run, the import; the same again changes nothing."""
+    """A file of sales: its columns, the dry run, the import; the same again changes nothing; both are undone."""
+    pages = []
     for notice in (".notice:not(.warning)", ".notice.warning"):
-        upload(visit, name)
+        pages.append(upload(visit, name))
         visit.press("button[value=check]")
         visit.page.click("button[value=import]", timeout=120_000)
         visit.page.wait_for_selector("header.page .badge.good", timeout=120_000)
         assert visit.page.query_selector(f"main {notice}[role=status]"), visit.page.inner_text("main")[:300]
+    for path, removes in zip(reversed(pages), (False, True), strict=True):
+        visit.open(path)
+        visit.press("button[value=weigh]")
+        visit.page.wait_for_selector("button[value=undo]", timeout=120_000)
+        assert bool(visit.page.query_selector(".card:has(#undo) table")) == removes
+        visit.press("button[value=undo]")
+        visit.page.wait_for_selector("main .notice.warning[role=status]", timeout=120_000)
+        visit.page.wait_for_selector("main button[value=all]")
 
 
 def work(browser: Any, base: str, password: str, language: str) -> list[str]:
