@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -51,14 +52,14 @@ def look(rows: Rows, *, zone: str, currency: str, now: datetime) -> list[Finding
     columns = ["row", "order_number", "customer_id", "sku", "placed_at", "units", "unit_price", "cents"]
     kept = rows.frame.filter(pl.col("kind") == "sale")
     sales = kept.select(columns)
-    found = [_told(one, rows, sales) for one in quality.look(_tables(kept, zone, now), CHECKS)]
+    found = [_told(one, rows, sales, zone) for one in quality.look(_tables(kept, zone, now), CHECKS)]
     told = kept.select(
         "row", "customer_id", "sku", "currency", order_id="order_number", name="product_name", at="placed_at"
     )
     told = told.with_columns(pl.col("name").cast(pl.String), pl.col("currency").cast(pl.String).fill_null(currency))
     del kept
-    found += [_told(one, rows, sales) for one in quality_file.look(told, currency=currency)]
-    found += [_told(one, rows, sales) for one in quality.look(_without_cost(told), (quality.of_stock,))
+    found += [_told(one, rows, sales, zone) for one in quality_file.look(told, currency=currency)]
+    found += [_told(one, rows, sales, zone) for one in quality.look(_without_cost(told), (quality.of_stock,))
               if one.code == "no_cost"]  # fmt: skip
     return sorted(found, key=lambda one: (one.action != DECIDE, -abs(one.cents), one.code))
 
@@ -114,7 +115,7 @@ def _without_cost(told: pl.DataFrame) -> quality.Tables:
     return quality.Tables(frames.empty(frames.ORDER_LINES), frames.empty(frames.PRODUCTS), stock)
 
 
-def _told(one: quality.Finding, rows: Rows, sales: pl.DataFrame) -> Finding:
+def _told(one: quality.Finding, rows: Rows, sales: pl.DataFrame, zone: str) -> Finding:
     action = DECIDE if one.code in DECISIONS else KEPT
     unit = next((name for name, codes in UNITS.items() if one.code in codes), "lines")
     if one.rows.is_empty():
@@ -123,13 +124,13 @@ def _told(one: quality.Finding, rows: Rows, sales: pl.DataFrame) -> Finding:
     found = sales.join(one.rows.to_frame(), on="row", how="semi", maintain_order="left")
     orders = found["order_number"].n_unique()
     cents = int(found["cents"].sum()) if unit == "lines" else 0
-    return Finding(one.code, action, unit, one.count, one.of, orders, cents, list(_examples(one, rows)))
+    return Finding(one.code, action, unit, one.count, one.of, orders, cents, list(_examples(one, rows, zone)))
 
 
 UNITS = {"orders": OF_ORDERS, "skus": OF_SKUS, "gaps": OF_GAPS}
 
 
-def _examples(one: quality.Finding, rows: Rows) -> Iterable[str]:
+def _examples(one: quality.Finding, rows: Rows, zone: str) -> Iterable[str]:
     first = one.rows.head(EXAMPLES)
     at = rows.frame.filter(pl.col("row").is_in(first.implode()))
     by_row = {row["row"]: row for row in at.iter_rows(named=True)}
@@ -142,7 +143,8 @@ def _examples(one: quality.Finding, rows: Rows) -> Iterable[str]:
         elif one.code == "no_cost":
             yield f"{where(row, rows.parts)}: {row['sku']}"
         elif one.code in OF_ORDERS | {"future_dates"}:
-            yield f"{where(row, rows.parts)}: {row['order_number']}, {row['placed_at']:%Y-%m-%d %H:%M} UTC"
+            at = row["placed_at"].astimezone(ZoneInfo(zone))
+            yield f"{where(row, rows.parts)}: {row['order_number']}, {at:%Y-%m-%d %H:%M}"
         else:
             yield row_example(row, rows.parts)
 

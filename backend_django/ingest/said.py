@@ -33,6 +33,7 @@ LABELS = {
 TABLES = {
     "products": _("Products"), "customers": _("Customers"), "orders": _("Orders"), "lines": _("Order lines"),
     "returns": _("Returns"), "suppliers": _("Suppliers"), "counts": _("Counts"),
+    "cost": _("Costs"), "stock": _("Opening stock"),
     "stock_history": _("Articles with a stock history"), "withdrawn": _("Orders that are no sales any more"),
 }  # fmt: skip
 ON_PAGE: dict[str, Any] = {

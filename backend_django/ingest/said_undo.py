@@ -9,7 +9,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ingest.models import ImportEntry
-from ingest.report import money
 
 Kind = ImportEntry.Kind
 TABLES = {
@@ -75,6 +74,8 @@ def console(account: Mapping[str, Any], *, done: bool) -> Iterable[str]:
         for example in examples:
             yield f"      · {example}"
     if "money" in account:
+        from ingest.report import money
+
         m = account["money"]
         named = {
             "before": gettext("Money before the import"),

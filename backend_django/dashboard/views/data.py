@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.views.base import Page, Step
 from dashboard.views.import_form import headers_of, reading, sentence, store, told
-from ingest import said, said_undo, undo, uploads
+from ingest import said, said_undo, uploads
 from ingest.errors import BadFile
 from ingest.models import ImportRun
 from ml_predictions import conf, jobs, selectors, selectors_quality
@@ -216,6 +216,8 @@ def why(run: ImportRun) -> str:
 
 def take_back(run: ImportRun, *, write: bool, who: str) -> str:
     """Queue the look at what an undo would do, or the undo. Raises ValidationError when it cannot be undone."""
+    from ingest import undo
+
     try:
         undo.refuse(run)
     except undo.CannotUndo as error:

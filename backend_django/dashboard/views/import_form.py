@@ -98,6 +98,11 @@ def owners_word(given: Any) -> dict[str, Any]:
     return told | {"leave_out": [code for code in LEAVABLE if code in given.getlist("leave_out")]}
 
 
+def initial(options: dict[str, Any]) -> dict[str, Decimal]:
+    """The numbers of the form as numbers, so that they are shown as the reader writes them."""
+    return {name: Decimal(options[name]) for name in OwnersWord.base_fields if options.get(name)}
+
+
 class OwnersWord(forms.Form):
     """Numbers of the form; empty: nothing is said."""
 
@@ -141,7 +146,7 @@ def reading(run: ImportRun, paths: list[Any]) -> dict[str, Any]:
         ] if shown else [],
         "undecided": shown is not None and shown.undecided,
         "problem": problem,
-        "word": OwnersWord(initial=run.options) if run.what == ImportRun.What.SALES else None,
+        "word": OwnersWord(initial=initial(run.options)) if run.what == ImportRun.What.SALES else None,
         "leavable": [(code, said_doctor.TERMS[code], code in run.options.get("leave_out", ())) for code in LEAVABLE],
     }  # fmt: skip
 
