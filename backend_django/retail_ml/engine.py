@@ -25,7 +25,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class Engine(ABC):
     """Computes parts somewhere. `parts`: into how many blocks work is cut at least."""
 
     parts: int = 1
+    fine: bool = False
+    """Cut also what is too small to be worth sending: for tests."""
 
     @abstractmethod
     def compute(self, fn: Work, parts: Iterable[Any]) -> Iterator[Answer]:
@@ -85,8 +87,9 @@ class Engine(ABC):
 class InProcess(Engine):
     """One part after the other, here."""
 
-    def __init__(self, parts: int = 1) -> None:
+    def __init__(self, parts: int = 1, *, fine: bool = False) -> None:
         self.parts = parts
+        self.fine = fine
 
     def compute(self, fn: Work, parts: Iterable[Any]) -> Iterator[Answer]:
         """See the base class."""
@@ -134,15 +137,17 @@ def using(engine: Engine) -> Iterator[Engine]:
         running.close()
 
 
-def blocks(count: int, *, most: int) -> list[slice]:
-    """Slices of `count` rows, of at most `most` each, and as many as the engine in use wants where there are enough.
+def blocks(count: int, *, most: int, least: int = 1) -> list[slice]:
+    """Slices of `count` rows, of at most `most` each, and as many as the engine in use wants.
+
+    Where that leaves fewer than `least` rows to each, which are not worth sending, there are fewer slices.
 
     >>> blocks(5, most=2)
     [slice(0, 1, None), slice(1, 3, None), slice(3, 5, None)]
     """
     running = _current.get()
-    wanted = running.engine.parts if running else 1
-    pieces = max(-(-count // most), min(wanted, count))
+    wanted, least = (running.engine.parts, 1 if running.engine.fine else least) if running else (1, least)
+    pieces = max(-(-count // most), min(wanted, count // least), min(count, 1))
     edges = [count * i // pieces for i in range(pieces + 1)] if pieces else [0]
     return [slice(first, last) for first, last in pairwise(edges)]
 
@@ -150,17 +155,18 @@ def blocks(count: int, *, most: int) -> list[slice]:
 def each(fn: Work, parts: Iterable[Any], *, rows: Sequence[int] | None = None) -> Iterator[tuple[int, Any]]:
     """(number of a part, fn(part)) of every part, in the order in which they are done.
 
-    fn must be a function of a module (or a `functools.partial` of one) that looks at its part alone. `rows`: how many
+    fn must be a function of a module (or a `functools.partial` of one) that looks at its part alone; a part that is
+    the only one is computed here. `rows`: how many
     rows the result of each part has (every array of it, where it is a tuple). Raises EngineFault when an answer is
     missing, comes twice, has another size, or was given by a process that computes differently.
     """
-    running = _current.get()
-    engine = running.ready() if running else InProcess()
-    sent = 0
+    running, sent, parts = _current.get(), 0, iter(parts)
+    first = list(islice(parts, 2))
+    engine = running.ready() if running and len(first) > 1 else InProcess()
 
     def counted() -> Iterator[Any]:
         nonlocal sent
-        for part in parts:
+        for part in chain(first, parts):
             sent += 1
             yield part
 
@@ -346,7 +352,8 @@ class Processes(Engine):
     dies, its lines close and the others end.
     """
 
-    def __init__(self, processes: int | None = None, *, parts: int | None = None) -> None:
+    def __init__(self, processes: int | None = None, *, parts: int | None = None, fine: bool = False) -> None:
+        self.fine = fine
         self.processes = processes or os.cpu_count() or 1
         self.parts = parts or self.processes
         self._workers: list[_Worker] = []

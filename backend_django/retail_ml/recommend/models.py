@@ -199,10 +199,11 @@ def together_scores(tables: Tables, batch: Batch, *, shown_only: bool) -> Scores
 def content_scores(tables: Tables, batch: Batch) -> Scores:
     """Content similarity to each question's product, or to the words of one that is newer than the tables."""
     out = np.zeros((len(batch), len(tables)))
-    for at, row in enumerate(batch.pages.tolist()):
-        if row >= 0:
-            out[at] = tables.likeness(row)
-        elif batch.new is not None and batch.new[at][0].strip():
+    known = np.flatnonzero(batch.pages >= 0)
+    if len(known):
+        out[known] = tables.likenesses(batch.pages[known])
+    for at in np.flatnonzero(batch.pages < 0):
+        if batch.new is not None and batch.new[at][0].strip():
             out[at] = tables.text.similar_to(batch.new[at][0], price=batch.new[at][1])
     return out
 

@@ -27,6 +27,8 @@ from retail_ml.recommend.weights import Weights
 
 KEPT = 100
 """Pairs kept per product; half of it above 20,000 products."""
+AT_ONCE = 250
+"""Products whose likeness to all others is in memory together."""
 ALIKE = 50
 """Products described alike that are kept per product."""
 RECENT = 50
@@ -196,11 +198,18 @@ class Tables:
 
     def likeness(self, row: int) -> npt.NDArray[np.float64]:
         """Content similarity of the 50 products most like one; 0 for the others."""
+        return self.likenesses(np.array([row]))[0]
+
+    def likenesses(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """`likeness` of several products, rows × products: where nothing is stored, one product of matrices for all."""
         if self.similar is not None:
-            return self.similar.dense(row)
-        found = self.text.alike(np.array([row]))
-        out, kept = np.zeros(len(self)), next(strongest(found, max(min(ALIKE, len(self) - 1), 1)))
-        out[found.indices[kept]] = found.data[kept]
+            return np.array([self.similar.dense(row) for row in rows])
+        out = np.zeros((len(rows), len(self)))
+        most = max(min(ALIKE, len(self) - 1), 1)
+        for first in range(0, len(rows), AT_ONCE):
+            found = self.text.alike(rows[first : first + AT_ONCE])
+            for at, kept in enumerate(strongest(found, most), start=first):
+                out[at, found.indices[kept]] = found.data[kept]
         return out
 
     def rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:

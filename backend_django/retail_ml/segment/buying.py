@@ -31,8 +31,8 @@ BOUNDS = np.array([[-7.0, 5.0], [-7.0, 8.0], [-7.0, 4.0], [-7.0, 7.0]])
 """Of log r, alpha, a, b in scaled time: wide, but no power of them overflows."""
 SCOUTS = 2_000
 """Rows, evenly spread, on which the three starts are tried; the best then goes through all."""
-MOST = 200_000
-"""Customers that are one part of the work, at most."""
+LEAST, MOST = 5_000, 200_000
+"""Customers that are one part of the work, at most; and at least, since each costs but microseconds."""
 MEAN_AGE = 10.0
 """What the mean age of a customer is scaled to while fitting."""
 
@@ -150,7 +150,7 @@ class Buying:
 
 def by_block(fn: Callable[..., Array], who: History, **told: Any) -> Array:
     """fn(who, **told), an array of a row per customer, in blocks of customers: a method of a model, or a function."""
-    where = engine.blocks(len(who.x), most=MOST)
+    where = engine.blocks(len(who.x), most=MOST, least=LEAST)
     if not where:
         return fn(who, **told)
     parts = (History(who.x[rows], who.last[rows], who.age[rows]) for rows in where)

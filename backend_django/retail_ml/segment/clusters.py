@@ -12,7 +12,8 @@ from retail_ml import engine
 from retail_ml.segment.naming import starting_points
 from retail_ml.segment.space import Array
 
-CHUNK = 200_000
+LEAST, CHUNK = 20_000, 200_000
+"""Customers that are one part of the work, at least and at most."""
 HYSTERESIS = 0.1
 """How much nearer another centre must be for a customer who did nothing to go over to it."""
 
@@ -49,7 +50,7 @@ def distances(points: Array, centres: Array) -> Array:
     [[5.0]]
     """
     out = np.empty((len(points), len(centres)))
-    where = engine.blocks(len(points), most=CHUNK)
+    where = engine.blocks(len(points), most=CHUNK, least=LEAST)
     parts = (points[rows] for rows in where)
     for number, found in engine.each(partial(_gaps, centres), parts, rows=[rows.stop - rows.start for rows in where]):
         out[where[number]] = found

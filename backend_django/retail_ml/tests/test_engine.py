@@ -96,7 +96,7 @@ def processes() -> Iterator[Processes]:
         def close(self) -> None:
             """Later."""
 
-    shared = Shared(2, parts=7)
+    shared = Shared(2, parts=7, fine=True)
     yield shared
     Processes.close(shared)
 
@@ -129,7 +129,7 @@ class Counting(InProcess):
 @pytest.mark.parametrize("name", WORK)
 @pytest.mark.parametrize("parts", [2, 7])
 def test_the_same_bits_for_any_number_of_parts(name: str, parts: int):
-    with engine.using(Counting(parts)) as used:
+    with engine.using(Counting(parts, fine=True)) as used:
         found = WORK[name]()
     assert used.largest == parts
     assert same(found, here(name)) == []
@@ -224,6 +224,13 @@ def test_parts_are_not_made_before_they_can_be_worked_on(processes: Processes):
     assert done == 40
 
 
+def test_what_is_too_small_is_not_cut_and_what_is_one_part_stays_here(processes: Processes):
+    with engine.using(InProcess(7)):
+        assert [len(engine.blocks(n, most=100, least=10)) for n in (0, 5, 20, 69, 70, 701)] == [0, 1, 2, 6, 7, 8]
+    with engine.using(processes):
+        assert engine.map(os.readlink, ["/proc/self"]) == [str(os.getpid())]
+
+
 def test_an_engine_that_nothing_is_mapped_by_is_not_started():
     class Never(InProcess):
         def start(self) -> None:
@@ -285,7 +292,7 @@ def test_an_engine_that_would_change_a_number_raises(name: str):
 
 def test_an_engine_that_is_sound_passes():
     with engine.using(Wrong(list)):
-        assert [x.tolist() for x in engine.map(_double, [np.arange(2)], rows=[2])] == [[0, 2]]
+        assert [x.tolist() for x in engine.map(_double, [np.arange(2)] * 2, rows=[2, 2])] == [[0, 2]] * 2
 
 
 def test_the_probe_tells_code_and_libraries(monkeypatch: pytest.MonkeyPatch):

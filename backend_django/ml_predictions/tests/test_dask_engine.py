@@ -1,0 +1,117 @@
+"""A cluster of two worker processes: the numbers of one machine, also when a worker is killed in mid-run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retail_ml import engine
+from retail_ml.engine import EngineFault
+from retail_ml.tests.test_engine import WORK, _double, here, same
+
+pytest.importorskip("distributed", reason="Dask is not installed: pip install 'trastienda[distributed]'")
+BACKEND = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A scheduler with two worker processes of this machine, which are started anew when they die."""
+    from distributed import LocalCluster
+
+    folders = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = f"{BACKEND}{os.pathsep}{folders}"
+    try:
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
+            yield found
+    finally:
+        os.environ["PYTHONPATH"] = folders
+
+
+@pytest.fixture
+def dask(cluster: Any) -> Any:
+    """The engine over it."""
+    from ml_predictions.engines.dask import DaskEngine
+
+    return DaskEngine(cluster.scheduler_address, parts=7, fine=True)
+
+
+def _dies_once(flag: str, part: int) -> tuple[int, int]:
+    """Kills its own worker at part 5, the first time."""
+    if part == 5 and not os.path.exists(flag):
+        Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return part, os.getpid()
+
+
+def _fails(part: int) -> int:
+    if part == 2:
+        raise ValueError("the third part is bad")
+    return part
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_the_same_bits_as_on_one_machine(name: str, dask: Any):
+    with engine.using(dask):
+        found = WORK[name]()
+    assert same(found, here(name)) == []
+
+
+def test_a_worker_killed_in_mid_run_costs_its_parts_again_and_nothing_else(tmp_path: Path, dask: Any):
+    with engine.using(dask):
+        found = engine.map(partial(_dies_once, str(tmp_path / "died")), range(20))
+    assert [part for part, _ in found] == list(range(20))
+    assert (tmp_path / "died").exists()
+    assert os.getpid() not in {process for _, process in found}
+
+
+def test_an_error_of_the_work_is_raised_as_it_was_and_the_engine_goes_on(dask: Any):
+    with engine.using(dask):
+        with pytest.raises(ValueError, match="the third part is bad"):
+            engine.map(_fails, range(30))
+        assert [x.tolist() for x in engine.map(_double, [np.arange(3)] * 2, rows=[3, 3])] == [[0, 2, 4]] * 2
+
+
+def test_without_a_number_of_parts_there_are_two_per_worker(cluster: Any):
+    from ml_predictions.engines.dask import DaskEngine
+
+    cluster.wait_for_workers(2)  # one that was killed comes back
+    with engine.using(DaskEngine(cluster.scheduler_address)):
+        assert len(engine.blocks(100, most=100)) == 4
+
+
+def test_parts_are_not_sent_before_a_worker_can_take_them(dask: Any):
+    made: list[int] = []
+    with engine.using(dask):
+        for done, _ in enumerate(engine.each(abs, (made.append(i) or i for i in range(30))), start=1):  # type: ignore[func-returns-value]
+            assert len(made) <= done + 4
+    assert len(made) == 30
+
+
+def test_a_worker_with_other_code_is_refused(dask: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engine, "probe", lambda: "another release")
+    with engine.using(dask), pytest.raises(EngineFault, match="computes differently"):
+        engine.map(_double, [np.arange(3)] * 2)
+
+
+def test_a_cluster_that_does_not_answer_is_named():
+    from ml_predictions.engines.dask import DaskEngine
+
+    nobody = DaskEngine("tcp://127.0.0.1:8169", wait_seconds=0.5)
+    with engine.using(nobody), pytest.raises(EngineFault, match=r"answers at tcp://127.0.0.1:8169"):
+        engine.map(abs, [1, 2])
+
+
+def test_dask_is_not_loaded_before_it_is_used():
+    code = "import ml_predictions.engines.dask as d, sys; d.DaskEngine('tcp://x:1'); "
+    code += "print([m for m in ('dask', 'distributed', 'tornado') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=BACKEND, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

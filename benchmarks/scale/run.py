@@ -1,0 +1,226 @@
+"""A synthetic shop that grows: what each step costs at 10⁴, 10⁵, 10⁶ order lines, and how fast that grows.
+
+    python benchmarks/scale/run.py                                                   # SQLite, 10⁴ and 10⁵ lines
+    python benchmarks/scale/run.py --sizes 10000 100000 1000000 --write-readme
+    python .ci/with_postgres.py python benchmarks/scale/run.py --sizes … --write-readme   # PostgreSQL
+    python benchmarks/scale/run.py --sizes 10000 100000 --most 1.15                  # fails where a step grows faster
+
+Each step is a process of its own: CPU seconds and peak memory are what the system says of it when it has ended. The
+growth exponent is the slope of log(CPU − what an idle process costs) over log(lines), and nothing where the
+larger size costs less than a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+BACKEND = HERE.parents[1] / "backend_django"
+RESULTS = HERE / "results.json"
+TRAININGS = ("sales_forecast", "product_recommendation", "customer_segmentation", "inventory_optimization")
+STEPS = ("start", "light", "fill", "extract", *TRAININGS, "another day", "refresh", "calls")
+UNMEASURED = ("start", "light", "another day")
+IDLE = {"fill": "light", "extract": "light"}
+"""What an idle process is for a step that loads no learner; for the others it is `start`."""
+FEWEST_SECONDS = 1.0
+"""CPU seconds at the larger size below which a step's growth is noise."""
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+
+
+@dataclass
+class Cost:
+    """CPU and wall seconds, peak megabytes, and what the step itself says."""
+
+    cpu: float
+    wall: float
+    megabytes: float
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+class Shop:
+    """One shop of `lines` order lines in a database and a folder of its own."""
+
+    def __init__(self, lines: int, folder: Path, server: str) -> None:
+        self.lines = lines
+        self.folder = folder
+        self.server = server
+        self.database = f"sqlite:///{folder}/shop.sqlite3"
+        if server:
+            import psycopg
+
+            with psycopg.connect(server, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS scale_{lines}")
+                connection.execute(f"CREATE DATABASE scale_{lines}")
+            self.database = _with_name(server, f"scale_{lines}")
+
+    def run(self, step: str) -> Cost:
+        """Do a step and say what it cost."""
+        command = [sys.executable, str(HERE / "steps.py"), step]
+        if step == "fill":
+            end = date.today() - timedelta(days=3)  # noqa: DTZ011  # any recent day will do
+            command = [sys.executable, str(BACKEND / "generate_ml_data.py")]
+            command += ["--lines", str(self.lines), "--end", end.isoformat()]
+        begin = time.perf_counter()
+        with subprocess.Popen(command, env=self.environment(), stdout=subprocess.PIPE, text=True) as child:
+            said = child.stdout.read() if child.stdout else ""
+            _pid, status, used = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise RuntimeError(f"{step} at {self.lines} lines ended with {child.returncode}: {said[-500:]}")
+        told = json.loads(said.splitlines()[-1]) if step != "fill" else {}
+        cpu, wall = used.ru_utime + used.ru_stime, time.perf_counter() - begin
+        return Cost(round(cpu, 2), round(wall, 2), round(used.ru_maxrss / 1024), told)
+
+    def environment(self) -> dict[str, str]:
+        """Where the shop is."""
+        own = {"TRASTIENDA_DATA": str(self.folder), "DATABASE_URL": self.database, "LIVE": "no", "LOG_LEVEL": "ERROR"}
+        return {**THREADS, **os.environ, **own}
+
+    def megabytes(self) -> dict[str, float]:
+        """On the disk: the database, and the model files."""
+        if self.server:
+            import psycopg
+
+            with psycopg.connect(self.database) as connection:
+                row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            database = float(row[0]) if row else 0.0
+        else:
+            database = float(sum(path.stat().st_size for path in self.folder.glob("shop.sqlite3*")))
+        models = sum(path.stat().st_size for path in (self.folder / "models").rglob("*") if path.is_file())
+        return {"database": round(database / 2**20, 1), "models": round(models / 2**20, 1)}
+
+
+def _with_name(url: str, name: str) -> str:
+    """The address of another database of the same server."""
+    head, mark, options = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}{mark}{options}"
+
+
+def measure(lines: int, server: str) -> dict[str, Any]:
+    """All steps at one size."""
+    with tempfile.TemporaryDirectory(prefix="trastienda-scale-", ignore_cleanup_errors=True) as name:
+        shop = Shop(lines, Path(name), server)
+        migrate = [sys.executable, str(BACKEND / "manage.py"), "migrate", "-v0"]
+        subprocess.run(migrate, env=shop.environment(), check=True)
+        costs = {}
+        for step in STEPS:
+            costs[step] = asdict(shop.run(step))
+            print(f"{lines:>9} {step:<24}", {k: v for k, v in costs[step].items() if k != "told"}, flush=True)
+        return {"steps": costs, "megabytes": shop.megabytes(), "day": time.strftime("%Y-%m-%d")}
+
+
+def own_cost(found: dict[str, Any], step: str) -> float:
+    """CPU seconds of a step beyond those of an idle process."""
+    idle = found["steps"][IDLE.get(step, "start")]["cpu"]
+    return max(float(found["steps"][step]["cpu"]) - float(idle), 0.01)
+
+
+def exponent(sizes: dict[int, dict[str, Any]], step: str) -> float | None:
+    """Slope of log CPU over log lines between the smallest and the largest size; None where it is noise.
+
+    >>> def of(cpu): return {"steps": {"start": {"cpu": 1.0}, "x": {"cpu": 1.0 + cpu}}}
+    >>> exponent({10: of(1.0), 1000: of(100.0)}, "x"), exponent({10: of(0.01), 100: of(0.1)}, "x")
+    (1.0, None)
+    """
+    small, large = min(sizes), max(sizes)
+    if small == large or own_cost(sizes[large], step) < FEWEST_SECONDS:
+        return None
+    slope = math.log(own_cost(sizes[large], step) / own_cost(sizes[small], step)) / math.log(large / small)
+    return round(slope, 2)
+
+
+def too_fast(sizes: dict[int, dict[str, Any]], most: float) -> list[str]:
+    """Steps that grow faster than lines ** most, as sentences.
+
+    >>> idle = dict.fromkeys(("start", "light"), {"cpu": 0.0})
+    >>> def of(cpu): return {"steps": dict.fromkeys(STEPS, {"cpu": cpu}) | idle}
+    >>> too_fast({10: of(1.0), 100: of(30.0)}, 1.15)[0]
+    'fill grows with lines ** 1.48: 1.0 CPU s at 10 lines, 30.0 at 100'
+    >>> too_fast({10: of(1.0), 100: of(12.0)}, 1.15)
+    []
+    """
+    found = []
+    for step in STEPS:
+        slope = None if step in UNMEASURED else exponent(sizes, step)
+        if slope is not None and slope > most:
+            told = [f"{own_cost(sizes[n], step):.1f}" for n in (min(sizes), max(sizes))]
+            head = f"{step} grows with lines ** {slope}"
+            found.append(f"{head}: {told[0]} CPU s at {min(sizes)} lines, {told[1]} at {max(sizes)}")
+    return found
+
+
+def table(sizes: dict[int, dict[str, Any]]) -> list[str]:
+    """The figures as Markdown."""
+    names = [f"{n:,} lines" for n in sorted(sizes)]
+    rows = [f"| CPU s (wall s, peak MB) | {' | '.join(names)} | exponent |", f"|---|{'--:|' * (len(names) + 1)}"]
+
+    def cell(found: dict[str, Any], step: str) -> str:
+        cost = found["steps"][step]
+        return f"{cost['cpu']:.1f} ({cost['wall']:.0f}, {cost['megabytes']:.0f})"
+
+    for step in (s for s in STEPS if s not in UNMEASURED):
+        slope = exponent(sizes, step)
+        cells = " | ".join(cell(sizes[n], step) for n in sorted(sizes))
+        rows.append(f"| {step.replace('_', ' ')} | {cells} | {'' if slope is None else slope} |")
+    four = {n: sum(sizes[n]["steps"][s]["cpu"] for s in TRAININGS) for n in sizes}
+    peak = {n: max(sizes[n]["steps"][s]["megabytes"] for s in TRAININGS) for n in sizes}
+    rows.append(f"| **all four** | {' | '.join(f'{four[n]:.1f} ({peak[n]:.0f} MB)' for n in sorted(sizes))} | |")
+    for what in ("database", "models"):
+        rows.append(f"| MB on disk: {what} | {' | '.join(str(sizes[n]['megabytes'][what]) for n in sorted(sizes))} | |")
+    for call in sizes[max(sizes)]["steps"]["calls"]["told"]:
+        cells = " | ".join(f"{sizes[n]['steps']['calls']['told'][call]} ms" for n in sorted(sizes))
+        rows.append(f"| CPU of *{call}* | {cells} | |")
+    return rows
+
+
+def keep(kind: str, sizes: dict[int, dict[str, Any]]) -> None:
+    """Join the figures with those kept in results.json, and put the table of this database into README.md."""
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    known.setdefault(kind, {}).update({str(n): found for n, found in sizes.items()})
+    RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    whole = {int(n): found for n, found in known[kind].items()}
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), Linux, Python {platform.python_version()}"
+    lines = [f"{machine}; {', '.join(sorted({str(one['day']) for one in whole.values()}))}.", "", *table(whole)]
+    path = HERE / "README.md"
+    text = re.sub(rf"(<!-- {kind} -->\n).*?(<!-- /{kind} -->)", lambda m: m[1] + "\n".join(lines) + "\n" + m[2],
+                  path.read_text(), flags=re.DOTALL)  # fmt: skip
+    path.write_text(text)
+
+
+def main() -> int:
+    """Grow, measure, tell; 1 where a step grows too fast."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], metavar="LINES")
+    parser.add_argument("--most", type=float, help="the largest growth exponent that passes")
+    parser.add_argument("--write-readme", action="store_true")
+    options = parser.parse_args()
+    server = os.environ.get("DATABASE_URL", "")
+    server = server if server.startswith("postgres") else ""
+    kind = "PostgreSQL" if server else "SQLite"
+    sizes: dict[int, dict[str, Any]] = {}
+    for lines in sorted(options.sizes):
+        sizes[lines] = measure(lines, server)
+        if options.write_readme:
+            keep(kind, {lines: sizes[lines]})
+    print("\n".join(table(sizes)))
+    faults = too_fast(sizes, options.most) if options.most else []
+    for fault in faults:
+        print(f"TOO FAST: {fault}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
