@@ -16,7 +16,6 @@ from ml_predictions.jobs import memory, rows
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES, Kind, MLTrainingLog
 from ml_predictions.services import get_service
-from retail_ml import engine
 from retail_ml.errors import RetailMLError
 
 if TYPE_CHECKING:
@@ -117,6 +116,8 @@ def execute(log_id: int, owner: str) -> str | None:
 
     A fault of the data ends it; a database that was lost on the way may be back soon, and the run is put back.
     """
+    from retail_ml import engine
+
     log = MLTrainingLog.objects.get(pk=log_id)
     run = Run(log_id, owner)
     error: dict[str, Any] | None = None
