@@ -202,7 +202,7 @@ def content_scores(tables: Tables, batch: Batch) -> Scores:
     known = np.flatnonzero(batch.pages >= 0)
     if len(known):
         out[known] = tables.likenesses(batch.pages[known])
-    for at in np.flatnonzero(batch.pages < 0):
+    for at in np.flatnonzero(batch.pages < 0).tolist():
         if batch.new is not None and batch.new[at][0].strip():
             out[at] = tables.text.similar_to(batch.new[at][0], price=batch.new[at][1])
     return out
