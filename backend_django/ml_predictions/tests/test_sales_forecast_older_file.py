@@ -73,7 +73,7 @@ def test_the_inventory_does_without_and_says_so(run: RecordingRun, caplog: pytes
 
 
 def test_a_file_holds_what_its_format_says(make_shop: Any, run: RecordingRun) -> None:
-    """Arrays that are dropped, or that a reader cannot do without, make another format: raise `artifacts.FORMATS`, then change this list."""
+    """What is dropped, or what readers need, makes another format: raise `artifacts.FORMATS`, then change this list."""
     make_shop(orders=30, products=3, customers=5, days=60)
     service = SalesForecastService()
     model = service.train(run)
