@@ -70,7 +70,7 @@
       margin: { l: 8, r: 8, t: 8, b: 8 }, height: figure.classList.contains("small") ? 220 : narrow ? 280 : 360,
       xaxis: { ...axis, showgrid: false, ...(layout.xaxis || {}) },
       yaxis: { ...axis, rangemode: "tozero", tickformat: ",.0f", ...(layout.yaxis || {}) },
-      legend: { orientation: "h", y: -0.15, x: 0 }, showlegend: traces.length > 1,
+      legend: { orientation: "h", y: spec.x_title ? -0.35 : -0.15, x: 0 }, showlegend: traces.length > 1,
       hoverlabel: { bgcolor: colours.card, bordercolor: colours.line, font: { color: colours.ink } },
     };
     target.replaceChildren();
