@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import Count
 
-from ml_predictions.artifacts import ArtifactRefused
 from ml_predictions.models import MLModel
 from ml_predictions.models_accuracy import ForecastScore, PastForecast
 from ml_predictions.services import get_service
@@ -64,6 +63,7 @@ def look_back(key: str) -> dict[str, Any] | None:
         return {"rows": rows, **_together(rows)} if rows else None
     if not any(one["key"] == key for one in tried()):
         return None
+    from ml_predictions.artifacts import ArtifactRefused
     from ml_predictions.services import backtests
 
     service: Any = get_service("sales_forecast")

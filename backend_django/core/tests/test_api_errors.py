@@ -170,7 +170,7 @@ def test_a_missing_slash_is_mended_for_reads_and_told_for_writes():
         ("/api/ml/models/?search=a%00b", 400),
         ("/api/ml/predictions/?model=1e999", 400),
         ("/api/ml/predictions/?model=99999999999999999999999", 400),
-        ("/api/ml/inventory-alerts/?urgency_level=99999999999999999999999", 200),
+        ("/api/ml/inventory-alerts/?urgency_level=99999999999999999999999", 400),
         ("/api/ml/training-logs/?kind=a%00b", 400),
         ("/api/ml/training-logs/?created_from=yesterday", 400),
         ("/api/ml/customer-segment/a%00b/", 404),
