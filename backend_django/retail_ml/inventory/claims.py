@@ -170,8 +170,9 @@ def outcomes(
     `claims`: `SCHEMA` with `made_on` and `due_on`, none due after `as_of`. `lines`, `stock` and `stock_history` as in
     `frames`; `abc` the class of every variant (`variant_id, abc`). Units missed on days without stock are estimated by
     the rate of the days that ended with stock, from 84 days before the claim to its end. `base_rate`: the share of all
-    variants of the class, with stock when the claim was made, that sold out in the same days. Null with a reason in
-    `unknown` where it cannot be known.
+    variants of the class, with stock when the claim was made, that sold out in the same days. A claim of an empty shelf
+    is true as well where as much was sold as lay there, and a delivery came in before it was empty. Null with a reason
+    in `unknown` where it cannot be known.
     """
     days = _days(claims, lines, stock, stock_history, as_of=as_of)
     row = days.ids.internal(claims["variant_id"])
@@ -185,6 +186,8 @@ def outcomes(
     by_shelf = np.isin(event, [SOLD_OUT, MISSED])
     happened = np.where(event == AT_LEAST, sold >= bound, sold <= bound)
     out, missed, never = _on_the_shelf(days, at, begin, end)
+    # a delivery that came early, or was hurried because of the alert, does not make the alert wrong
+    out |= sold >= np.maximum(_floats(claims["stock"]), 1.0)
     happened = np.where(event == SOLD_OUT, out, np.where(event == MISSED, missed >= 1, happened))
     left = np.maximum(_floats(claims["stock"]) - sold, 0.0)
     left = np.where(claims["code"].to_numpy() == "SEASON_END_RISK", left, np.minimum(left, said))

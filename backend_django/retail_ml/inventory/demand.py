@@ -99,15 +99,27 @@ def base_rate(h: History, at: Ints, gamma: tuple[Floats, Floats]) -> Floats:
     >>> round(float(base_rate(h, np.array([365]), (np.zeros(1), np.full(1, 14.0)))[0, 0]), 6)
     2.0
     """
-    sold, open_ = _window(h, at, 365)
-    fade = np.maximum(1 - open_ / NEW_DAYS, 0.0)
-    weight = open_ + gamma[1][:, None] * fade
-    year = np.divide(sold + gamma[0][:, None] * fade, weight, out=np.zeros_like(sold), where=weight > 0)
+    year = year_rate(h, at, gamma)
     rate = np.zeros_like(year)
     for days, share in WINDOWS:
         sold, open_ = _window(h, at, days)
         rate += share * (sold + PSEUDO_DAYS * year) / (open_ + PSEUDO_DAYS)
     return rate
+
+
+def year_rate(h: History, at: Ints, gamma: tuple[Floats, Floats]) -> Floats:
+    """r365 of `base_rate`: units per open day of the year before each origin, (N, K), a new item's near its category's.
+
+    >>> from datetime import date
+    >>> h = History(np.array(["v"]), date(2026, 1, 1), np.arange(366.0)[None, :] * 2, np.arange(366.0),
+    ...             np.arange(366.0)[None, :], np.array([0]), np.array([0]))
+    >>> year_rate(h, np.array([365]), (np.zeros(1), np.full(1, 14.0))).tolist()
+    [[2.0]]
+    """
+    sold, open_ = _window(h, at, 365)
+    fade = np.maximum(1 - open_ / NEW_DAYS, 0.0)
+    weight = open_ + gamma[1][:, None] * fade
+    return np.divide(sold + gamma[0][:, None] * fade, weight, out=np.zeros_like(sold), where=weight > 0)
 
 
 def year_ago_ratio(h: History, at: Ints, *, protection: Ints, gamma: tuple[Floats, Floats]) -> Floats:
@@ -169,7 +181,7 @@ class Errors:
     origins: Ints
 
 
-def _there(h: History, at: Ints, end: Ints) -> Floats:
+def share_there(h: History, at: Ints, end: Ints) -> Floats:
     """Share of the open days from each origin to `end` (N, K) on which a variant was there to be bought."""
     if h.open_days.shape[0] == 1:
         return np.ones(end.shape)
@@ -189,7 +201,7 @@ def past_errors(h: History, protection: Ints, gamma: tuple[Floats, Floats]) -> E
     end = at[None, :] + protection[:, None]
     closed = (end <= h.days) & (h.start[:, None] < at)
     end = np.minimum(end, h.days)
-    there = _there(h, at, end)
+    there = share_there(h, at, end)
     closed &= there >= MOSTLY_THERE
     closed &= np.cumsum(closed, axis=1) <= ORIGINS
     forecast = daily_mean(h, at, protection=protection, gamma=gamma) * protection[:, None] * there

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 CONFIDENCE = ("low", "medium", "high")
 UNITS = ("on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order")
 UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
-    "daily": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False, "reorder_point": 0.0,
+    "daily": 0.0, "likely": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False, "reorder_point": 0.0,
     "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf, "confidence": 0,
     "spike": False, "drop": False, "week_expected": 0.0, "idle_days": -1, "interval": np.nan, "sold_365": 0.0,
     "sold_7": 0.0, "sold_30": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
@@ -174,6 +174,11 @@ class _Table:
         return np.where(self.known, values, np.asarray(UNKNOWN[name], dtype=values.dtype))
 
     @property
+    def likely(self) -> Floats:
+        """Units a day to state the chance of an empty shelf with (`likely`); that of the levels in an older version."""
+        return self["likely" if "likely" in self.arrays else "daily"]
+
+    @property
     def free(self) -> Floats:
         """Units on the shelf that nobody has been promised; none where the count is below zero."""
         return free_units(self.on_hand, self.reserved)
@@ -203,6 +208,10 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     def above(units: Floats, days: Floats | float) -> Floats:
         return policy.probability_above(units, daily, ratio, days=days)
 
+    def reaches(units: Floats) -> Floats:
+        """The chance that more than `units` are asked for before the next delivery."""
+        return policy.probability_above(units, t.likely, ratio, days=t.next_days)
+
     return alerts.Shelf(
         active=t.active,
         on_hand=np.where(t.on_hand > 0, t.free, t.on_hand),
@@ -212,8 +221,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         reorder_point=point,
         order_up_to=up_to,
         abc=t["abc"],
-        out_before_receipt=above(t.free, t.next_days),
-        gone_before_receipt=np.where(daily > 0, above(t.free - 1, t.next_days), 0.0),
+        out_before_receipt=reaches(t.free),
+        gone_before_receipt=np.where(daily > 0, reaches(t.free - 1), 0.0),
         excess=excess,
         excess_stays=1 - above(coming - excess, alerts.OVERSTOCK_DAYS + t.lead_days),
         lies_still=1 - above(np.zeros(len(daily)), alerts.STILL_DAYS),
@@ -265,7 +274,7 @@ def _shortages(t: _Table, rules: Rules) -> dict[str, Floats]:
     risk, protection = float(alerts.RISK_DAYS), rules.review_days + t.lead_days
     first = short(t.free, np.minimum(t.next_days, risk))  # what comes later does not give these sales back
     return {
-        "short_before": short(t.free, t.next_days),
+        "short_before": policy.units_short(t.free, t.likely, ratio, days=t.next_days),
         "short_protection": short(t.free + t.receipts.within(protection), protection),
         "short_risk": np.maximum(first, short(t.free + t.receipts.within(risk), risk)),
     }

@@ -13,7 +13,7 @@ import polars as pl
 from retail_ml import frames
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import history as hs
-from retail_ml.inventory import lead_times, policy, unusual
+from retail_ml.inventory import lead_times, likely, policy, unusual
 from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
 from retail_ml.inventory.replay import OwnShelf, replay, window
@@ -108,6 +108,7 @@ def make(
         "product_id": np.array(variants["product_id"].to_list(), dtype=str),
         "daily": expected.daily,
         "ratio": expected.ratio,
+        "likely": likely.daily(behind, protection=protection, forecast=shared["daily"]),
         "mean_protection": expected.mean,
         "units_7": np.where(np.isfinite(shared["units_7"]), shared["units_7"], 7 * expected.daily),
         "units_30": np.where(np.isfinite(shared["units_30"]), shared["units_30"], 30 * expected.daily),

@@ -68,6 +68,16 @@ def test_sold_out_and_what_was_missed():
     assert (found[1]["base_rate"], found[2]["base_rate"]) == (0.0, None)
 
 
+def test_a_delivery_that_was_hurried_does_not_make_the_alert_wrong():
+    """One a day; a delivery after three days keeps the shelf from running empty: five would have been too few."""
+    sold = {"v": np.full(100, 1.0)}
+    before, after = 98.0 - np.arange(1, 94), 30.0 - np.arange(1, 8)  # five are left, then 25 come in
+    shelves = {"v": np.r_[before, after]}
+    rows = [claim("REORDER", ago=7, days=7, stock=5.0), claim("REORDER", ago=7, days=7, stock=8.0)]
+    found = came(rows, sold, shelves)
+    assert [(row["came_true"], row["units_came"]) for row in found] == [(True, 0.0), (False, 0.0)]
+
+
 def test_what_was_missed_is_not_estimated_too_high():
     """Shelves that run empty by chance: what is said to be missed is what was really asked for, on average."""
     rng = np.random.default_rng(8)
