@@ -1,8 +1,8 @@
 """The rate that a chance is stated with: what was sold lately, believed as far as it was more than chance.
 
 A shelf is low because much was sold of it lately, and the goods that an alert names are those whose recent rate is
-high: picked so, a good part of it was chance. Levels keep the recent rate, because they are of every variant and a unit short
-costs more than one over; a stated chance has to come true as often as it says.
+high: picked so, a good part of it was chance. Levels keep the recent rate, because they are of every variant and a
+unit short costs more than one over; a stated chance has to come true as often as it says.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ CONFIDENCE = ("low", "medium", "high")
 UNITS = ("on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order")
 UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
     "daily": 0.0, "likely": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False,
-    "reorder_point": 0.0, "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf, "confidence": 0,
-    "spike": False, "drop": False, "week_expected": 0.0, "idle_days": -1, "interval": np.nan, "sold_365": 0.0,
-    "sold_7": 0.0, "sold_30": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
+    "reorder_point": 0.0, "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf,
+    "confidence": 0, "spike": False, "drop": False, "week_expected": 0.0, "idle_days": -1, "interval": np.nan,
+    "sold_365": 0.0, "sold_7": 0.0, "sold_30": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
 }  # fmt: skip
 
 
