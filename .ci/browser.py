@@ -168,7 +168,7 @@ def work(browser: Any, base: str, password: str, language: str) -> list[str]:
     assert download.value.path().stat().st_size > 100
 
     visit.open("/training/")
-    visit.press("table tr:not(.chosen) a >> nth=0")
+    visit.press("section[aria-labelledby=versions] tr:not(.chosen) a >> nth=0")
     visit.press("button[value=activate]")
     page.wait_for_selector(".notice.success")
     return visit.faults
