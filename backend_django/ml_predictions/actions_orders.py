@@ -20,19 +20,26 @@ MOST_ROWS = 200
 
 
 def draft_orders(
-    *, user: Any, lines: Mapping[str, float] | None = None, budget: float | None = None, supplier: str | None = None
+    *,
+    user: Any,
+    lines: Mapping[str, float] | None = None,
+    budget: float | None = None,
+    supplier: str | None = None,
+    fill_minimum: bool = False,
 ) -> dict[str, Any]:
     """One draft per supplier of what the levels want, or of the chosen `lines`; all or none.
 
     `lines`: the units of each variant that are to stand in drafts afterwards; those that do already are taken off.
 
-    Drafts count as ordered: asked again, nothing is added. Raises NotTrained, UnknownId, and NotSupportedBySource,
-    with the lines, for a shop without purchase orders.
+    Drafts count as ordered: asked again, nothing is added. With `fill_minimum` an order below the least that its
+    supplier takes is filled up to it. Raises NotTrained, UnknownId, and NotSupportedBySource, with the lines, for a
+    shop without purchase orders.
     """
     service: Any = get_service("inventory_optimization")
+    limits = {"budget": budget, "supplier": supplier, "fill_minimum": fill_minimum}
     source = service.source
     before = _open(source)
-    plan = _plan(service, lines, budget=budget, supplier=supplier)
+    plan = _plan(service, lines, **limits)
     if not isinstance(source, Drafting):
         raise NotSupportedBySource("place_drafts", **_instead(plan))
     groups = _groups(plan)
@@ -40,7 +47,7 @@ def draft_orders(
         source.hold_drafting()
         now = _open(source)
         if now is None or before is None or not now.equals(before):  # somebody else has ordered since we looked
-            plan = _plan(service, lines, budget=budget, supplier=supplier)
+            plan = _plan(service, lines, **limits)
             groups = _groups(plan)
         placed = source.place_drafts([draft for _, draft in groups], user=user) if groups else []
     if placed:

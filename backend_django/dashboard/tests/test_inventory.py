@@ -16,7 +16,7 @@ from ml_predictions.models import MLTrainingLog
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.services import get_service
 from products.models import ProductVariant, StockMovement
-from purchasing.models import PurchaseOrder
+from purchasing.models import PurchaseOrder, Supplier
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,19 @@ def test_from_what_to_order_to_the_shelf(ben: Client) -> None:
     order.refresh_from_db()
     assert order.status == "cancelled"
     assert order.number in ben.get("/inventory/orders/", {"status": "cancelled"}).content.decode()
+
+
+def test_an_order_below_the_minimum_says_what_would_fill_it_up(ben: Client) -> None:
+    order = get_service("inventory_optimization").reorder()["by_supplier"][0]
+    Supplier.objects.filter(pk=order["supplier_id"]).update(minimum_order_value=order["estimated_cost"] + 30)
+    filled = get_service("inventory_optimization").reorder()["by_supplier"][0]["fill_lines"]
+    assert filled
+    page = ben.get("/inventory/reorder/").content.decode()
+    assert "would fill it up" in page
+    page = ben.get("/inventory/reorder/", {"fill_minimum": "true"}).content.decode()
+    assert "added to fill it up" in page
+    assert "missing to the minimum order" not in page
+    assert all(f'name="units-{line["variant_id"]}"' in page for line in filled)
 
 
 def test_a_budget_says_what_it_leaves_out(ben: Client) -> None:

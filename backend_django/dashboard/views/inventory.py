@@ -95,8 +95,9 @@ class Reorder(Page):
         given = self.request.GET
         budget = _amount(given.get("budget", ""))
         found: dict[str, Any] = {"given": given, "wrong": budget is None and bool(given.get("budget"))}
+        fill = given.get("fill_minimum") == "true"
         try:
-            whole = _service().reorder(budget=budget, supplier=given.get("supplier") or None)
+            whole = _service().reorder(budget=budget, supplier=given.get("supplier") or None, fill_minimum=fill)
         except NotTrained:
             return found
         except RetailMLError as error:

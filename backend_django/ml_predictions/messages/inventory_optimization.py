@@ -89,6 +89,10 @@ TEXTS: dict[str, Any] = {
         "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: {daily} units a day "
         "sell, and delivery takes {lead_days} days."
     ),
+    "inventory.above_reorder_point": _(
+        "Stock and orders make {position} units, above the reorder point of {reorder_point}: nothing is missing yet. "
+        "{daily} units a day sell, and delivery takes {lead_days} days."
+    ),
     "inventory.reorder_low_confidence": _(
         "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: about {daily} units "
         "a day, delivery in {lead_days} days. There is little history behind it: take it as a hint."
@@ -173,6 +177,7 @@ TEXTS: dict[str, Any] = {
     # beside an order
     "inventory.draft_counted": _("Of {asked} units, {drafted} stand in drafts already: only the rest is added."),
     "inventory.rounded_up": _("{asked} units became {units}: packs of {pack}, at least {minimum} an order."),
+    "inventory.filled_up": _("{units} units of it fill the order up to the minimum of {supplier}."),
     "inventory.break_taken": _(
         "Raised to {units} units, where one costs {unit_cost} {currency}: over a year that costs less than ordering "
         "only what is needed."

@@ -20,6 +20,9 @@ class Reorder(Explained):
 
     budget = s.FloatField(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
     supplier = Text(max_length=160, required=False, help_text=_("A supplier's id or name."))
+    fill_minimum = s.BooleanField(
+        default=False, help_text=_("Fill orders below the least that their supplier takes up to it.")
+    )
 
 
 class DraftedLine(Explained):
@@ -78,6 +81,7 @@ def _lines(name: str) -> Any:
         stockout_date_with_order=day(),
         expected_on=s.DateField(help_text="When it comes, ordered today."),
         cover_days=number("Days of demand that are there once it has come."),
+        filled_units=number("Units of it that fill the order up to the supplier's minimum.", null=False),
         break_taken=s.BooleanField(help_text="Raised to a price break."),
         next_break_units=number("The next quantity from which one costs less."),
         next_break_cost=number(),
@@ -91,17 +95,27 @@ def _lines(name: str) -> Any:
     )
 
 
-SUPPLIER = {
-    "supplier_id": text(null=True),
-    "supplier": text(null=True),
-    "units": number(null=False),
-    "estimated_cost": number(null=False),
-    "without_cost": s.IntegerField(help_text="Lines whose cost nobody knows."),
-    "minimum_order_value": number("The supplier's smallest order."),
-    "missing_to_minimum": number("0: it is reached."),
-    "expected_on": s.DateField(help_text="When the last of it comes, ordered today."),
-    "note": s.CharField(allow_null=True, help_text="Where the smallest order is not reached, how much is missing."),
-}
+def _supplier(name: str) -> dict[str, Any]:
+    return {
+        "supplier_id": text(null=True),
+        "supplier": text(null=True),
+        "units": number(null=False),
+        "estimated_cost": number(null=False),
+        "without_cost": s.IntegerField(help_text="Lines whose cost nobody knows."),
+        "minimum_order_value": number("The supplier's smallest order."),
+        "missing_to_minimum": number("0: it is reached."),
+        "expected_on": s.DateField(help_text="When the last of it comes, ordered today."),
+        "note": s.CharField(allow_null=True, help_text="Where the smallest order is not reached, how much is missing."),
+        "fill_cost": number("What filling it up to the smallest order costs more; 0: not needed, or not possible."),
+        "fill_lines": many(
+            f"{name}FillLine",
+            variant_id=text(),
+            sku=text(),
+            product_name=text(),
+            units=number("Units to add, or with `fill_minimum` those that were.", null=False),
+            estimated_cost=number(),
+        ),
+    }
 
 
 def _left_out(name: str) -> Any:
@@ -130,7 +144,7 @@ REORDER = shape(
     total_recommendations=s.IntegerField(),
     estimated_total_cost=number(),
     without_cost=s.IntegerField(),
-    by_supplier=many("ReorderSupplier", lines=s.IntegerField(), **SUPPLIER),
+    by_supplier=many("ReorderSupplier", lines=s.IntegerField(), **_supplier("Reorder")),
     left_out=_left_out("ReorderLeftOut"),
     currency=text(),
     note=s.CharField(required=False, help_text=NEVER_COUNTED),
@@ -144,7 +158,7 @@ DRAFTED = shape(
         purchase_order_id=text(),
         number=text(),
         lines=_lines("DraftedOrderLine"),
-        **SUPPLIER,
+        **_supplier("Draft"),
     ),
     totals=part(
         "DraftedTotals",

@@ -25,8 +25,8 @@ REORDER_COLUMNS = (
     "product_id", "variant_id", "sku", "product_name", "options", "current_stock", "on_order", "drafted",
     "reorder_point", "order_up_to", "recommended_order_quantity", "safety_stock", "daily_demand", "lead_time_days",
     "unit_cost", "estimated_cost", "stockout_date_without_order", "stockout_date_with_order", "expected_on",
-    "cover_days", "break_taken", "next_break_units", "next_break_cost", "season_end", "supplier_id", "supplier",
-    "confidence",
+    "cover_days", "filled_units", "break_taken", "next_break_units", "next_break_cost", "season_end",
+    "supplier_id", "supplier", "confidence",
 )  # fmt: skip
 ROUNDED = 4
 
@@ -202,6 +202,8 @@ def reorder_reason(row: dict[str, Any]) -> dict[str, Any]:
     }
     if row["current_stock"] < 0:
         return message("inventory.reorder_negative_stock", stock=short(row["current_stock"]), **figures)
+    if row["position"] > row["reorder_point"]:  # asked for, or added to fill an order
+        return message("inventory.above_reorder_point", **figures)
     if row["confidence"] == "low":
         return message("inventory.reorder_low_confidence", **figures)
     if not row["cost_known"]:

@@ -212,22 +212,25 @@ class InventoryOptimizationService(Service):
         products = self.source.products(ids=stock["product_id"].unique().to_list())
         return stock, products, open_orders_of(self.source, variant_ids)
 
-    def reorder(self, *, budget: float | None = None, supplier: str | None = None) -> dict[str, Any]:
+    def reorder(
+        self, *, budget: float | None = None, supplier: str | None = None, fill_minimum: bool = False
+    ) -> dict[str, Any]:
         """What to order now, the most urgent first, within `budget` and from `supplier` (id or name) when given.
 
         Drafts count as ordered, so asking again after drafting adds nothing. With a budget, packs are bought by
         expected value per cost, and variants without a cost are left out; without one, quantities are raised to a
-        price break where that costs less a year. Raises NotTrained, UnknownId.
+        price break where that costs less a year. With `fill_minimum` an order below the least that its supplier takes
+        is filled up to it. Raises NotTrained, UnknownId.
         """
-        plan = inventory_orders.reorder(self.analysis(), self.source, budget=budget, supplier=supplier)
-        return inventory_orders.reorder_answer(plan)
+        limits: dict[str, Any] = {"budget": budget, "supplier": supplier, "fill_minimum": fill_minimum}
+        return inventory_orders.reorder_answer(inventory_orders.reorder(self.analysis(), self.source, **limits))
 
     def order_table(
-        self, *, budget: float | None = None, supplier: str | None = None
+        self, *, budget: float | None = None, supplier: str | None = None, fill_minimum: bool = False
     ) -> tuple[Sequence[str], list[list[Any]]]:
         """What `reorder` recommends, as header and cells of a file. Raises NotTrained, UnknownId."""
-        plan = inventory_orders.reorder(self.analysis(), self.source, budget=budget, supplier=supplier)
-        return inventory_orders.table(plan)
+        limits: dict[str, Any] = {"budget": budget, "supplier": supplier, "fill_minimum": fill_minimum}
+        return inventory_orders.table(inventory_orders.reorder(self.analysis(), self.source, **limits))
 
     def health(self) -> dict[str, Any]:
         """Score with its five parts, money at risk, counts of variants, and what to do. Raises NotTrained."""

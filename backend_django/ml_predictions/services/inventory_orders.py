@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from ml_predictions.messages import message
 from ml_predictions.services.inventory_answers import Analysis, finite, short
 from ml_predictions.sources.base import Source, read_optional
 from retail_ml.errors import UnknownId
-from retail_ml.inventory import funding, ordering
+from retail_ml.inventory import filling, funding, ordering
 from retail_ml.inventory.funding import WHOLE
 from retail_ml.inventory.ordering import UNITS
 
@@ -34,6 +34,8 @@ class OrderPlan:
     left_out: dict[str, Any]
     skipped: list[dict[str, Any]] = field(default_factory=list)
     """Lines that were asked for and are not ordered, each with its reason."""
+    fill: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=filling.ADDED))
+    """What fills orders up to the least that a supplier takes: part of `frame` where that was asked for."""
 
     @property
     def with_supplier(self) -> pl.DataFrame:
@@ -56,7 +58,12 @@ class OrderPlan:
         table = ordering.by_supplier(frame)
         latest = frame.group_by("supplier_id").agg(expected_on=pl.col("expected_on").max())
         table = table.join(latest, on="supplier_id", how="left", nulls_equal=True, maintain_order="left")
-        return [finite(row) | {"note": self._minimum(row)} for row in table.to_dicts()]
+        return [finite(row) | {"note": self._minimum(row)} | self._fill(row["supplier_id"]) for row in table.to_dicts()]
+
+    def _fill(self, supplier_id: str | None) -> dict[str, Any]:
+        mine = self.fill.filter(pl.col("supplier_id") == pl.lit(supplier_id, pl.String))
+        lines = mine.drop("supplier_id").with_columns(pl.col("estimated_cost").round(2))
+        return {"fill_cost": round(float(mine["estimated_cost"].sum()), 2), "fill_lines": lines.to_dicts()}
 
     def _minimum(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
         if not row["missing_to_minimum"]:
@@ -71,11 +78,17 @@ class OrderPlan:
 
 
 def reorder(
-    analysis: Analysis, source: Source, *, budget: float | None = None, supplier: str | None = None
+    analysis: Analysis,
+    source: Source,
+    *,
+    budget: float | None = None,
+    supplier: str | None = None,
+    fill_minimum: bool = False,
 ) -> OrderPlan:
     """What the levels want to be ordered now, within `budget` and from `supplier` (id or name) when given.
 
-    Raises UnknownId for a supplier that no variant is bought from.
+    With `fill_minimum` orders below the least that their supplier takes are filled up to it (`filling`). Raises
+    UnknownId for a supplier that no variant is bought from.
     """
     frame = analysis.frame
     if supplier is not None:
@@ -86,7 +99,7 @@ def reorder(
     else:  # what stands in drafts is part of what the budget pays for
         frame = frame.with_columns(pl.Series(WHOLE, ordering.without_drafts(frame), dtype=pl.Float64))
         frame = frame.filter(pl.max_horizontal(WHOLE, "drafted") > 0)
-    return _finished(analysis, source, frame, budget=budget, raise_to_breaks=budget is None)
+    return _finished(analysis, source, frame, budget=budget, raise_to_breaks=budget is None, fill_minimum=fill_minimum)
 
 
 def chosen(
@@ -96,6 +109,7 @@ def chosen(
     *,
     budget: float | None = None,
     supplier: str | None = None,
+    fill_minimum: bool = False,
 ) -> OrderPlan:
     """Lines that somebody has chosen: units by variant that are to stand in drafts; those that do are taken off.
 
@@ -125,8 +139,8 @@ def chosen(
         pl.Series(UNITS, ordering.packed(frame, frame["asked_units"] - frame["drafted"]), dtype=pl.Float64),
         pl.Series(WHOLE, ordering.packed(frame, frame["asked_units"]), dtype=pl.Float64),
     )
-    plan = _finished(analysis, source, frame, budget=budget, raise_to_breaks=False)
-    return OrderPlan(analysis, plan.frame, plan.left_out, skipped)
+    plan = _finished(analysis, source, frame, budget=budget, raise_to_breaks=False, fill_minimum=fill_minimum)
+    return replace(plan, skipped=skipped)
 
 
 def _why_not(row: Mapping[str, Any], supplier: str | None) -> dict[str, Any] | None:
@@ -147,7 +161,13 @@ def _is(supplier: str, row: Mapping[str, Any]) -> bool:
 
 
 def _finished(
-    analysis: Analysis, source: Source, frame: pl.DataFrame, *, budget: float | None, raise_to_breaks: bool
+    analysis: Analysis,
+    source: Source,
+    frame: pl.DataFrame,
+    *,
+    budget: float | None,
+    raise_to_breaks: bool,
+    fill_minimum: bool,
 ) -> OrderPlan:
     """Quantities within the budget or at the best price break, with what they cost and when they come."""
     breaks = read_optional(source, "price_breaks")
@@ -161,13 +181,19 @@ def _finished(
         frame, left = found.bought, _left_out(found)
     elif raise_to_breaks:
         frame = ordering.best_breaks(frame.drop("break_taken"), breaks, today=today, rules=analysis.rules)
+    spare = None if budget is None else _unspent(budget, left, ordering.priced(frame, breaks))
+    fill = filling.additions(frame, analysis.frame, breaks, today=today, rules=analysis.rules, budget=spare)
+    frame = filling.with_additions(frame, analysis.frame, fill if fill_minimum else fill.clear())
     frame = ordering.next_breaks(ordering.priced(frame, breaks), breaks)
     if budget is not None:
-        spent = left["in_drafts"] + float(frame["estimated_cost"].sum())
-        left = {**left, "unspent": round(max(budget - spent, 0.0), 2)}
+        left = {**left, "unspent": _unspent(budget, left, frame)}
     order = ["urgency_level", "money_at_stake", "sku"]
     frame = ordering.scheduled(frame, today=today).sort(order, descending=[True, True, False])
-    return OrderPlan(analysis, frame, left)
+    return OrderPlan(analysis, frame, left, fill=fill)
+
+
+def _unspent(budget: float, left: Mapping[str, Any], priced: pl.DataFrame) -> float:
+    return round(max(budget - left["in_drafts"] - float(priced["estimated_cost"].sum()), 0.0), 2)
 
 
 def _left_out(found: funding.Funded) -> dict[str, Any]:
@@ -190,12 +216,15 @@ def _left_out(found: funding.Funded) -> dict[str, Any]:
 def notes(row: Mapping[str, Any], currency: str) -> list[dict[str, Any]]:
     """What to know of a line beside its reason: messages."""
     found, units = [], row[UNITS]
+    own = units - row["filled_units"]
     asked = None if row["asked_units"] is None else row["asked_units"] - row["drafted"]
     if asked is not None and row["drafted"] > 0:
         found.append(message("inventory.draft_counted", drafted=short(row["drafted"]), asked=short(row["asked_units"])))
-    if asked is not None and units > asked:
+    if asked is not None and own > asked:
         packs = {"pack": short(row["pack_size"]), "minimum": short(row["minimum_order"])}
-        found.append(message("inventory.rounded_up", asked=short(asked), units=short(units), **packs))
+        found.append(message("inventory.rounded_up", asked=short(asked), units=short(own), **packs))
+    if row["filled_units"] > 0:
+        found.append(message("inventory.filled_up", units=short(row["filled_units"]), supplier=row["supplier"]))
     if row["break_taken"]:
         found.append(
             message(

@@ -171,6 +171,41 @@ def test_a_suppliers_price_break_and_smallest_order_are_respected_or_said(user):
 
 
 @pytest.mark.usefixtures("empty")
+def test_an_order_is_filled_up_to_what_its_supplier_takes_and_says_so(user):
+    order = next(row for row in wanted()["by_supplier"] if row["supplier"] == "Norte")
+    assert (order["fill_lines"], order["fill_cost"]) == ([], 0.0)
+    least = order["estimated_cost"] + 40
+    Supplier.objects.filter(name="Norte").update(minimum_order_value=Decimal(str(least)))
+    plain = next(row for row in wanted()["by_supplier"] if row["supplier"] == "Norte")
+    assert plain["fill_cost"] >= plain["missing_to_minimum"] == pytest.approx(40)
+    assert sum(row["filled_units"] for row in wanted()["recommendations"]) == 0, "only where it is asked for"
+    found = draft_orders(user=user, supplier="Norte", fill_minimum=True)["drafts"][0]
+    assert (found["missing_to_minimum"], found["note"]) == (0, None)
+    assert found["estimated_cost"] == pytest.approx(plain["estimated_cost"] + plain["fill_cost"], abs=0.02)
+    assert found["fill_lines"] == plain["fill_lines"]
+    added = {row["variant_id"]: row["units"] for row in plain["fill_lines"]}
+    assert {row["variant_id"]: row["filled_units"] for row in found["lines"] if row["filled_units"]} == added
+    stored = PurchaseOrder.objects.get(supplier__name="Norte").lines.all()
+    assert sum(line.units * line.unit_cost for line in stored) >= Decimal(str(least)) - Decimal("0.01")
+    assert {str(line.variant_id) for line in stored if "up to the minimum of Norte" in line.note} == set(added)
+    assert draft_orders(user=user, supplier="Norte", fill_minimum=True)["drafts"] == [], "asked again, nothing is added"
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_budget_fills_no_order_beyond_itself(user):
+    whole = wanted(supplier="Norte")
+    spent = whole["estimated_total_cost"]
+    Supplier.objects.filter(name="Norte").update(minimum_order_value=Decimal(str(spent + 40)))
+    tight = wanted(supplier="Norte", budget=spent + 20, fill_minimum=True)
+    assert tight["by_supplier"][0]["fill_lines"] == []
+    assert tight["estimated_total_cost"] <= spent + 20
+    wide = wanted(supplier="Norte", budget=spent + 400, fill_minimum=True)
+    assert wide["by_supplier"][0]["missing_to_minimum"] == 0
+    assert wide["by_supplier"][0]["fill_lines"]
+    assert wide["left_out"]["unspent"] == pytest.approx(spent + 400 - wide["estimated_total_cost"], abs=0.02)
+
+
+@pytest.mark.usefixtures("empty")
 def test_more_is_ordered_where_a_break_makes_it_cheaper_over_a_year(user):
     row = max((r for r in wanted()["recommendations"] if r["confidence"] != "low"), key=lambda r: r["daily_demand"])
     item = SupplierItem.objects.get(variant=int(row["variant_id"]))

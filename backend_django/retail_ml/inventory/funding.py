@@ -45,30 +45,32 @@ def within(frame: pl.DataFrame, budget: float, breaks: pl.DataFrame, rules: Rule
     known = np.isfinite(dearest)
     assumed = frame["effective_cost"].to_numpy().astype(float)
     frame = frame.with_columns(effective_cost=pl.Series(np.where(known, dearest, assumed), dtype=pl.Float64))
-    wish, there = _wish(frame, rules), frame["drafted"].to_numpy().astype(float)
+    whole, there = wish(frame, rules), frame["drafted"].to_numpy().astype(float)
     more = ordering.packed(frame, pl.Series(np.maximum(_spent(frame, known, budget, rules) - there, 0.0)))
     frame = frame.with_columns(position=pl.col("position") + pl.col("drafted"))
-    if float((more * wish.cost)[known].sum()) > budget - in_drafts + 1e-6:
+    if float((more * whole.cost)[known].sum()) > budget - in_drafts + 1e-6:
         rest = frame.with_columns(pl.Series(UNITS, more, dtype=pl.Float64))
         more = _spent(rest, known, max(budget - in_drafts, 0.0), rules)
-    missing = np.maximum(wish.quantity - there - more, 0.0)
+    missing = np.maximum(whole.quantity - there - more, 0.0)
     out = frame.with_columns(
         units=pl.Series(missing, dtype=pl.Float64),
-        estimated_cost=pl.Series(np.where(known, missing * wish.cost, np.nan), dtype=pl.Float64).fill_nan(None),
+        estimated_cost=pl.Series(np.where(known, missing * whole.cost, np.nan), dtype=pl.Float64).fill_nan(None),
     )
     bought = frame.with_columns(pl.Series(UNITS, more, dtype=pl.Float64))
-    lost = budgets.margin_lost(wish, np.minimum(there + more, wish.quantity))
+    lost = budgets.margin_lost(whole, np.minimum(there + more, whole.quantity))
     return Funded(bought.filter(pl.col(UNITS) > 0), out.filter(pl.col("units") > 0), in_drafts, lost)
 
 
 def _spent(frame: pl.DataFrame, known: npt.NDArray[np.bool_], money: float, rules: Rules) -> Floats:
     """Units of each row that `money` buys; none of a row whose cost is unknown."""
     bought = np.zeros(len(frame))
-    bought[known] = budgets.spend(_wish(frame.filter(pl.Series(known, dtype=pl.Boolean)), rules), money)
+    bought[known] = budgets.spend(wish(frame.filter(pl.Series(known, dtype=pl.Boolean)), rules), money)
     return bought
 
 
-def _wish(frame: pl.DataFrame, rules: Rules) -> budgets.Wish:
+def wish(frame: pl.DataFrame, rules: Rules) -> budgets.Wish:
+    """UNITS of each row of `live.assess` as what a budget is spent on."""
+
     def column(name: str) -> Floats:
         return frame[name].to_numpy().astype(float)
 

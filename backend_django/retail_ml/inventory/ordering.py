@@ -116,8 +116,7 @@ def best_breaks(frame: pl.DataFrame, breaks: pl.DataFrame, *, today: date, rules
     wanted = frame.with_row_index("_row")
     higher = wanted.join(breaks.filter(pl.col("cost") > 0).rename({"cost": "_cost"}), on="variant_id")
     packs = (pl.col("minimum_quantity") / pl.col("pack_size") - 1e-9).ceil() * pl.col("pack_size")
-    room = pl.col("reorder_point") + policy.LOT_DAYS * pl.col("daily_demand") - pl.col("position")
-    season = (pl.col("season_end") - pl.lit(today)).dt.total_days() * pl.col("daily_demand") - pl.col("position")
+    room, season = rooms(today)
     higher = higher.with_columns(_units=packs).filter(
         pl.col("_units") > pl.col(UNITS),
         pl.col("_units") <= room,
@@ -136,6 +135,16 @@ def best_breaks(frame: pl.DataFrame, breaks: pl.DataFrame, *, today: date, rules
     raised = now["unit_cost"].is_not_null() & (found["_units"].fill_null(0.0) > found[UNITS])
     units = pl.when(raised).then(pl.col("_units")).otherwise(pl.col(UNITS))
     return found.with_columns(units.alias(UNITS), break_taken=raised).drop("_row", "_units")
+
+
+def rooms(today: date) -> tuple[pl.Expr, pl.Expr]:
+    """Units that may be ordered of a row beyond its need, and those that sell until its season ends (null: no end).
+
+    They lift the position to `policy.LOT_DAYS` of demand above the reorder point at most.
+    """
+    above = pl.col("reorder_point") + policy.LOT_DAYS * pl.col("daily_demand") - pl.col("position")
+    season = (pl.col("season_end") - pl.lit(today)).dt.total_days() * pl.col("daily_demand") - pl.col("position")
+    return above, season
 
 
 def next_breaks(frame: pl.DataFrame, breaks: pl.DataFrame) -> pl.DataFrame:
