@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from ml_predictions.models import MLTrainingLog
+from ml_predictions.models import MLModel, MLTrainingLog
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.services import get_service
 from products.models import ProductVariant, StockMovement
@@ -69,6 +69,22 @@ def test_an_alert_is_seen_put_off_and_done_with(ben: Client) -> None:
     assert 'class="notice error"' in again
     assert ben.post(f"/inventory/alerts/{alert.pk}/", {"what": "snooze-9999"}).status_code == 404
     assert ben.get(f"/inventory/alerts/{alert.pk}/").status_code == 405
+
+
+def test_the_proof_of_each_class_beside_what_it_is_promised(ben: Client) -> None:
+    model = MLModel.objects.get(service="inventory_optimization", is_active=True)
+    figures = {"fill_rate": 0.913, "average_inventory": 1200.0}
+    one = {"abc": "B", "variants": 7, "promised": 0.95, **figures, "baseline": {**figures, "fill_rate": None}}
+    model.receipt = {"sentence": {"code": "inventory.not_counted", "params": {}}, "classes": [one]}
+    model.save()
+    page = ben.get("/inventory/").content.decode()
+    row = re.search(r'<tr><th scope="row">B</th>(.*?)</tr>', page, re.DOTALL)
+    assert row is not None
+    cells = re.findall(r"<td>(.*?)</td>", row.group(1).replace("\N{NO-BREAK SPACE}", " "))
+    assert cells[:4] == ["7", "95 %", "91.3 %", "–"]
+    model.receipt.pop("classes")  # a version of an older release
+    model.save()
+    assert "By class" not in ben.get("/inventory/").content.decode()
 
 
 def test_from_what_to_order_to_the_shelf(ben: Client) -> None:

@@ -301,7 +301,9 @@ SIMULATION = answers.shape(
     success=s.BooleanField(),
     model=answers.anything("The version in service."),
     available=s.BooleanField(),
-    replay=s.DictField(allow_null=True, help_text="Policy, best rule of thumb in hindsight, and own shelves."),
+    replay=s.DictField(
+        allow_null=True, help_text="Policy and best rule of thumb in hindsight, whole and per ABC class; own shelves."
+    ),
     difference=s.DictField(allow_null=True, help_text="The policy less each rule: cost, stock, fill rate, lines."),
     parameters=answers.anything("What it was replayed with."),
     settings=answers.anything("The owner's settings now."),

@@ -105,6 +105,7 @@ def test_a_version_with_its_receipt(service: InventoryOptimizationService, run: 
     model = service.active()
     replay, thumb = model.metrics["replay"], model.metrics["replay"]["baseline"]
     assert {"fill_rate", "average_inventory", "total_cost"} <= set(replay) & set(thumb)
+    assert sum(one["variants"] for one in model.receipt["classes"]) == replay["variants"]
     assert model.beats_baseline == (replay["total_cost"] <= thumb["total_cost"])
     assert model.receipt["until"] <= model.as_of.isoformat()
     assert model.metrics["health_score"] == service.health()["health_score"]

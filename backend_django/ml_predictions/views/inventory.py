@@ -69,7 +69,7 @@ class InventorySimulation(Call):
 
     @extend_schema(summary="The policy replayed", responses=inventory.SIMULATION)
     def get(self, request: Request) -> Response:
-        """What it would have cost and served over the last weeks, beside the rule of thumb."""
+        """What it would have cost and served over the last weeks, whole and per ABC class, beside the rule of thumb."""
         found = service_of("inventory_optimization").simulation()
         return answer({**found, "model": records.model_summary(found["model"])})
 

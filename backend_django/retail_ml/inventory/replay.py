@@ -98,8 +98,9 @@ def replay(
     variant is below k days of its 90-day average, up to 30 days more; of nine k the cheapest *in hindsight* is
     shown, and under `same_service` the cheapest that served as much as the policy (None: none did). A variant without
     a cost gets the shop's usual cost share (else half the price); those without a price, or not sold before the
-    replay begins, are left out. At most 5,000 variants, drawn by `seed`. With `own` there is `own_history`: see
-    `_beside_own`. None: fewer than 14 weeks of history, or fewer than 30 units sold in those scored.
+    replay begins, are left out. `classes` has the same figures per ABC class (of the year before), the fill rate
+    `promised` to it, and its part of the baseline. At most 5,000 variants, drawn by `seed`. With `own` there is
+    `own_history`: see `_beside_own`. None: fewer than 14 weeks, or fewer than 30 units sold in those scored.
     """
     days = window(h.days)
     if days is None or not len(h.start):
@@ -109,10 +110,12 @@ def replay(
         return None
     outcome = simulate(world, lambda known: _levels(world, known))
     ours = _figures(outcome, world)
+    thumbs, theirs = _rules_of_thumb(world, served=ours["fill_rate"] or 0.0)
     first = h.first_day + timedelta(days=days.scored)
     return {
         **ours,
-        **_rules_of_thumb(world, served=ours["fill_rate"] or 0.0),
+        **thumbs,
+        "classes": _by_class(world, outcome, theirs),
         "weeks": (days.end - days.scored) // 7,
         "from": first.isoformat(),
         "until": (h.first_day + timedelta(days=days.end - 1)).isoformat(),
@@ -157,16 +160,29 @@ def _beside_own(outcome: Outcome, world: World, own: OwnShelf, *, rows: Ints) ->
     }
 
 
-def _rules_of_thumb(world: World, *, served: float) -> dict[str, Any]:
-    """The cheapest rule of thumb in hindsight, and the cheapest of those whose fill rate is at least `served`."""
+def _by_class(world: World, ours: Outcome, theirs: Outcome) -> list[dict[str, Any]]:
+    """The figures of each ABC class of the year before, what it is promised, and those of the baseline's rule."""
+    found = []
+    for k, name in enumerate("ABC"):
+        mine = world.terms.abc == k
+        if mine.any():
+            about = {"abc": name, "variants": int(mine.sum()), "promised": world.rules.fill_floors[k]}
+            units = round(float(ours.asked_units[mine].sum()), 1)
+            baseline = _figures(theirs.of(mine), world)
+            found.append({**about, "units": units, **_figures(ours.of(mine), world), "baseline": baseline})
+    return found
+
+
+def _rules_of_thumb(world: World, *, served: float) -> tuple[dict[str, Any], Outcome]:
+    """The cheapest rule of thumb in hindsight with what became of each variant, and the cheapest of those whose fill
+    rate is at least `served`."""
     outcomes = by_block(_thumbs, world, [world.of(rows) for rows in blocks_of(world)])
     rules = {k: _figures(outcome, world) for k, outcome in zip(THUMB_DAYS, outcomes, strict=True)}
     found = [{"name": "rule_of_thumb", "cover_days": k, "chosen": "best_in_hindsight", **rules[k]} for k in THUMB_DAYS]
     serving = [rule for rule in found if (rule["fill_rate"] or 0) >= served]
-    return {
-        "baseline": min(found, key=lambda rule: rule["total_cost"]),
-        "same_service": min(serving, key=lambda rule: rule["total_cost"], default=None),
-    }
+    best = min(found, key=lambda rule: rule["total_cost"])
+    same = min(serving, key=lambda rule: rule["total_cost"], default=None)
+    return {"baseline": best, "same_service": same}, outcomes[THUMB_DAYS.index(best["cover_days"])]
 
 
 def blocks_of(world: World) -> list[slice]:
@@ -286,6 +302,10 @@ class Outcome:
     """Open days on which something was on the shelf in the morning, a count."""
     left: Floats
     """Units on the shelf and on order at the end."""
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> Outcome:
+        """Of some of the variants."""
+        return Outcome(*(column[rows] for column in vars(self).values()))
 
 
 def decided_on(world: World) -> list[int]:

@@ -296,6 +296,22 @@ def test_the_replay_adds_up():
     assert plan.replayed(made(), RULES, seed=1) == found
 
 
+def test_the_classes_of_the_replay_add_up_to_it():
+    found = plan.replayed(made(), RULES, seed=1)
+    assert [one["abc"] for one in found["classes"]] == ["A", "B", "C"]
+    assert [one["promised"] for one in found["classes"]] == list(RULES.fill_floors)
+    for whole, parts in (
+        (found, found["classes"]),
+        (found["baseline"], [one["baseline"] for one in found["classes"]]),
+    ):
+        for name in ("average_inventory", "total_cost", "holding_cost", "lost_margin", "ordering_cost", "order_lines"):
+            assert sum(one[name] for one in parts) == pytest.approx(whole[name], abs=0.03), name
+    for name in ("variants", "units"):
+        assert sum(one[name] for one in found["classes"]) == pytest.approx(found[name], abs=0.2)
+    served = sum(one["fill_rate"] * one["units"] for one in found["classes"]) / found["units"]
+    assert served == pytest.approx(found["fill_rate"], abs=1e-3), "at one price a unit weighs what it is worth"
+
+
 def test_the_replay_does_not_see_what_comes_after_a_decision():
     """Levels decided on a day are the same whether or not the rest of the history is there."""
     p = made()
@@ -339,8 +355,8 @@ def test_the_cheapest_rule_that_serves_as_much_stands_beside():
     world, _ = replay.make_world(
         made().history, made().terms, RULES, days=replay.window(420), goods=(made().pack, made().minimum), seed=1
     )
-    assert replay._rules_of_thumb(world, served=0.0)["same_service"] == found["baseline"]
-    assert replay._rules_of_thumb(world, served=1.1)["same_service"] is None
+    assert replay._rules_of_thumb(world, served=0.0)[0]["same_service"] == found["baseline"]
+    assert replay._rules_of_thumb(world, served=1.1)[0]["same_service"] is None
 
 
 def test_a_decision_is_given_the_days_before_it_and_no_more():
