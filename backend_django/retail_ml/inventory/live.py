@@ -175,7 +175,7 @@ class _Table:
 
     @property
     def likely(self) -> Floats:
-        """Units a day to state the chance of an empty shelf with (`likely`); that of the levels in an older version."""
+        """Units a day to state the chances of alerts with (`likely`); that of the levels in an older version."""
         return self["likely" if "likely" in self.arrays else "daily"]
 
     @property
@@ -206,11 +206,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     excess = np.where(young, 0.0, np.maximum(coming - bound, 0.0))
 
     def above(units: Floats, days: Floats | float) -> Floats:
-        return policy.probability_above(units, daily, ratio, days=days)
-
-    def reaches(units: Floats) -> Floats:
-        """The chance that more than `units` are asked for before the next delivery."""
-        return policy.probability_above(units, t.likely, ratio, days=t.next_days)
+        """The chance that more than `units` are asked for: what is alerted of was picked by its recent rate."""
+        return policy.probability_above(units, t.likely, ratio, days=days)
 
     return alerts.Shelf(
         active=t.active,
@@ -221,8 +218,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         reorder_point=point,
         order_up_to=up_to,
         abc=t["abc"],
-        out_before_receipt=reaches(t.free),
-        gone_before_receipt=np.where(daily > 0, reaches(t.free - 1), 0.0),
+        out_before_receipt=above(t.free, t.next_days),
+        gone_before_receipt=np.where(daily > 0, above(t.free - 1, t.next_days), 0.0),
         excess=excess,
         excess_stays=1 - above(coming - excess, alerts.OVERSTOCK_DAYS + t.lead_days),
         lies_still=1 - above(np.zeros(len(daily)), alerts.STILL_DAYS),

@@ -153,6 +153,20 @@ def test_what_came_is_what_was_stated(scored: pl.DataFrame):
     assert abs(said.sum() - came) < 2.5 * spread
 
 
+def test_what_is_called_slow_was_picked_by_its_recent_rate_too(shop: Shop, trained: plan.Arrays):
+    """Shelves of 160 days: those that sold little lately are called slow, and sell more again."""
+    full = stock(IDS, on_hand=np.ceil(160 * shop.rate).tolist())
+    frame = live.assess(
+        trained, full, products(IDS), as_of=MADE, today=MADE + timedelta(days=1), rules=RULES,
+        open_orders=frames.empty(frames.OPEN_ORDERS),
+    ).frame  # fmt: skip
+    made = claims.make(frame, review_days=RULES.review_days).filter(pl.col("code") == "SLOW_MOVING")
+    rate = shop.rate[made["variant_id"].str.slice(1).cast(pl.Int64).to_numpy()]
+    truth = poisson.cdf(np.floor(made["bound"].to_numpy()), rate * made["days"].to_numpy())
+    assert len(made) > 300
+    assert made["probability"].mean() == pytest.approx(truth.mean(), abs=0.05)
+
+
 def test_nothing_after_the_cut_off_touches_the_chance(shop: Shop, trained: plan.Arrays):
     days = PAST + AHEAD
     records = plan.Records(stock_history=shop.moves(days))
