@@ -21,6 +21,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
 from ml_predictions.models import SERVICES, CustomerSegment, MLModel, MLTrainingLog, Prediction
+from purchasing.models import Supplier
 
 pytestmark = pytest.mark.postgres
 
@@ -298,6 +299,18 @@ def test_reorder_within_a_budget(api: Any):
     assert some["left_out"]["count"] > 0
     assert api.get("/api/ml/reorder-recommendations/?budget=-1").status_code == 400
     assert api.get("/api/ml/reorder-recommendations/?supplier=nobody").status_code == 404
+
+
+def test_orders_below_the_minimum_are_filled_when_asked(api: Any):
+    whole = asked(api, "reorder-recommendations/")
+    order = next(row for row in whole["by_supplier"] if row["supplier_id"])
+    Supplier.objects.filter(pk=order["supplier_id"]).update(minimum_order_value=order["estimated_cost"] + 20)
+    for asked_for, missing in (("false", 20), ("true", 0)):
+        rows = asked(api, f"reorder-recommendations/?fill_minimum={asked_for}")["by_supplier"]
+        row = next(row for row in rows if row["supplier_id"] == order["supplier_id"])
+        assert row["missing_to_minimum"] == pytest.approx(missing, abs=0.01)
+        assert row["fill_lines"]
+    assert api.get("/api/ml/reorder-recommendations/?fill_minimum=perhaps").status_code == 400
 
 
 def test_inventory_health_adds_up(api: Any):
