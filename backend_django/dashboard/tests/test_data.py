@@ -328,6 +328,8 @@ def test_an_import_is_undone_from_the_page_once_it_is_seen_what_that_does(ben: C
     page = press(ben, run, "undo")
     assert (run.state, Order.objects.count(), ProductVariant.objects.count()) == ("undone", 0, 0)
     assert "The import is undone. Trained models still know of it" in page
+    assert "What had come in" in page
+    assert "nothing is written" not in page
     assert "It is undone already." in press(ben, run, "undo")
     assert "undone" in ben.get("/data/").content.decode()
 
