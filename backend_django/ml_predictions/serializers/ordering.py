@@ -7,12 +7,13 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers as s
 
-from api_base.fields import Number, Text, Whole
+from api_base.fields import Flag, Number, Text, Whole
 from api_base.serializers import Explained
 from ml_predictions.serializers.answers import day, many, number, part, shape, text, texts
 from ml_predictions.serializers.inputs import LONGEST_ID
 
 MOST_LINES = 1_000
+FILL = _("Fill orders below the least that their supplier takes up to it.")
 
 
 class Reorder(Explained):
@@ -20,9 +21,7 @@ class Reorder(Explained):
 
     budget = s.FloatField(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
     supplier = Text(max_length=160, required=False, help_text=_("A supplier's id or name."))
-    fill_minimum = s.BooleanField(
-        default=False, help_text=_("Fill orders below the least that their supplier takes up to it.")
-    )
+    fill_minimum = s.BooleanField(default=False, help_text=FILL)
 
 
 class DraftedLine(Explained):
@@ -40,6 +39,7 @@ class DraftOrders(Reorder):
     """What to draft: chosen lines, else all that is recommended, within a budget and from a supplier if given."""
 
     budget = Number(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
+    fill_minimum = Flag(default=False, help_text=FILL)
     lines = s.ListField(
         child=DraftedLine(), min_length=1, max_length=MOST_LINES, required=False,
         help_text=_("What has been drafted meanwhile counts; the rest is added, in whole packs."),
