@@ -263,3 +263,11 @@ def test_refusals_speak_spanish(api, variant):
     body = {"sku": "S-1", "kind": "count", "units": -1}
     answer = api.post("/api/stock-movements/", body, headers={"Accept-Language": "es"})
     assert answer.json()["error"]["message"] == "Un recuento no baja de cero. Recibido: -1."
+
+
+@pytest.mark.parametrize("where", ["product", "variant"])
+def test_a_price_that_no_order_line_could_hold_is_refused(api, where):
+    price = {"price": "100000000.00"}
+    body = {"name": "x", **price} if where == "product" else {"name": "x", "variants": [{"sku": "A", **price}]}
+    assert "price" in str(problem(api.post("/api/products/", body), 400)["details"])
+    assert not Product.objects.exists()
