@@ -44,6 +44,23 @@ def tried(*files: Path, preset: str) -> tuple[report.Reconciliation | None, str]
         return None, error.message
 
 
+def whole_or_nothing(path: Path, *, preset: str, named: str, part: str) -> None:
+    """A damaged file is refused by its name and leaves nothing, or comes in with every cent told, and only once.
+
+    `named` is in the refusal; `part` ends the name of the file in each example of what is left out.
+    """
+    found, problem = tried(path, preset=preset)
+    if found is None:
+        assert named in problem
+        assert not Order.objects.exists()
+        return
+    assert found.balanced
+    assert all(f"{part}, line " in example for group in found.left_out for example in group.examples)
+    before = stored()
+    account(path, preset=preset)
+    assert stored() == before
+
+
 def empty_shop() -> None:
     """Delete what imports make."""
     for model in (Order, Product, User):

@@ -13,7 +13,17 @@ from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.tests.platforms import GOLDEN, account, cells, empty_shop, reasons, run, stored, tried, write_cells
+from ingest.tests.platforms import (
+    GOLDEN,
+    account,
+    cells,
+    empty_shop,
+    reasons,
+    run,
+    stored,
+    whole_or_nothing,
+    write_cells,
+)
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant
 
@@ -147,16 +157,7 @@ def test_damaged_files_are_never_a_crash_nor_half_an_import(tmp_path, data, path
     damaged = write_cells(tmp_path / "d.csv", table)
     content = damaged.read_bytes()
     damaged.write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
-    found, problem = tried(damaged, preset="shopify")
-    if found is None:
-        assert "d.csv" in problem
-        assert not Order.objects.exists()
-        return
-    assert found.balanced
-    assert all("d.csv, line " in example for group in found.left_out for example in group.examples)
-    before = stored()
-    account(damaged, preset="shopify")
-    assert stored() == before
+    whole_or_nothing(damaged, preset="shopify", named="d.csv", part="d.csv")
 
 
 def table(name: str, kind: str = "products", **options: object) -> str:

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.tests.platforms import GOLDEN, account, empty_shop, reasons, run, stored, tried
+from ingest.tests.platforms import GOLDEN, account, empty_shop, reasons, run, stored, whole_or_nothing
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import ProductVariant
 
@@ -162,13 +162,4 @@ def test_damaged_answers_are_never_a_crash_nor_half_an_import(tmp_path, data):
     text = json.dumps(content)
     cut = data.draw(st.just(len(text)) | st.integers(0, len(text)))
     path = folder(tmp_path / "d", **{name.replace("-", "_"): text[:cut]})
-    found, problem = tried(path, preset="woocommerce")
-    if found is None:
-        assert f"{name}.json" in problem
-        assert not Order.objects.exists()
-        return
-    assert found.balanced
-    assert all(".json, line " in example for group in found.left_out for example in group.examples)
-    before = stored()
-    account(path, preset="woocommerce")
-    assert stored() == before
+    whole_or_nothing(path, preset="woocommerce", named=f"{name}.json", part=".json")
