@@ -19,7 +19,7 @@ from django.db import connection, models
 from ingest import bulk, prints
 from ingest.models import ImportEntry
 from ingest.prints import KINDS, Kind, Orders, Values
-from orders.models import Order, OrderItem, OrderReturn
+from orders.models import OrderReturn
 
 _run: ContextVar[int | None] = ContextVar("import_run", default=None)
 ENTRY = {
@@ -114,17 +114,6 @@ def before_of(was: Orders, ids: list[int]) -> dict[int, str]:
         row["id"]: json.dumps(row, ensure_ascii=False)[:-1] + f', "lines": [{texts.get(row["id"], "")}]}}'
         for row in heads.iter_rows(named=True)
     }
-
-
-def orders_of(returns: Iterable[int]) -> list[int]:
-    """The orders to which the returns belong."""
-    found = bulk.fetch(OrderReturn, ["item_id"], key="id", values=returns)
-    return [order for (order,) in bulk.fetch(OrderItem, ["DISTINCT order_id"], key="id", values=[i for (i,) in found])]
-
-
-def ids_of(numbers: Iterable[str]) -> list[int]:
-    """The ids of the orders with these numbers."""
-    return [pk for (pk,) in bulk.fetch(Order, ["id"], key="order_number", values=numbers)]
 
 
 def _write(entries: pl.DataFrame) -> None:

@@ -150,12 +150,6 @@ def _last_days(wanted: dict[str, Any], until: date | None) -> list[dict[str, Any
     return list(found.values())
 
 
-def _drift() -> dict[str, Any] | None:
-    """What the last look at the forecast in service has found."""
-    serving = MLModel.objects.filter(service="sales_forecast", is_active=True)
-    return serving.values_list("drift", flat=True).first()
-
-
 def _money(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 

@@ -20,7 +20,6 @@ import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
 from retail_ml import engine
-from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.bucket_errors import NEXT_TO_NOTHING, SLOTS, WINDOWS, Errors, small
 from retail_ml.forecast.history import History
 from retail_ml.forecast.intervals import FEWEST_TO_MEASURE, gamma_quantile
@@ -160,12 +159,6 @@ class VolumeBins:
         variance = np.array([law.variance(middle, days) for days in WINDOWS])
         z = (gamma_quantile(variance[..., None], PROBABILITIES) - 1) / own[None, :, None]
         return cls(law.of(None, rates), z, np.sqrt(variance) / own, law)
-
-    @classmethod
-    def from_folds(cls, folds: Sequence[Fold], history: History) -> Self:
-        """Learn from folds alone, where nothing is known of how regular the series' sales are."""
-        parts = [Errors.of(fold) for fold in folds]
-        return cls.calibrate(Errors.joined(parts) if parts else Errors.none(), history)
 
     def spread(self, columns: Array | None, rate: Array) -> Array:
         """How hard each product is to forecast, from `bucket_errors.columns` and its forecast of 28 days, (products,).

@@ -37,13 +37,6 @@ class Neighbours:
         out[self.ids[row][known]] = self.score[row][known]
         return out
 
-    def weighted_sum(self, rows: npt.NDArray[np.int64], weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Σ over `rows` of weight × the row's scores, for all products."""
-        ids = self.ids[rows]
-        known = ids >= 0
-        values = (self.score[rows] * weight[:, None])[known]
-        return np.bincount(ids[known], weights=values, minlength=len(self.ids)).astype(np.float64)
-
     def cause(self, rows: npt.NDArray[np.int64], weight: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """For every product the one of `rows` that pulls it most (weight × score); -1: none does.
 
