@@ -194,7 +194,7 @@ TEXTS: dict[str, Any] = {
     "inventory.advice_reorder": _("Variants to order now: {count}, with {money} {currency} of margin at stake."),
     "inventory.advice_overstock": _("Variants overstocked: {count}, by {money} {currency} more than will sell soon."),
     "inventory.advice_dead": _(
-        "Variants that no longer sell: {count}, {money} {currency} at cost. Sell off or return."
+        "Variants that no longer sell: {count} ({money} {currency} at cost). Sell off or return."
     ),
     "inventory.advice_negative": _("Variants with a stock below zero: {count}. Count them."),
     "inventory.advice_cost": _(

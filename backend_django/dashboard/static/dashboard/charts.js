@@ -9,6 +9,10 @@
     many: [1, 2, 3, 4, 5, 6].map((i) => css(`--series-${i}`)),
   });
   const locale = document.documentElement.lang || "es";
+  // Decimal and thousands sign as the figures of the page have them, and days before months where one says so.
+  const separators = locale.startsWith("es") ? ",\u00a0" : ".,";
+  const days = locale.startsWith("en") ? [] : [
+    { dtickrange: [null, "M1"], value: "%-d %b\n%Y" }, { dtickrange: ["M1", null], value: "%b\n%Y" }];
 
   const band = (one, colour) => {
     const x = [...one.x, ...[...one.x].reverse()];
@@ -32,7 +36,7 @@
                                                            textangle: -90, xanchor: "right", yanchor: "top",
                                                            font: { size: 10, color: colours.muted } })),
         hovermode: "x unified",
-        ...(spec.x_type ? { xaxis: { type: spec.x_type, title: { text: spec.x_title } } } : {}),
+        xaxis: spec.x_type ? { type: spec.x_type, title: { text: spec.x_title } } : { tickformatstops: days },
         ...(spec.unit === "%" ? { yaxis: { ticksuffix: " %" } } : {}),
       },
     }),
@@ -65,7 +69,7 @@
     const axis = { gridcolor: colours.line, zerolinecolor: colours.line, linecolor: colours.line, automargin: true };
     const whole = {
       ...layout,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators: locale.startsWith("es") ? ",." : ".,",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators,
       font: { family: getComputedStyle(document.body).fontFamily, color: colours.ink, size: 12 },
       margin: { l: 8, r: 8, t: 8, b: 8 }, height: figure.classList.contains("small") ? 220 : narrow ? 280 : 360,
       xaxis: { ...axis, showgrid: false, ...(layout.xaxis || {}) },
