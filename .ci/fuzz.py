@@ -85,7 +85,6 @@ def main() -> int:
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         web = [sys.executable, "-m", "gunicorn", "--config", str(BACKEND / "core" / "web_server.py"), "core.wsgi"]
-        web += ["--limit-request-line", "0"]  # addresses of any length reach us: gunicorn answers those in its own form
         said = Path(folder) / "server.log"
         with said.open("w") as log:
             server = subprocess.Popen(web, env={**environment, "PORT": str(port)}, cwd=BACKEND, stderr=log)

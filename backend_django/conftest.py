@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings as project
-from django.core.cache import cache
 from django.db import transaction
 from django.test import override_settings
 
@@ -27,8 +26,7 @@ pytest.register_assert_rewrite("ml_predictions.testing.source_contract", "ml_pre
 
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:
-    """Model files of a test go to a folder of its own; passwords are hashed quickly; nothing is cached of others."""
-    cache.clear()
+    """Model files of a test go to a folder of its own; passwords are hashed quickly; no request is counted."""
     from ml_predictions.models_owner import in_force
 
     settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "ARTIFACT_ROOT": tmp_path / "models", "LIVE": "no"}
@@ -36,6 +34,7 @@ def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.LANGUAGE_CODE = "en"
     settings.API_RATES = {}  # a test that counts requests says so
+    settings.API_RATES_FILE = tmp_path / "api_rates.sqlite3"
     in_force.values, in_force.until = {}, math.inf  # the owner has decided nothing, and no test pays for asking
 
 

@@ -94,7 +94,8 @@ def own_files() -> Iterator[Path]:
     """The files under the data folder that nobody else sees to; links are not followed."""
     root = Path(settings.DATA_FOLDER)
     others = {Path(conf.get("ARTIFACT_ROOT")).resolve(), Path(settings.STATIC_ROOT).resolve()}
-    databases = {str(Path(str(c.settings_dict["NAME"])).resolve()) for c in connections.all()}
+    named = [*(str(c.settings_dict["NAME"]) for c in connections.all()), str(settings.API_RATES_FILE)]
+    databases = {str(Path(name).resolve()) for name in named}
     files = {name + end for name in databases for end in ("", "-wal", "-shm", "-journal")}
     for folder, inner, names in os.walk(root):
         inner[:] = [name for name in inner if (Path(folder) / name).resolve() not in others]

@@ -189,6 +189,8 @@ API_RATES = {
     "address": env.int("API_RATE_ADDRESS", default=60),
 }
 """Requests a minute: of an account or service key, and of an address that is not signed in. 0: no limit."""
+API_RATES_FILE = VAR / "api_rates.sqlite3"
+"""Where the processes of the web server count the requests of the last minute."""
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "authentication.tokens.TokenAuthentication",

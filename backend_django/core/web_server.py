@@ -5,9 +5,12 @@ Two processes use both cores; threads wait for the database and for trainings th
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from typing import Any
+
+from gunicorn import util
 
 # The processes share the cores among them: threads of numerics beside these would wait for each other, and a list of
 # recommendations is too short a sum to be shared out.
@@ -25,11 +28,21 @@ loglevel = "warning"
 control_socket_disable = True
 
 
+def write_error(client: Any, status: int, reason: str, told: str) -> None:
+    """What never reaches the project (no HTTP, too long an address or header), refused in the shape of its errors."""
+    code = "address_too_long" if status == 414 else reason.lower().replace(" ", "_")  # the project's own word for it
+    error = {"code": code, "message": told or reason, "details": {}}
+    body = json.dumps({"success": False, "error": error})
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("ascii"))
+
+
 def post_worker_init(worker: Any) -> None:
-    """Keep one connection to SQLite open for as long as this process serves.
+    """Refuse in JSON, and keep one connection to SQLite open for as long as this process serves.
 
     Whoever closes the last one removes the write-ahead log, and who opens one at that moment gets a disk I/O error.
     """
+    util.write_error = write_error
     from django.db import connection
 
     if connection.vendor == "sqlite":

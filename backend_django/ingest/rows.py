@@ -53,6 +53,8 @@ LEAVABLE = ("test_orders", "gift_cards", "giant_quantity", "price_far_off", "fut
 """Findings of the doctor (`ingest.doctor`) whose rows the owner may leave out."""
 STATUSES = ("pending", "confirmed", "processing", "shipped", "delivered", "completed", "cancelled", "refunded")
 MOST_UNITS, MOST_MONEY = 2_147_483_647, 99_999_999
+MOST_CENTS = 99_999_999_999_999
+"""Of one line: as many digits as its amount has in the shop."""
 LONGEST = {"order_number": 60, "sku": 50, "customer_id": 120, "email": 120}
 """Characters: a return's reference holds both numbers and has room for 120."""
 TEXTS = {"product_name": 255, "product_code": 120, "category": 120, "country": 80, "channel": 40}
@@ -248,15 +250,17 @@ def _complete(frame: pl.DataFrame, part: readers.Part, preset: Preset) -> pl.Dat
 
     def cents(price: str) -> pl.Expr:
         exact = (pl.col("units") * pl.col(price).cast(parse.EXACT) - discount).round(2, "half_to_even")
-        return (exact * 100).cast(pl.Int64)
+        return (exact * 100).cast(pl.Int64, strict=False)  # what no integer holds is refused below
 
     frame = frame.with_columns(cents_in=cents("exact_price"), cents=cents("unit_price"))
     frame = frame.with_columns(
         discount=pl.col("discount").cast(parse.EXACT).fill_null(0).round(2, "half_to_even").cast(canonical.MONEY)
     )
     above = (pl.col("units") * pl.col("cents") < 0) & (pl.col("unit_price") >= 0)
+    large = (pl.col("cents").is_null() & pl.col("unit_price").is_not_null()) | (pl.col("cents").abs() > MOST_CENTS)
+    problems = {"discount is more than the line": above, "units × unit_price is more than a line can hold": large}
     frame = frame.with_columns(
-        detail=pl.coalesce("detail", pl.when(above).then(pl.lit("discount is more than the line"))),
+        detail=pl.coalesce("detail", *(pl.when(test).then(pl.lit(told)) for told, test in problems.items())),
     )
     reason = pl.when(pl.col("detail").is_not_null()).then(pl.lit("unreadable"))
     columns = ["line", *REQUIRED, *optional, "cents_in", "cents", "detail"]

@@ -55,6 +55,7 @@ DETAILS: tuple[tuple[str, Any], ...] = (
     (r"(?P<field>\w+) is empty", _("{field} is empty")),
     (r'(?P<field>\w+) is "(?P<cell>.*)"', _("{field} is “{cell}”, which cannot be")),
     (r"discount is more than the line", _("the discount is more than the line")),
+    (r"units × unit_price is more than a line can hold", _("units × price is more than a line can hold")),
     (r"order (?P<order>.*): refunded beyond its goods", _("order {order}: refunded beyond its goods")),
     (r"order (?P<order>.*): its total is (?P<total>.*), its parts add up to (?P<sum>.*)",
      _("order {order}: its total is {total}, its parts add up to {sum}")),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from authentication.models import Role, User
 from orders import services
-from orders.models import ZERO, Order, OrderItem
+from orders.models import MOST_MONEY, MOST_UNIT_PRICE, ZERO, Order, OrderItem
 from orders.services import TRANSITIONS
 from products.models import ProductVariant
 from products.services import in_parts
@@ -190,11 +190,23 @@ class _Known:
         if row is not None:
             yield from (Fault(n, number, told) for told in self._differences(order, row))
             return
-        for line in order.lines:
-            if (item := self.item(line, Order())).amount < 0:
+        yield from (Fault(n, number, told) for told in self._money(order))
+
+    def _money(self, order: NewOrder) -> Iterable[str]:
+        """What is wrong with the money of a new order; prices of before the ceiling may be above it."""
+        items = [self.item(line, Order()) for line in order.lines]
+        for line, item in zip(order.lines, items, strict=True):
+            if item.amount < 0:
                 told = _("The discount on {sku} is {discount}; the line is worth {amount}.")
-                worth = item.amount + item.discount
-                yield Fault(n, number, told.format(sku=line.sku, discount=line.discount, amount=worth))
+                yield told.format(sku=line.sku, discount=line.discount, amount=item.amount + item.discount)
+            if item.unit_price > MOST_UNIT_PRICE:
+                told = _("The price of {sku} is {price}; {most} is the most that a line can hold.")
+                yield told.format(sku=line.sku, price=item.unit_price, most=MOST_UNIT_PRICE)
+        total = sum((item.amount for item in items), ZERO) + sum(order.head.get(x, ZERO) for x in ("shipping", "tax"))
+        if total > MOST_MONEY:
+            yield _("The order is worth {total}; {most} is the most that can be stored.").format(
+                total=total, most=MOST_MONEY
+            )
 
     def _differences(self, order: NewOrder, row: Order) -> Iterable[str]:
         """What an order that is stored already would change that may not change."""

@@ -14,6 +14,9 @@ from authentication.models import User
 from products.models import ProductVariant
 
 ZERO = Decimal(0)
+MOST_UNIT_PRICE = Decimal("99999999.9999")
+MOST_MONEY = Decimal("999999999999.99")
+"""Of a line, and of an order: fourteen digits."""
 
 
 class Order(models.Model):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 ZERO = Decimal(0)
+MOST_PRICE = Decimal("99999999.99")
+"""As much as an order line can hold: its price has four decimals, of twelve digits."""
+PRICE = [MinValueValidator(ZERO), MaxValueValidator(MOST_PRICE)]
 
 
 class Category(models.Model):
@@ -48,9 +51,7 @@ class Product(models.Model):
     )
     brand = models.CharField(_("brand"), max_length=120, blank=True)
     description = models.TextField(_("description"), blank=True)
-    price = models.DecimalField(
-        _("price"), max_digits=12, decimal_places=2, default=ZERO, validators=[MinValueValidator(ZERO)]
-    )
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, default=ZERO, validators=PRICE)
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.ACTIVE)
     image = models.ImageField(_("picture"), upload_to="products/", blank=True)
     image_url = models.URLField(
@@ -78,7 +79,7 @@ class ProductVariant(models.Model):
     is_active = models.BooleanField(_("active"), default=True)
     price = models.DecimalField(
         _("own price"), max_digits=12, decimal_places=2, null=True, blank=True,
-        validators=[MinValueValidator(ZERO)], help_text=_("Empty: the product's price."),
+        validators=PRICE, help_text=_("Empty: the product's price."),
     )  # fmt: skip
     cost = models.DecimalField(
         _("cost"), max_digits=12, decimal_places=4, null=True, blank=True, validators=[MinValueValidator(ZERO)],

@@ -19,8 +19,6 @@ Kind = StockMovement.Kind
 BY_HAND = ["count", Kind.ADJUSTMENT.value, Kind.WRITE_OFF.value, Kind.OPENING.value]
 """The kinds of movement that a person makes; the others follow from orders and deliveries."""
 POSITIVE: dict[str, Any] = {"min_value": 1, "max_value": MOST_UNITS}
-PRICE: dict[str, Any] = {"max_digits": 10}
-"""As large as an order line can hold: its price has four decimals, of twelve digits."""
 
 
 class CategoryRecord(Record):
@@ -63,7 +61,6 @@ class VariantRecord(Record):
         ]  # fmt: skip
         read_only_fields = ["stock", "reserved", "created_at"]
         extra_kwargs: dict[str, Any] = {
-            "price": PRICE,
             "pack_size": POSITIVE,
             "minimum_order": POSITIVE,
             "lead_time_days": {"max_value": 3_650},
@@ -107,7 +104,6 @@ class ProductRecord(Record):
             "created_at", "variants",
         ]  # fmt: skip
         read_only_fields = ["created_at"]
-        extra_kwargs: dict[str, Any] = {"price": PRICE}
 
     def validate_code(self, value: str | None) -> str | None:
         """An empty code is none."""

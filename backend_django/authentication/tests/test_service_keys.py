@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 from api_base.tests.clients import client_of
 from api_base.tests.walk import calls, filled
 from authentication.models import ServiceKey, User
+from authentication.throttles import requests
 
 
 def with_key(text: str) -> APIClient:
@@ -146,11 +147,10 @@ def test_the_admin_makes_shows_once_and_revokes(cast, client):
 
 
 @pytest.fixture
-def rates(settings: Any) -> Any:
+def rates(settings: Any) -> Iterator[None]:
     settings.API_RATES = {"account": 3, "address": 2}
-    cache.clear()
     yield
-    cache.clear()
+    requests.close()
 
 
 def statuses(client: APIClient, path: str, count: int) -> list[int]:
@@ -174,3 +174,9 @@ def test_an_address_that_is_not_signed_in_is_counted(cast, rates):
     assert APIClient().post("/api/auth/login/", body, REMOTE_ADDR="10.0.0.8").status_code == 401
     spoofed = APIClient().post("/api/auth/login/", body, REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR="1.2.3.4")
     assert spoofed.status_code == 429, "without a proxy the header is not believed"
+
+
+def test_where_nobody_can_count_a_call_is_answered(made, rates, settings, tmp_path, caplog):
+    settings.API_RATES_FILE = tmp_path / "gone" / "api_rates.sqlite3"
+    assert statuses(with_key(made["key"]), "/api/categories/", 5) == [200] * 5
+    assert "gone" in caplog.text

@@ -236,6 +236,9 @@ def test_broken_rows_are_named_and_the_rest_is_stored(tmp_path):
         ["8", "2026-01-02", "A", "1.5", "2.50", "7", "", "", ""],
         ["9", "2026-01-02", 'A "x\n y"', "1", "2.50", "7"],
         ["10", "2026-01-02", "A", "1", "2.50", "7", "", "-1", ""],
+        ["11", "2026-01-02", "A", "1", "100000000", "7", "", "", ""],
+        ["12", "2026-01-02", "A", "20000", "99999999", "7", "", "", ""],
+        ["13", "2026-01-02", "A", "2000000000", "99999999", "7", "", "", ""],
     ]
     text = run(csv_file(tmp_path / "a.csv", lines, header=GENERIC), preset="generic", errors=tmp_path / "e.csv")
     assert Order.objects.get().order_number == "1"
@@ -244,7 +247,8 @@ def test_broken_rows_are_named_and_the_rest_is_stored(tmp_path):
     assert found == {
         3: 'placed_at is "2026-02-30"', 4: 'units is "one"', 5: "unit_price is empty", 6: "sku is empty",
         7: 'status is "lost"', 8: "discount is more than the line", 9: 'units is "1.5"',
-        11: found[11], 12: 'shipping is "-1"',
+        11: found[11], 12: 'shipping is "-1"', 13: 'unit_price is "100000000"',
+        14: "units × unit_price is more than a line can hold", 15: "units × unit_price is more than a line can hold",
     }  # fmt: skip
     assert found[11].startswith("6 columns instead of 9")
     assert "a.csv, line 3: placed_at" in text

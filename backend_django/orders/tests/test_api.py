@@ -107,6 +107,20 @@ def test_the_staff_is_no_customer(api, cast):
     assert api.post("/api/orders/", body).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ({"sku": "A", "units": 1}, "A is 100000000.00; 99999999.9999"),
+        ({"sku": "B", "units": 1_000_000, "unit_price": "99999999.9999"}, "99999999999900.00; 999999999999.99"),
+    ],
+)
+def test_money_beyond_what_is_stored_is_refused(api, line, told):
+    """PostgreSQL answers such a row with an overflow; a price may be older than its ceiling."""
+    Product.objects.update(price=Decimal("100000000.00"))
+    assert told in problem(api.post("/api/orders/", {"order_number": "1", "lines": [line]}), 409)["message"]
+    assert not Order.objects.exists()
+
+
 def test_an_order_number_is_entered_once(api):
     body = {"order_number": "1", "lines": [{"sku": "A", "units": 1}]}
     api.post("/api/orders/", body)

@@ -64,6 +64,16 @@ def test_stock_is_read_only_on_the_page_of_the_variant(client, variant):
     assert (variant.stock, variant.pack_size) == (5, 6)
 
 
+def test_a_price_that_no_order_line_could_hold_is_refused(client, variant):
+    url = reverse("admin:products_product_change", args=[variant.product_id])
+    data = {"name": "Shirt", "status": "active", "price": "100000000.00", "created_at_0": "2026-01-01",
+            "created_at_1": "10:00", "variants-TOTAL_FORMS": 0, "variants-INITIAL_FORMS": 0}  # fmt: skip
+    answer = client.post(url, data)
+    assert answer.status_code == 200
+    assert list(answer.context["adminform"].form.errors) == ["price"]
+    assert client.post(url, {**data, "price": "99999999.99"}).status_code == 302
+
+
 def test_a_variant_with_history_and_a_product_with_variants_are_not_deleted(client, variant):
     for name, pk in (("productvariant", variant.pk), ("product", variant.product_id)):
         assert client.get(reverse(f"admin:products_{name}_delete", args=[pk])).status_code == 403
