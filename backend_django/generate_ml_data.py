@@ -397,7 +397,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Write a believable, seeded boutique into the shop's tables.")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--orders", type=int, help="about so many orders, from 10 on (7,500)")
-    size.add_argument("--lines", type=int, help="about so many order lines, up to 1,000,000 and more")
+    size.add_argument("--lines", type=int, help="about so many order lines, up to 10,000,000 and more")
     parser.add_argument("--days", type=int, help=f"days from the first to the last ({DAYS})")
     parser.add_argument("--end", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the last day (yesterday)")
     parser.add_argument("--seed", type=int, help=f"another seed, another shop ({SEED})")

@@ -4,6 +4,9 @@
     python benchmarks/scale/run.py --sizes 10000 100000 1000000 --write-readme
     python .ci/with_postgres.py python benchmarks/scale/run.py --sizes … --write-readme   # PostgreSQL
     python benchmarks/scale/run.py --sizes 10000 100000 --most 1.15                  # fails where a step grows faster
+    python benchmarks/scale/run.py --sizes 1000000 --keep /var/tmp/shops             # does what is not done there
+    python benchmarks/scale/run.py --sizes 1000000 --keep /var/tmp/shops --again refresh calls
+    python benchmarks/scale/run.py --sizes 10000000 --branches 10 --write-readme     # ten shops of a million lines
 
 Each step is a process of its own: CPU seconds and peak memory are what the system says of it when it has ended. The
 growth exponent is the slope of log(CPU − what an idle process costs) over log(lines), and nothing where the
@@ -22,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -31,8 +35,8 @@ HERE = Path(__file__).resolve().parent
 BACKEND = HERE.parents[1] / "backend_django"
 RESULTS = HERE / "results.json"
 TRAININGS = ("sales_forecast", "product_recommendation", "customer_segmentation", "inventory_optimization")
-STEPS = ("start", "light", "fill", "extract", *TRAININGS, "another day", "refresh", "calls")
-UNMEASURED = ("start", "light", "another day")
+STEPS = ("start", "light", "fill", "branch", "extract", *TRAININGS, "another day", "refresh", "calls")
+UNMEASURED = ("start", "light", "branch", "another day")
 IDLE = {"fill": "light", "extract": "light"}
 """What an idle process is for a step that loads no learner; for the others it is `start`."""
 FEWEST_SECONDS = 1.0
@@ -50,21 +54,55 @@ class Cost:
     told: dict[str, Any] = field(default_factory=dict)
 
 
+def measured(command: list[str], environment: dict[str, str]) -> Cost:
+    """What a command costs, as the system says when it has ended; its last line, where it is JSON, is what it tells."""
+    begin = time.perf_counter()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        said = child.stdout.read() if child.stdout else ""
+        _pid, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}: {said[-500:]}")
+    last = (said.splitlines() or [""])[-1]
+    told = json.loads(last) if last.startswith("{") else {}
+    cpu, wall = used.ru_utime + used.ru_stime, time.perf_counter() - begin
+    return Cost(round(cpu, 2), round(wall, 2), round(used.ru_maxrss / 1024), told)
+
+
 class Shop:
     """One shop of `lines` order lines in a database and a folder of its own."""
 
-    def __init__(self, lines: int, folder: Path, server: str) -> None:
+    def __init__(self, lines: int, folder: Path, server: str, *, branches: int = 1) -> None:
         self.lines = lines
+        self.branches = branches
         self.folder = folder
         self.server = server
-        self.database = f"sqlite:///{folder}/shop.sqlite3"
-        if server:
+        name = f"scale_{lines}"
+        self.database = _with_name(server, name) if server else f"sqlite:///{folder}/shop.sqlite3"
+        self.costs: dict[str, Any] = json.loads(self._kept.read_text()) if self._kept.exists() else {}
+        """What each step cost that was done here, with its day."""
+
+    @property
+    def _kept(self) -> Path:
+        return self.folder / "costs.json"
+
+    def make(self) -> None:
+        """An empty database, or the one that stands, brought up to this release."""
+        if self.server and not self.costs:
             import psycopg
 
-            with psycopg.connect(server, autocommit=True) as connection:
-                connection.execute(f"DROP DATABASE IF EXISTS scale_{lines}")
-                connection.execute(f"CREATE DATABASE scale_{lines}")
-            self.database = _with_name(server, f"scale_{lines}")
+            with psycopg.connect(self.server, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS scale_{self.lines}")
+                connection.execute(f"CREATE DATABASE scale_{self.lines}")
+        migrate = [sys.executable, str(BACKEND / "manage.py"), "migrate", "-v0"]
+        subprocess.run(migrate, env=self.environment(), check=True)
+
+    def cost(self, step: str, *, again: bool) -> dict[str, Any]:
+        """What a step costs; one that was done here is done `again` only when asked for."""
+        if again or step not in self.costs:
+            self.costs[step] = asdict(self.run(step)) | {"day": time.strftime("%Y-%m-%d")}
+            self._kept.write_text(json.dumps(self.costs, indent=1) + "\n")
+        return self.costs[step]
 
     def run(self, step: str) -> Cost:
         """Do a step and say what it cost."""
@@ -72,21 +110,16 @@ class Shop:
         if step == "fill":
             end = date.today() - timedelta(days=3)  # noqa: DTZ011  # any recent day will do
             command = [sys.executable, str(BACKEND / "generate_ml_data.py")]
-            command += ["--lines", str(self.lines), "--end", end.isoformat()]
-        begin = time.perf_counter()
-        with subprocess.Popen(command, env=self.environment(), stdout=subprocess.PIPE, text=True) as child:
-            said = child.stdout.read() if child.stdout else ""
-            _pid, status, used = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            raise RuntimeError(f"{step} at {self.lines} lines ended with {child.returncode}: {said[-500:]}")
-        told = json.loads(said.splitlines()[-1]) if step != "fill" else {}
-        cpu, wall = used.ru_utime + used.ru_stime, time.perf_counter() - begin
-        return Cost(round(cpu, 2), round(wall, 2), round(used.ru_maxrss / 1024), told)
+            command += ["--lines", str(self.lines // self.branches), "--end", end.isoformat()]
+        try:
+            return measured(command, self.environment())
+        except RuntimeError as error:
+            raise RuntimeError(f"{step} at {self.lines} lines: {error}") from error
 
     def environment(self) -> dict[str, str]:
         """Where the shop is."""
         own = {"TRASTIENDA_DATA": str(self.folder), "DATABASE_URL": self.database, "LIVE": "no", "LOG_LEVEL": "ERROR"}
+        own["BRANCHES"] = str(self.branches)
         return {**THREADS, **os.environ, **own}
 
     def megabytes(self) -> dict[str, float]:
@@ -109,17 +142,18 @@ def _with_name(url: str, name: str) -> str:
     return f"{head.rpartition('/')[0]}/{name}{mark}{options}"
 
 
-def measure(lines: int, server: str) -> dict[str, Any]:
-    """All steps at one size."""
+def measure(lines: int, server: str, *, branches: int, keep: Path | None, again: Sequence[str]) -> dict[str, Any]:
+    """All steps at one size; with `keep` in a folder that stays, where only what is missing, or `again`, is done."""
     with tempfile.TemporaryDirectory(prefix="trastienda-scale-", ignore_cleanup_errors=True) as name:
-        shop = Shop(lines, Path(name), server)
-        migrate = [sys.executable, str(BACKEND / "manage.py"), "migrate", "-v0"]
-        subprocess.run(migrate, env=shop.environment(), check=True)
+        folder = keep / f"{'postgresql' if server else 'sqlite'}-{lines}" if keep else Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        shop = Shop(lines, folder, server, branches=branches)
+        shop.make()
         costs = {}
         for step in STEPS:
-            costs[step] = asdict(shop.run(step))
+            costs[step] = shop.cost(step, again=step in again)
             print(f"{lines:>9} {step:<24}", {k: v for k, v in costs[step].items() if k != "told"}, flush=True)
-        return {"steps": costs, "megabytes": shop.megabytes(), "day": time.strftime("%Y-%m-%d")}
+        return {"steps": costs, "megabytes": shop.megabytes(), "branches": branches}
 
 
 def own_cost(found: dict[str, Any], step: str) -> float:
@@ -135,7 +169,9 @@ def exponent(sizes: dict[int, dict[str, Any]], step: str) -> float | None:
     >>> exponent({10: of(1.0), 1000: of(100.0)}, "x"), exponent({10: of(0.01), 100: of(0.1)}, "x")
     (1.0, None)
     """
-    small, large = min(sizes), max(sizes)
+    if step == "fill":
+        sizes = {n: found for n, found in sizes.items() if found.get("branches", 1) == 1}
+    small, large = min(sizes, default=0), max(sizes, default=0)
     if small == large or own_cost(sizes[large], step) < FEWEST_SECONDS:
         return None
     slope = math.log(own_cost(sizes[large], step) / own_cost(sizes[small], step)) / math.log(large / small)
@@ -168,6 +204,8 @@ def table(sizes: dict[int, dict[str, Any]]) -> list[str]:
     rows = [f"| CPU s (wall s, peak MB) | {' | '.join(names)} | exponent |", f"|---|{'--:|' * (len(names) + 1)}"]
 
     def cell(found: dict[str, Any], step: str) -> str:
+        if step == "fill" and found.get("branches", 1) > 1:
+            return "–"
         cost = found["steps"][step]
         return f"{cost['cpu']:.1f} ({cost['wall']:.0f}, {cost['megabytes']:.0f})"
 
@@ -193,7 +231,8 @@ def keep(kind: str, sizes: dict[int, dict[str, Any]]) -> None:
     RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
     whole = {int(n): found for n, found in known[kind].items()}
     machine = f"{os.cpu_count()} cores ({platform.machine()}), Linux, Python {platform.python_version()}"
-    lines = [f"{machine}; {', '.join(sorted({str(one['day']) for one in whole.values()}))}.", "", *table(whole)]
+    days = sorted({str(cost["day"]) for one in whole.values() for cost in one["steps"].values()})
+    lines = [f"{machine}; {', '.join(days)}.", "", *table(whole)]
     path = HERE / "README.md"
     text = re.sub(rf"(<!-- {kind} -->\n).*?(<!-- /{kind} -->)", lambda m: m[1] + "\n".join(lines) + "\n" + m[2],
                   path.read_text(), flags=re.DOTALL)  # fmt: skip
@@ -204,15 +243,18 @@ def main() -> int:
     """Grow, measure, tell; 1 where a step grows too fast."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], metavar="LINES")
+    parser.add_argument("--branches", type=int, default=1, help="so many shops side by side, the first one simulated")
     parser.add_argument("--most", type=float, help="the largest growth exponent that passes")
     parser.add_argument("--write-readme", action="store_true")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the shops stay, with what each step cost")
+    parser.add_argument("--again", nargs="+", default=[], choices=STEPS, metavar="STEP", help="steps to do once more")
     options = parser.parse_args()
     server = os.environ.get("DATABASE_URL", "")
     server = server if server.startswith("postgres") else ""
     kind = "PostgreSQL" if server else "SQLite"
     sizes: dict[int, dict[str, Any]] = {}
     for lines in sorted(options.sizes):
-        sizes[lines] = measure(lines, server)
+        sizes[lines] = measure(lines, server, branches=options.branches, keep=options.keep, again=options.again)
         if options.write_readme:
             keep(kind, {lines: sizes[lines]})
     print("\n".join(table(sizes)))

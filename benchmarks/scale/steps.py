@@ -40,6 +40,13 @@ def light() -> dict[str, Any]:
     return {"loaded": [module.__name__ for module in (polars, ingest.load)]}
 
 
+def branch() -> dict[str, Any]:
+    """Branches beside the shop, as many in all as the variable BRANCHES says."""
+    from benchmarks.scale import branches
+
+    return branches.branch(int(os.environ["BRANCHES"]))
+
+
 def extract() -> dict[str, Any]:
     """Every read that a training makes."""
     from ml_predictions.sources import get_source
@@ -136,13 +143,14 @@ def _run(kind: str) -> dict[str, Any]:
 
 
 STEPS: dict[str, Callable[[], dict[str, Any]]] = {
-    "start": start, "light": light, "extract": extract, "another day": another_day, "refresh": refresh, "calls": calls,
+    "start": start, "light": light, "branch": branch, "extract": extract, "another day": another_day,
+    "refresh": refresh, "calls": calls,
 }  # fmt: skip
 
 
 def main() -> None:
     """Do the step that the command line names."""
-    sys.path.insert(0, str(BACKEND))
+    sys.path[:0] = [str(BACKEND), str(BACKEND.parent)]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
     import django
 

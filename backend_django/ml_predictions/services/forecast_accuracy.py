@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from django.db import connections, router, transaction
-from django.db.models import Exists, F, Model, OuterRef, Q
+from django.db.models import Exists, F, Min, Model, OuterRef, Q
 
 from ml_predictions.models import MLModel, SalesForecast
 from ml_predictions.models_accuracy import ForecastScore, Horizon, PastForecast, PublishedForecast
@@ -222,18 +222,38 @@ def refresh(source: Source | None = None) -> int:
     until = source.data_until()
     if until is None or not PastForecast.objects.filter(end__lte=until.as_of).exists():
         return 0
-    lines = frames.net_same_day(source.order_lines())
-    if lines.filter(~pl.col("is_return") & (pl.col("day") <= until.as_of)).is_empty():
+    since: date = PastForecast.objects.aggregate(first=Min("start"))["first"]
+    before = _days_sold_before(source, since)
+    lines = frames.net_same_day(source.order_lines(since=None if before is None else since))
+    days = lines.filter(~pl.col("is_return") & (pl.col("day") <= until.as_of))["day"]
+    if before is not None:
+        days = pl.concat([before, days])
+    if days.is_empty():
         return 0
-    return score(lines, source.products(), history.from_lines(lines, until=until.as_of)[0])
+    start, sold = history.days_with_sales(days, until=until.as_of)
+    return score(lines, source.products(), History(start, np.zeros((1, len(sold))), sold))
+
+
+def _days_sold_before(source: Source, since: date) -> pl.Series | None:
+    """The days before `since` with a sale that was not wholly reversed, added up by the shop's database.
+
+    More units that went than came back: something was sold that stayed. A day on which no fewer came back does not
+    tell by its sum alone; None then, and where the shop has no such read.
+    """
+    read = getattr(source, "sold_by_day", None)
+    if read is None:
+        return None
+    earlier: pl.DataFrame = read().filter(pl.col("day") < since)
+    return earlier["day"] if (earlier["units"] > 0).all() else None
 
 
 def score(lines: pl.DataFrame, products: pl.DataFrame, whole: History) -> int:
     """Hold every published period that is over by the last day of `whole` against `lines`, and renew the sums.
 
-    `lines`: `frames.ORDER_LINES`, same-day reversals netted; `products`: `frames.PRODUCTS`; `whole`: the whole shop's
-    history. Returns how many periods have been scored for the first time. Doing it again changes nothing, and two at
-    the same time wait for each other. A category or product that the shop no longer has stays unscored.
+    `lines`: `frames.ORDER_LINES` from the first of those periods on at least, same-day reversals netted; `products`:
+    `frames.PRODUCTS`; `whole`: the whole shop's history, of which only the days with a sale are looked at. Returns how
+    many periods have been scored for the first time. Doing it again changes nothing, and two at the same time wait for
+    each other. A category or product that the shop no longer has stays unscored.
     """
     as_of = whole.origin
     with transaction.atomic():

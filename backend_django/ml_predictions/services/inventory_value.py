@@ -17,7 +17,7 @@ from django.db import transaction
 from ml_predictions.models_inventory import InventoryAlert, InventoryClaim
 from ml_predictions.services import bulk
 from ml_predictions.services.inventory_answers import Analysis
-from ml_predictions.sources.base import Source, read_optional
+from ml_predictions.sources.base import Source, read_optional, stock_history_since
 from retail_ml.inventory import claims
 
 RECHECKED = 28
@@ -77,7 +77,7 @@ def score(analysis: Analysis, source: Source) -> int:
         rows,
         source.order_lines(since=first),
         analysis.frame,
-        source.stock_history(),
+        stock_history_since(source, first),
         abc=analysis.frame.select("variant_id", "abc"),
         as_of=as_of,
     )

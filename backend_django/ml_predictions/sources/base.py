@@ -151,6 +151,16 @@ def open_orders_of(source: Source, variant_ids: Sequence[str]) -> pl.DataFrame:
     return frames.check(method(variant_ids), frames.OPEN_ORDERS, name="open_orders_of")
 
 
+def stock_history_since(source: Source, since: date) -> pl.DataFrame | None:
+    """`stock_history` from the day `since` on; of the changes before, one row per variant: their sum, at the last one.
+
+    What was on a shelf from `since` on follows from it as from the whole. A shop without this read gives the whole.
+    """
+    method = getattr(source, "stock_history_since", None)
+    found = source.stock_history() if method is None else method(since)
+    return None if found is None else frames.check(found, frames.STOCK_HISTORY, name="stock_history_since")
+
+
 def shelf(source: Source, categories: Sequence[str] | None) -> pl.DataFrame:
     """`frames.SHELF` of the variants of some categories, None: of all; a shop without this read gives its stock."""
     method = getattr(source, "shelf_of", None)

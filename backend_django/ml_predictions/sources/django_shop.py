@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from django.conf import settings
-from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -27,6 +27,11 @@ from retail_ml import frames
 PARTS = {"product": "variant__product_id", "variant": "variant_id"}
 """Parts of the range with an id of ours, as an order line names them."""
 SOLD_BY_DAY = {"day": pl.Date, "sales": pl.Float64, "units": pl.Float64}
+CHANGES: tuple[dict[str, Any], frames.Schema] = (
+    {"variant_id": F("variant_id"), "seconds": scans.Epoch("at"), "units": F("units"), "kind": F("kind")},
+    {"variant_id": pl.Int64, "seconds": pl.Int64, "units": pl.Float64, "kind": pl.String},
+)
+"""Columns of a stock movement as `scans.read` takes them."""
 
 
 class DjangoShop(DjangoPurchasing):
@@ -125,23 +130,26 @@ class DjangoShop(DjangoPurchasing):
         )  # fmt: skip
         return returns.with_columns(units=-pl.col("units"), amount=-pl.col("amount"))
 
-    def sold_by_day(self, *, since: date, level: str = "total", object_id: str = "") -> pl.DataFrame:
-        """`day, sales, units` of the days from `since` on with sales or returns: two reads, added up by the database.
+    def sold_by_day(self, *, since: date | None = None, level: str = "total", object_id: str = "") -> pl.DataFrame:
+        """`day, sales, units` of the days (from `since` on) with sales or returns: two reads, added up by the database.
 
         The sums are those of `order_lines`, of the whole shop, a category (by name), a product or a variant.
         """
         until = self._until
         if until is None or (level in PARTS and not scans.keys([object_id])):
             return pl.DataFrame(schema=SOLD_BY_DAY)
-        start = self._start(since)
-        sales = OrderItem.objects.filter(self._counted("order__"))
+        sold = OrderItem.objects.filter(self._counted("order__"))
         if level != "total":
-            sales = sales.filter(**{PARTS.get(level, "variant__product__category__name"): object_id})
-        back = self._came_back(sales).filter(returned_at__gte=start)
-        sold = sales.filter(order__placed_at__gte=start)
+            sold = sold.filter(**{PARTS.get(level, "variant__product__category__name"): object_id})
+        back = self._came_back(sold)
+        if since is not None:
+            start = self._start(since)
+            back, sold = back.filter(returned_at__gte=start), sold.filter(order__placed_at__gte=start)
         quarters = pl.concat([_quarters(sold, "order__placed_at", 1), _quarters(back, "returned_at", -1)])
         table = frames.with_day(quarters.with_columns(at=scans.at("seconds")), self.time_zone)
-        return frames.daily_sales(table.filter(pl.col("day") >= since), [], until=until.as_of)
+        if since is not None:
+            table = table.filter(pl.col("day") >= since)
+        return frames.daily_sales(table, [], until=until.as_of)
 
     def _finish(self, lines: pl.DataFrame, since: date | None) -> pl.DataFrame:
         """Add product and business day, turn ids into text, cut before `since`, sort so that order is stable."""
@@ -271,11 +279,19 @@ class DjangoShop(DjangoPurchasing):
 
     def stock_history(self) -> pl.DataFrame | None:
         """`frames.STOCK_HISTORY`, oldest first."""
-        table = scans.read(
-            StockMovement.objects.all(),
-            {"variant_id": F("variant_id"), "seconds": scans.Epoch("at"), "units": F("units"), "kind": F("kind")},
-            {"variant_id": pl.Int64, "seconds": pl.Int64, "units": pl.Float64, "kind": pl.String},
-        )
+        return self._changes(scans.read(StockMovement.objects.all(), *CHANGES))
+
+    def stock_history_since(self, since: date) -> pl.DataFrame:
+        """The changes from `since` on, and the sum of each variant's earlier ones: added up by the database."""
+        start = self._start(since)
+        recent = scans.read(StockMovement.objects.filter(at__gte=start), *CHANGES)
+        sums = StockMovement.objects.filter(at__lt=start).order_by().values("variant_id")
+        sums = sums.annotate(seconds=scans.Epoch(Max("at")), total=Sum("units"), kind=Value("earlier"))
+        rows = sums.values_list("variant_id", "seconds", "total", "kind")
+        return self._changes(pl.concat([pl.DataFrame(list(rows), schema=CHANGES[1], orient="row"), recent]))
+
+    def _changes(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Rows of `CHANGES` as the frame."""
         table = table.sort("seconds", "variant_id", "kind", "units").with_columns(
             scans.text("variant_id"), at=scans.at("seconds")
         )

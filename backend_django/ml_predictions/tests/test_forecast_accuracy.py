@@ -62,6 +62,20 @@ class Shop:
         return {"lines": len(self.lines)}
 
 
+class AddingUp(Shop):
+    """A source whose database adds up days; knows from where on its lines were read."""
+
+    since: date | None = None
+
+    def sold_by_day(self) -> pl.DataFrame:
+        return frames.daily_sales(self.lines, [], until=self.until)
+
+    def order_lines(self, *, since: date | None = None, **_: Any) -> pl.DataFrame:
+        self.since = since
+        lines = super().order_lines()
+        return lines if since is None else lines.filter(pl.col("day") >= since)
+
+
 def shop_of(came: dict[int, float], *, until: int, units: float = 1) -> Shop:
     """100 a day for four weeks, then what came by day number: all of the product p0 (category: other)."""
     before = [(f"b{day}", "p0", day, units, 100.0) for day in range(28)]
@@ -134,6 +148,33 @@ def test_scoring_twice_changes_nothing_and_writes_nothing_to_the_periods():
     assert not [q for q in queries if q["sql"].startswith("UPDATE")]
     assert stored() == before
     assert list(PastForecast.objects.values()) == periods
+
+
+@pytest.mark.parametrize("reversed_day", [None, 20])
+@pytest.mark.parametrize("every", [1, 4])
+def test_lines_are_read_from_the_first_day_that_is_scored_and_the_days_before_are_added_up(
+    every: int, reversed_day: int | None
+):
+    """The sums are those of all lines; a day whose sum does not say whether anything was sold makes it read them all.
+
+    Eight days of silence are a closure in a shop that sold every day before, and nothing in one that did not.
+    """
+    came = [(f"a{day}", "p0", day, 1, float(amount)) for day, amount in {**WEEK, 43: 120}.items()]
+    before = [(f"b{day}", "p0", day, 1, 100.0) for day in range(0, 28, every) if day != reversed_day]
+    if reversed_day is not None:
+        before += [("r1", "p0", reversed_day, 1, 100.0), ("r2", "p0", reversed_day, -1, -100.0)]
+    lines, until = shops.lines(before + came), shops.START + timedelta(days=45)
+    published(18, parts=True)
+    adding = AddingUp(lines, until, category="toys")
+    count = forecast_accuracy.refresh(adding)
+    assert count
+    assert adding.since == (AS_OF + timedelta(days=1) if reversed_day is None else None)
+    found = stored()
+    PastForecast.objects.update(actual=None, closed=False)
+    ForecastScore.objects.all().delete()
+    assert forecast_accuracy.refresh(Shop(lines, until, category="toys")) == count
+    assert stored() == found
+    assert any(row["closed"] for row in found) == (every == 1)
 
 
 def test_categories_by_day_and_products_by_week():

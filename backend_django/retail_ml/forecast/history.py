@@ -173,18 +173,27 @@ def panel(
     The grid is the whole shop's: from its first day with a sale to `until`, for every series alike.
     """
     lines = lines.filter(pl.col("day") <= until)
-    sale_days = lines.filter(~pl.col("is_return"))["day"].unique()
-    start: date = sale_days.min()  # type: ignore[assignment]
-    days = (until - start).days + 1
-    sold = np.zeros(days, dtype=bool)
-    sold[(sale_days - start).dt.total_days().to_numpy()] = True
+    start, sold = days_with_sales(lines.filter(~pl.col("is_return"))["day"], until=until)
     daily = frames.daily_sales(lines.filter(pl.col("day") >= start), [by], until=until)
     row = frames.IdMap(np.asarray(ids)).internal(daily[by])
     column = (daily["day"] - start).dt.total_days().to_numpy()
     known = row >= 0
     out = []
     for target in ("sales", "units"):
-        y = np.zeros((len(ids), days))
+        y = np.zeros((len(ids), len(sold)))
         y[row[known], column[known]] = daily[target].to_numpy()[known]
         out.append(History(start, y, sold, country, region, events))
     return out[0], out[1]
+
+
+def days_with_sales(sale_days: pl.Series, *, until: date) -> tuple[date, BoolArray]:
+    """The first of `sale_days` (one at least, none after `until`), and whether each day from it to `until` has a sale.
+
+    >>> start, sold = days_with_sales(pl.Series([date(2026, 1, 4), date(2026, 1, 2)]), until=date(2026, 1, 5))
+    >>> start, sold.tolist()
+    (datetime.date(2026, 1, 2), [True, False, True, False])
+    """
+    start: date = sale_days.min()  # type: ignore[assignment]
+    sold = np.zeros((until - start).days + 1, dtype=bool)
+    sold[(sale_days.unique() - start).dt.total_days().to_numpy()] = True
+    return start, sold

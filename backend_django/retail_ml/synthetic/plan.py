@@ -11,7 +11,7 @@ from retail_ml.errors import BadParameter
 
 LINES_PER_ORDER = 1.95
 """Lines of an order on average, as simulated (lines lost to stock-outs are not counted)."""
-SMALLEST, LARGEST = 10, 2_000_000
+SMALLEST, LARGEST = 10, 6_000_000
 STREAMS = (
     "weather", "births", "rates", "dropouts", "repeats", "deaths", "guests", "people", "names",
     "range", "launches", "months", "trade",

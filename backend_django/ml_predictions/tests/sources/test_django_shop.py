@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 import pytest
 
 from authentication.models import User
+from ml_predictions.sources.base import stock_history_since
 from ml_predictions.sources.django_shop import DjangoShop
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant, StockMovement
 from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem
 from retail_ml import frames
+from retail_ml.shelf import walk_back
 
 pytestmark = pytest.mark.postgres
 
@@ -135,6 +138,39 @@ def test_days_added_up_by_the_database_are_those_of_the_lines(shop, settings, ti
             for name in ("sales", "units"):
                 assert found[name].to_list() == pytest.approx(expected[name].to_list(), abs=1e-6)
     assert source.sold_by_day(since=until, level="product", object_id="none").is_empty()
+
+
+def test_changes_before_a_day_are_one_sum_per_variant_and_the_shelf_from_then_on_is_the_same(variant):
+    rng, begin = np.random.default_rng(5), datetime(2026, 1, 1, tzinfo=UTC)
+    ids = [variant.pk]
+    for number in range(19):
+        ids.append(ProductVariant.objects.create(product=variant.product, sku=f"N-{number}").pk)
+    for place, key in enumerate(ids):
+        days = np.sort(rng.integers(0, 12 if place % 4 == 0 else 60, rng.integers(1, 25)))
+        units, left = [], 0
+        for number in range(len(days)):  # sells what is there, gets more when it is empty, is wrong now and then
+            units.append(int(rng.integers(1, 9)) if left <= 0 else -int(rng.integers(1, left + 1 + (place % 5 == 0))))
+            left += units[number]
+        StockMovement.objects.bulk_create(
+            StockMovement(variant_id=key, kind="adjustment", units=n, at=begin + timedelta(days=int(d), minutes=i))
+            for i, (d, n) in enumerate(zip(days, units, strict=True))
+        )
+        ProductVariant.objects.filter(pk=key).update(stock=left)
+    source = DjangoShop()
+    whole, stock, lines = source.stock_history(), source.stock(), source.order_lines()
+    names = stock["variant_id"].sort().to_numpy().astype(str)
+    for first in (0, 1, 15, 40, 70):
+        start = (begin + timedelta(days=first)).date()
+        part = stock_history_since(source, start)
+        assert part.height == whole.filter(pl.col("day") >= start).height + (part["kind"] == "earlier").sum()
+        assert (part["kind"] == "earlier").sum() == whole.filter(pl.col("day") < start)["variant_id"].n_unique()
+        found, expected = (
+            walk_back(one, stock, lines, ids=names, start=start, days=75 - first) for one in (part, whole)
+        )
+        assert found.counts == expected.counts
+        assert found.counts["below_zero"] or first
+        for name in ("out", "ran_out", "trusted"):
+            assert np.array_equal(getattr(found, name), getattr(expected, name))
 
 
 def test_the_currency_is_the_one_that_most_orders_have(variant):
