@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from django.conf import settings
-from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -282,13 +282,20 @@ class DjangoShop(DjangoPurchasing):
         return self._changes(scans.read(StockMovement.objects.all(), *CHANGES))
 
     def stock_history_since(self, since: date) -> pl.DataFrame:
-        """The changes from `since` on, and the sum of each variant's earlier ones: added up by the database."""
+        """The changes from `since` on; those before are what, with them, leads to the stock of now."""
         start = self._start(since)
         recent = scans.read(StockMovement.objects.filter(at__gte=start), *CHANGES)
-        sums = StockMovement.objects.filter(at__lt=start).order_by().values("variant_id")
-        sums = sums.annotate(seconds=scans.Epoch(Max("at")), total=Sum("units"), kind=Value("earlier"))
-        rows = sums.values_list("variant_id", "seconds", "total", "kind")
-        return self._changes(pl.concat([pl.DataFrame(list(rows), schema=CHANGES[1], orient="row"), recent]))
+        before = StockMovement.objects.filter(variant=OuterRef("pk"), at__lt=start).order_by("-at").values("at")[:1]
+        variants = scans.read(
+            ProductVariant.objects.alias(last=Subquery(before)).filter(last__isnull=False),
+            {"variant_id": F("id"), "seconds": scans.Epoch("last"), "stock": F("stock")},
+            {"variant_id": pl.Int64, "seconds": pl.Int64, "stock": pl.Float64},
+        )
+        moved = recent.group_by("variant_id").agg(pl.col("units").sum())
+        earlier = variants.join(moved, on="variant_id", how="left").select(
+            "variant_id", "seconds", units=pl.col("stock") - pl.col("units").fill_null(0.0), kind=pl.lit("earlier")
+        )
+        return self._changes(pl.concat([earlier, recent]))
 
     def _changes(self, table: pl.DataFrame) -> pl.DataFrame:
         """Rows of `CHANGES` as the frame."""

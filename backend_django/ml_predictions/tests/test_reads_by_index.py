@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +28,11 @@ sqlite_only = pytest.mark.skipif(connection.vendor != "sqlite", reason="reads th
 
 
 def plans(read: Callable[[], Any], table: str) -> list[str]:
-    """What the database does for each statement of `read` that names the table."""
+    """What the database does for each statement of `read` that names the table.
+
+    PostgreSQL reads a small table from end to end whatever indexes it has, so it is told not to where it need not; and
+    it knows nothing of rows that it has not counted.
+    """
     seen: list[tuple[str, Any]] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -35,12 +41,16 @@ def plans(read: Callable[[], Any], table: str) -> list[str]:
 
     with connection.execute_wrapper(note):
         read()
+    sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
+        if not sqlite:
+            cursor.execute("ANALYZE")
+            cursor.execute("SET LOCAL enable_seqscan = off")
         found = []
         for sql, params in seen:
             if f'FROM "{table}"' in sql:
-                cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
-                found.append(" | ".join(row[3] for row in cursor.fetchall()))
+                cursor.execute(f"EXPLAIN {'QUERY PLAN ' if sqlite else ''}{sql}", params)
+                found.append(" | ".join(str(row[-1]).strip() for row in cursor.fetchall()))
     return found
 
 
@@ -62,6 +72,113 @@ def test_the_last_sale_is_a_step_into_an_index(shop: None) -> None:
     plan = plans(DjangoShop().data_until, "orders_order")[0]
     assert plan.startswith("SEARCH orders_order USING INDEX"), plan
     assert "placed_at" in plan, plan
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the reads are asked for."""
+
+    source: DjangoShop
+    since: date
+    customer: str
+    product: str
+
+
+@pytest.fixture
+def facts(shop: None) -> Facts:
+    source = DjangoShop()
+    until = source.data_until()
+    assert source.currency and until  # noqa: PT018  asked for beforehand: they are reads of their own
+    item = OrderItem.objects.filter(order__customer__isnull=False).select_related("order", "variant")[0]
+    since = until.as_of - timedelta(days=30)
+    return Facts(source, since, str(item.order.customer_id), str(item.variant.product_id))
+
+
+MAIN_READS: dict[str, tuple[Callable[[Facts], Any], str, str, str]] = {
+    "orders of a training": (
+        lambda f: f.source.order_lines(), "orders_order",
+        "INDEX order_status_placed (status=? AND placed_at<?)", "",
+    ),
+    "lines of a training: from end to end, joined in columns": (
+        lambda f: f.source.order_lines(), "orders_orderitem", "SCAN orders_orderitem", "",
+    ),
+    "returns of a training": (
+        lambda f: f.source.order_lines(), "orders_orderreturn", "INDEX order_return_at (returned_at<?)", "",
+    ),
+    "orders of a night": (
+        lambda f: f.source.order_lines(since=f.since), "orders_order",
+        "INDEX order_status_placed (status=? AND placed_at>? AND placed_at<?)", "_placed",
+    ),
+    "lines of a night": (
+        lambda f: f.source.order_lines(since=f.since), "orders_orderitem",
+        "SEARCH orders_orderitem USING INDEX orders_orderitem_order_id", "orders_orderitem_order_id",
+    ),
+    "returns of a night": (
+        lambda f: f.source.order_lines(since=f.since), "orders_orderreturn",
+        "INDEX order_return_at (returned_at>? AND returned_at<?)", "order_return_at",
+    ),
+    "days of a night": (
+        lambda f: f.source.sold_by_day(), "orders_orderitem",
+        "INDEX order_status_placed (status=? AND placed_at<?) | SEARCH orders_orderitem USING INDEX", "",
+    ),
+    "stock of a night: which variants moved before": (
+        lambda f: f.source.stock_history_since(f.since), "products_productvariant",
+        "COVERING INDEX stock_movement_history (variant_id=? AND at<?)", "Index Cond: (variant_id = products_productvariant.id)",
+    ),
+    "orders of a customer": (
+        lambda f: f.source.order_lines(customer_id=f.customer), "orders_order",
+        "INDEX order_customer_placed (customer_id=? AND placed_at<?)", "order_customer",
+    ),
+    "lines of a customer": (
+        lambda f: f.source.order_lines(customer_id=f.customer), "orders_orderitem",
+        "SEARCH orders_orderitem USING INDEX orders_orderitem_order_id", "orders_orderitem_order_id",
+    ),
+    "what a customer bought": (
+        lambda f: f.source.purchases(customer_id=f.customer), "orders_orderitem",
+        "SEARCH orders_orderitem USING INDEX orders_orderitem_order_id", "orders_orderitem_order_id",
+    ),
+    "buyers of a product": (
+        lambda f: f.source.buyers([f.product], since=f.since), "orders_orderitem",
+        "INDEX order_status_placed (status=? AND placed_at>? AND placed_at<?)", "",
+    ),
+    "customers": (
+        lambda f: f.source.customers(), "authentication_user", "INDEX user_role (role=?)", "user_role",
+    ),
+    "is stock counted": (
+        lambda f: f.source.available(product_ids=[f.product]), "products_productvariant",
+        "SEARCH products_productvariant USING INDEX products_productvariant_product_id", "productvariant_product_id",
+    ),
+    "open purchase orders": (
+        lambda f: f.source.open_orders(), "purchasing_purchaseorderline",
+        "INDEX purchase_order_status (status=?)", "",
+    ),
+}  # fmt: skip
+"""The reads of trainings, nights and answers: the call, the table, what SQLite says, what PostgreSQL says.
+
+Where nothing stands for PostgreSQL its choice depends on how much of the table is asked for.
+"""
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", MAIN_READS)
+def test_each_main_read_goes_the_way_that_was_meant_for_it(name: str, facts: Facts) -> None:
+    read, table, sqlite, postgres = MAIN_READS[name]
+    found = plans(lambda: read(facts), table)
+    assert found, f"nothing was read from {table}"
+    wanted = sqlite if connection.vendor == "sqlite" else postgres
+    assert any(wanted in plan for plan in found), found
+
+
+@sqlite_only
+def test_the_pragmas_hold_on_every_connection_to_a_file(db: None, tmp_path: Path) -> None:
+    """Readers beside a writer (WAL), no wait for the disk at each commit, sorting in memory, one map for all."""
+    kept = connection.copy()
+    kept.settings_dict = {**kept.settings_dict, "NAME": str(tmp_path / "shop.sqlite3")}
+    wanted = {"journal_mode": "wal", "synchronous": 1, "temp_store": 2, "cache_size": -65536, "mmap_size": 2147418112}
+    with kept.cursor() as cursor:
+        found = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
+    kept.close()
+    assert found == wanted
 
 
 @sqlite_only
@@ -141,7 +258,7 @@ class NoReadsOfItsOwn:
         self.shop = DjangoShop()
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("shelf_of", "open_orders_of", "sold_by_day"):
+        if name in ("shelf_of", "open_orders_of", "sold_by_day", "stock_history_since"):
             raise AttributeError(name)
         return getattr(self.shop, name)
 
