@@ -181,6 +181,26 @@ class JoinedShop(ABC):
         _signs(table)
         return frames.check(table, frames.ORDER_LINES, name="order lines")
 
+    def sold_by_day(self, *, since: date | None = None, level: str = "total", object_id: str = "") -> pl.DataFrame:
+        """`day, sales, units` of the days (from `since` on) with sales or returns, as the sums of `order_lines`.
+
+        Of the whole shop, a category (by name), a product or a variant. A table that is not read yet is added up part
+        by part, and never in memory as a whole.
+        """
+        if self._until is None:
+            return pl.DataFrame(schema={"day": pl.Date, "sales": pl.Float64, "units": pl.Float64})
+        ids = [object_id]
+        if level == "category":
+            ids = self.products().filter(pl.col("category") == object_id)["product_id"].to_list()
+        of_products = ids if level in ("category", "product") else None
+        sold = self._sales(since=since, product_ids=of_products)
+        sold = sold.filter(pl.col("at") <= self._until.at, pl.col("currency") == self.currency)
+        if level == "variant":
+            sold = sold.filter(pl.col("variant_id") == object_id)
+        day = pl.col("at").dt.convert_time_zone(self.time_zone).dt.date()
+        daily = sold.group_by(day=day).agg(pl.col("amount").sum(), pl.col("units").sum())
+        return frames.daily_sales(daily.collect(engine="streaming"), [], until=self._until.as_of)
+
     def left_out(self) -> LeftOut:
         """Sold lines that `order_lines` leaves out, counted by reason."""
         if self._until is None:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from polars.testing import assert_frame_equal
 
 from ml_predictions.sources import currency_of
 from ml_predictions.sources.base import OPTIONAL_READS, Source, read_optional
@@ -224,6 +225,27 @@ class SourceContract:
             assert set(bought.rows()) == set(mine.select("order_id", "product_id", "day").rows())
         stock = source.stock().with_columns(free=pl.col("on_hand") - pl.col("reserved"))
         assert source.available() == dict(stock.group_by("product_id").agg(pl.col("free").sum()).iter_rows())
+
+    def test_days_that_the_shop_adds_up_are_the_sums_of_its_lines(self, filler: Filler) -> None:
+        """Of the whole, a category, a product and a variant, from the beginning and from a day on."""
+        filler.fill(SMALL)
+        filler.fill(renumbered(boutique(orders=30, products=6, customers=8, days=60)))
+        source: Any = filler.source()
+        if not hasattr(source, "sold_by_day"):
+            pytest.skip("this shop does not add up days; its lines are read")
+        until, products = source.data_until().as_of, source.products().select("product_id", "category")
+        lines = source.order_lines().join(products, on="product_id", how="left")
+        columns = {"total": None, "category": "category", "product": "product_id", "variant": "variant_id"}
+        for level, column in columns.items():
+            one = "" if column is None else lines.filter(pl.col(column) != "")[column].mode().sort()[0]
+            mine = lines if column is None else lines.filter(pl.col(column) == one)
+            for since in (None, lines["day"].max() - timedelta(days=20)):
+                wanted = frames.daily_sales(
+                    mine if since is None else mine.filter(pl.col("day") >= since), [], until=until
+                )
+                found = source.sold_by_day(since=since, level=level, object_id=one)
+                assert found.height > 1
+                assert_frame_equal(found, wanted, abs_tol=1e-6)
 
     def test_no_read_asks_more_often_in_a_larger_shop(self, filler: Filler) -> None:
         """Thirty orders, and a hundred of a wider range: as many queries."""
