@@ -81,7 +81,7 @@ TEXTS: dict[str, Any] = {
         "Low confidence: nothing has been sold for {days} days (since {since}). The forecast supposes that the shop is "
         "open again from tomorrow at its old level; its intervals allow for a longer closure."
     ),
-    "forecast.why_level": _("Level: an ordinary open day brings about {amount} now."),
+    "forecast.why_level": _("Level: an ordinary open day brings about {amount} {currency} now."),
     "forecast.why_trend_up": _("Trend: {percent} % more in the next {days} days than in the last 28."),
     "forecast.why_trend_down": _("Trend: {percent} % less in the next {days} days than in the last 28."),
     "forecast.why_season_up": _("Season: the time of the year brings {percent} % more than the last 28 days."),

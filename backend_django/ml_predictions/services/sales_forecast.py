@@ -19,6 +19,7 @@ from ml_predictions.services import backtests, calendar_events, forecast_accurac
 from ml_predictions.services import sales_forecast_explained as explained
 from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import Service, TrainingRun, Version
+from ml_predictions.sources import currency_of
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
 from retail_ml.forecast import shop
 from retail_ml.forecast.levels import AHEAD, Trial
@@ -129,8 +130,11 @@ class SalesForecastService(Service):
         months = explained.months(forecasts, level, object_id, days=days_ahead, coverage=coverage) if part else []
         receipt = _receipt_of(model, level, days_ahead, coverage, *self._newcomer(forecasts, level, object_id))
         receipt["notes"] += self._withdrawn(forecasts, level, object_id)
-        told = {"days": days_ahead, "calendar": model.receipt.get("calendar", {})}
-        explanation = explained.explanation(forecasts, **told) if level == "total" else None
+        explanation = None
+        if level == "total":
+            calendar = model.receipt.get("calendar", {})
+            told = {"days": days_ahead, "calendar": calendar, "currency": currency_of(self.source)}
+            explanation = explained.explanation(forecasts, **told)
         return {
             "predictions": _days(forecasts.dates(days_ahead), sales, units),
             "summary": explained.summary(sales, units, days=days_ahead),

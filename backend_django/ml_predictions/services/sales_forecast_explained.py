@@ -21,7 +21,7 @@ SAID = 0.02
 MOST_NAMED = 6
 
 
-def explanation(forecasts: Forecasts, *, days: int, calendar: dict[str, Any]) -> dict[str, Any] | None:
+def explanation(forecasts: Forecasts, *, days: int, calendar: dict[str, Any], currency: str) -> dict[str, Any] | None:
     """What drives the shop's revenue over the next `days` days: `sentences` (messages), `factors`, `named_days`.
 
     `factors`: the mean of each part over the open days, whose product is about the mean open day. `calendar`: that of
@@ -41,7 +41,8 @@ def explanation(forecasts: Forecasts, *, days: int, calendar: dict[str, Any]) ->
         if one["date"] <= last
     ]
     closed = [day for day in forecasts.meta["closed"] if day <= last]
-    sentences = [*_sentences(factors, parts, forecasts.as_of, days), *_of_days(named, closed, parts, forecasts.as_of)]
+    sentences = [*_level(factors["level"], currency), *_sentences(factors, parts, forecasts.as_of, days)]
+    sentences += _of_days(named, closed, parts, forecasts.as_of)
     return {
         "sentences": sentences,
         "factors": {name: round(value, 4) for name, value in factors.items() if value is not None},
@@ -105,14 +106,19 @@ def _percent(factor: float) -> int:
     return round(abs(factor - 1) * 100)
 
 
+def _level(level: float | None, currency: str) -> list[dict[str, Any]]:
+    """What an ordinary open day brings; nothing where no day is open."""
+    if level is None:
+        return []
+    return [message("forecast.why_level", amount=round(level, 2 if level < 100 else None), currency=currency)]
+
+
 def _sentences(
     factors: dict[str, float | None], parts: dict[str, np.ndarray], as_of: date, days: int
 ) -> Iterator[dict[str, Any]]:
-    """Level, trend, season and weekdays."""
+    """Trend, season and weekdays."""
     if factors["level"] is None:
         return
-    level = factors["level"]
-    yield message("forecast.why_level", amount=round(level, 2 if level < 100 else None))
     for name in ("trend", "season"):
         factor = factors[name] or 1.0
         if abs(factor - 1) >= SAID:

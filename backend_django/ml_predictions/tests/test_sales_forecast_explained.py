@@ -94,7 +94,8 @@ def test_public_holidays_are_named_in_the_language_of_the_answer(language: str, 
         as_of=date(2026, 3, 31),
     )
     with translation.override(language):
-        why = explained.explanation(stored, days=7, calendar={"country": country})  # type: ignore[arg-type]
+        told = {"days": 7, "calendar": {"country": country}, "currency": "EUR"}
+        why = explained.explanation(stored, **told)  # type: ignore[arg-type]
     assert why is not None
     assert [one["name"] for one in why["named_days"]] == [name, "Good Friday"]
     assert any(sentence["params"].get("name_id") == name for sentence in why["sentences"])
