@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from secrets import token_urlsafe
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -11,7 +12,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.crypto import get_random_string, salted_hmac
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 
@@ -22,6 +23,11 @@ class Role(models.TextChoices):
     MANAGER = "manager", _("Manager")
     EMPLOYEE = "employee", _("Employee")
     CUSTOMER = "customer", _("Customer")
+
+
+def unusable_password() -> str:
+    """As Django's `make_password(None)`, which takes a hundred times as long."""
+    return UNUSABLE_PASSWORD_PREFIX + token_urlsafe(30)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -44,7 +50,7 @@ class UserManager(BaseUserManager["User"]):
         rows = list(customers)
         for user in rows:
             user.role = Role.CUSTOMER
-            user.password = UNUSABLE_PASSWORD_PREFIX + get_random_string(40)
+            user.password = unusable_password()
             user.normalise()
         return self.bulk_create(rows, batch_size=batch_size)
 

@@ -84,15 +84,20 @@ def among(values: Iterable[int | str]) -> tuple[str, Any]:
 
 
 def fetch(
-    model: type[models.Model], expressions: Sequence[str], *, key: str, values: Iterable[int | str]
+    model: type[models.Model], expressions: Sequence[str], *, key: str, values: Iterable[int | str], lock: bool = False
 ) -> list[tuple[Any, ...]]:
-    """The SQL `expressions` of the rows whose column `key` is among `values`: one query for any number of values."""
+    """The SQL `expressions` of the rows whose column `key` is among `values`: one query for any number of values.
+
+    `lock` keeps others from changing them in this transaction (on SQLite nobody else writes in it anyway).
+    """
     wanted = list(values)
     if not wanted:
         return []
     where, parameter = among(wanted)
+    last = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
+    query = f"SELECT {', '.join(expressions)} FROM {table(model)} WHERE {_name(key)} {where}{last}"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(expressions)} FROM {table(model)} WHERE {_name(key)} {where}", [parameter])
+        cursor.execute(query, [parameter])
         return list(cursor.fetchall())
 
 
@@ -101,6 +106,14 @@ def epoch(column: str) -> str:
     if connection.vendor == "postgresql":
         return f"CAST(FLOOR(EXTRACT(EPOCH FROM {column})) AS BIGINT)"
     return f"CAST(strftime('%%s', {column}) AS BIGINT)"
+
+
+def micros(column: str) -> str:
+    """SQL that reads a moment as microseconds since 1970, UTC."""
+    if connection.vendor == "postgresql":
+        return f"CAST(EXTRACT(EPOCH FROM {column}) * 1000000 AS BIGINT)"
+    # After the seconds there are a point and six digits, or nothing.
+    return f"{epoch(column)} * 1000000 + CAST(substr({column}, 21) AS BIGINT)"
 
 
 def scaled(column: str, factor: int) -> str:

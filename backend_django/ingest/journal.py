@@ -16,7 +16,7 @@ from decimal import Decimal
 import polars as pl
 from django.db import connection, models
 
-from ingest import bulk, prints
+from ingest import bulk, canonical, prints
 from ingest.models import ImportEntry
 from ingest.prints import KINDS, Kind, Orders, Values
 from orders.models import OrderReturn
@@ -104,8 +104,11 @@ def note_orders(was: Orders | None, ids: Iterable[int]) -> None:
 
 def before_of(was: Orders, ids: list[int]) -> dict[int, str]:
     """Order → its head and lines as JSON."""
+    at, money = pl.from_epoch("placed_at", time_unit="us"), pl.col("shipping", "tax").cast(pl.Decimal(38, 2)) / 100
     heads = was.heads.filter(pl.col("id").is_in(ids)).with_columns(
-        pl.col("placed_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"), pl.col("shipping", "tax").cast(pl.String)
+        at.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"),
+        money.cast(canonical.MONEY).cast(pl.String),
+        pl.col("is_test").cast(pl.Boolean),
     )
     of_line = pl.format("[{},{},{},{},{},{}]", "id", "variant_id", "units", "price", "discount", "cents")
     lines = was.lines.filter(pl.col("order_id").is_in(ids)).group_by("order_id").agg(text=of_line.str.join(","))

@@ -15,11 +15,10 @@ import polars as pl
 from django.db import transaction
 
 from authentication import suppression
-from authentication.models import User
+from authentication.models import Role, User, unusable_password
 from ingest import bulk, canonical, journal
 from ingest.counts import Counts
 from ingest.load_catalogue import (
-    BATCH,
     CHANGES,
     catalogue,
     movements,
@@ -36,7 +35,9 @@ __all__ = [
     "Counts", "Written", "catalogue", "customers", "movements", "orders", "prices", "purchases", "returns", "suppliers",
 ]  # fmt: skip
 
-BATCH_ORDERS = 2_000
+BATCH_LINES = 20_000
+"""Order lines of one transaction: each writes about every page of the indexes anew, and locks out other writers."""
+BATCH_CUSTOMERS = 10_000
 Progress = Callable[[int], None]
 """Called with the number of rows (orders, returns) that were just written."""
 
@@ -62,36 +63,71 @@ def customers(frame: pl.DataFrame, *, source: str) -> Counts:
     erased = erased_customers(frame, source)
     suppression.remember(source=source, numbers=erased)
     frame = frame.filter(~pl.col("external_id").is_in(list(erased)))
-    keys = frame["external_id"].to_list()
-    stored = {u.external_id: u for u in User.objects.filter(source=source, external_id__in=keys)}
-    was = journal.read(User, [user.pk for user in stored.values()])
-    emails = {email.strip().lower() for email in frame["email"].drop_nulls()} - {""}
-    taken = dict(User.objects.filter(email__in=emails).values_list("email", "pk"))
-    new, changed, same, kept = [], [], 0, 0
-    for row in frame.sort("external_id").iter_rows(named=True):
-        values = {k: row[k] for k in ("first_name", "last_name", "country") if row[k] is not None}
-        user = stored.get(row["external_id"])
-        email = (row["email"] or "").strip().lower()
-        if email and taken.get(email, user and user.pk) not in (None, user and user.pk):
-            email, kept = "", kept + 1
-        if email:
-            values["email"] = email
-            taken[email] = user.pk if user else 0
-        if row["joined"] is not None:
-            values["date_joined"] = row["joined"]
-        if user is None:
-            new.append(User(source=source, external_id=row["external_id"], **values))
-        elif any(getattr(user, name) != value for name, value in values.items()):
+    frame, kept = _with_free_emails(frame.sort("external_id"), source)
+    done = Counts(kept=kept)
+    for part in frame.iter_slices(BATCH_CUSTOMERS):
+        known = part.filter(pl.col("id").is_not_null()).select("id", *CUSTOMER)
+        was = journal.read(User, known["id"])
+        changed = _change_customers(known)
+        new = part.filter(pl.col("id").is_null()).select(*CUSTOMER, "external_id")
+        _insert_customers(new, source)
+        journal.note(User, was, _users(new["external_id"], source)["id"] if journal.active() else ())
+        done += Counts(new.height, known.height - changed, changed)
+    return done
+
+
+CUSTOMER = ["first_name", "last_name", "country", "email", "date_joined"]
+
+
+def _users(external_ids: pl.Series, source: str) -> pl.DataFrame:
+    """`external_id, id` of those whom the shop knows by these numbers of the source."""
+    found = bulk.fetch(User, ["external_id", "id", "source"], key="external_id", values=external_ids)
+    schema = {"external_id": pl.String, "id": pl.Int64, "source": pl.String}
+    return pl.DataFrame(found, schema=schema, orient="row").filter(pl.col("source") == source).drop("source")
+
+
+def _with_free_emails(frame: pl.DataFrame, source: str) -> tuple[pl.DataFrame, int]:
+    """The customers with `id` where they are stored, without e-mails that are another's; and how many those were."""
+    email = pl.col("email").str.strip_chars().str.to_lowercase()
+    frame = frame.rename({"joined": "date_joined"}).with_columns(email=pl.when(email != "").then(email))
+    frame = frame.join(_users(frame["external_id"], source), on="external_id", how="left", maintain_order="left")
+    found = bulk.fetch(User, ["email", "id"], key="email", values=frame["email"].drop_nulls().unique())
+    owners = pl.DataFrame(found, schema={"email": pl.String, "owner": pl.Int64}, orient="row")
+    frame = frame.join(owners, on="email", how="left", maintain_order="left")
+    theirs = pl.col("owner").is_not_null() & pl.col("owner").ne_missing(pl.col("id"))
+    # Of several who share an e-mail, the one who has it, else the first.
+    again = pl.col("owner").is_null() & (pl.int_range(pl.len()).over("email") > 0)
+    taken = pl.col("email").is_not_null() & (theirs | again)
+    kept = frame.select(taken.sum()).item()
+    return frame.with_columns(email=pl.when(~taken).then(pl.col("email"))).drop("owner"), kept
+
+
+def _change_customers(known: pl.DataFrame) -> int:
+    """Give the users with these `id` what the file says of them; how many that changed."""
+    stored = User.objects.in_bulk(known["id"].to_list())
+    changed = []
+    for row in known.iter_rows(named=True):
+        user = stored[row.pop("id")]
+        values = {name: value for name, value in row.items() if value is not None}
+        if any(getattr(user, name) != value for name, value in values.items()):
             for name, value in values.items():
                 setattr(user, name, value)
             changed.append(user)
-        else:
-            same += 1
-    User.objects.bulk_create_customers(new, batch_size=BATCH)
-    fields = ["first_name", "last_name", "country", "email", "date_joined"]
-    User.objects.bulk_update(changed, fields, batch_size=CHANGES)
-    journal.note(User, was, [user.pk for user in new])
-    return Counts(len(new), same, len(changed), kept)
+    User.objects.bulk_update(changed, CUSTOMER, batch_size=CHANGES)
+    return len(changed)
+
+
+def _insert_customers(new: pl.DataFrame, source: str) -> None:
+    """Insert them all at once, with what else a new customer has."""
+    blank = User(role=Role.CUSTOMER, source=source)
+    given = {*new.columns, "password"}
+    fields = [field for field in User._meta.concrete_fields if not field.primary_key]
+    rest = {field.column: getattr(blank, field.attname) for field in fields}
+    passwords = [unusable_password() for _ in range(new.height)]
+    texts = new.with_columns(pl.col("first_name", "last_name", "country").fill_null(""))
+    texts = texts.with_columns(pl.col("date_joined").fill_null(blank.date_joined))
+    same = [pl.lit(value).alias(name) for name, value in rest.items() if name not in given]
+    bulk.insert(User, texts.with_columns(pl.Series("password", passwords, dtype=pl.String), *same))
 
 
 def erased_customers(frame: pl.DataFrame, source: str) -> set[str]:
@@ -107,7 +143,7 @@ def orders(
     lines: pl.DataFrame,
     *,
     source: str,
-    batch: int = BATCH_ORDERS,
+    batch: int = BATCH_LINES,
     progress: Progress | None = None,
 ) -> Written:
     """Write `canonical.ORDERS` with all their `canonical.LINES`; customers must have been written under `source`.
@@ -125,9 +161,9 @@ def orders(
     if (below := lines.filter(pl.col("amount") < 0)).height:
         raise BadFrame(f"lines: the discount is more than the line in order {below['order_number'][0]}")
     heads = _with_customer(heads, source).join(
-        lines.group_by("order_number").agg(subtotal=pl.col("amount").sum()), on="order_number", how="left"
+        lines.group_by("order_number").agg(pl.len(), subtotal=pl.col("amount").sum()), on="order_number", how="left"
     )
-    heads = heads.with_columns(pl.col("shipping", "tax", "subtotal").fill_null(0))
+    heads = heads.with_columns(pl.col("shipping", "tax", "subtotal", "len").fill_null(0))
     heads = heads.with_columns(
         pl.col("subtotal").cast(canonical.MONEY),
         total=(pl.col("subtotal") + pl.col("shipping") + pl.col("tax")).cast(canonical.MONEY),
@@ -137,14 +173,15 @@ def orders(
     ).sort("placed_at", "order_number")
     rank = heads.select("order_number").with_row_index("at_row")
     lines = lines.join(rank, on="order_number", maintain_order="left").sort("at_row", maintain_order=True)
-    done = Written(Counts(), Counts(), 0)
-    for start in range(0, heads.height, batch):
-        part = lines.filter(pl.col("at_row").is_between(start, start + batch - 1)).drop("at_row")
+    lines = lines.drop("at_row")
+    done, at = Written(Counts(), Counts(), 0), 0
+    for part in heads.with_columns(part=pl.col("len").cum_sum() // batch).partition_by("part", maintain_order=True):
         with transaction.atomic():
-            did = _write_orders(heads[start : start + batch], part)
+            did = _write_orders(part, lines[at : at + part["len"].sum()])
+        at += part["len"].sum()
         done = Written(done.orders + did.orders, done.lines + did.lines, done.cents + did.cents)
         if progress:
-            progress(min(batch, heads.height - start))
+            progress(part.height)
     return done
 
 

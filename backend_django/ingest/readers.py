@@ -19,7 +19,8 @@ import polars as pl
 
 from ingest.errors import BadFile
 
-CHUNK = 50_000  # CSV rows at a time
+CHUNK = 2_000
+"""CSV rows at a time: few, for Python's garbage collector goes through all lists that are alive again and again."""
 
 Pick = Callable[[list[str], str], dict[str, str]]
 """From the header of a part (and the part's name) which column is which field; raises BadFile when one lacks."""
@@ -166,15 +167,32 @@ def _csv_rows(path: Path, file: TextIO, pick: Pick, most: int | None) -> Part:
     chosen = pick(headers, path.name)
     places = [headers.index(header) for header in chosen.values()]
     schema: dict[str, Any] = dict.fromkeys([*chosen], pl.String) | {"line": pl.Int64}
-    frames, ragged = [pl.DataFrame(schema=schema)], []
-    numbered = ((reader.line_num, row) for row in itertools.islice(reader, most))
-    while rows := list(itertools.islice(numbered, CHUNK)):
-        whole = [(number, row) for number, row in rows if len(row) == len(headers)]
-        ragged += [
-            (number, f"{len(row)} columns instead of {len(headers)}: {separator.join(row)[:200]}")
-            for number, row in rows
-            if len(row) != len(headers) and any(cell.strip() for cell in row)
-        ]
-        data: dict[str, Any] = {name: [row[at] for _, row in whole] for name, at in zip(chosen, places, strict=True)}
-        frames.append(pl.DataFrame({**data, "line": [number for number, _ in whole]}, schema=schema))
+    frames = [pl.DataFrame(schema=schema)]
+    odd: list[tuple[int, list[str]]] = []
+    for rows, numbers in _chunks(reader, most, len(headers), odd):
+        cells = list(zip(*rows, strict=True))
+        data: dict[str, Any] = {name: cells[at] for name, at in zip(chosen, places, strict=True)}
+        frames.append(pl.DataFrame({**data, "line": numbers}, schema=schema))
+    ragged = [
+        (number, f"{len(row)} columns instead of {len(headers)}: {separator.join(row)[:200]}") for number, row in odd
+    ]
     return Part(path.name, pl.concat(frames, rechunk=True), ragged, decimal_comma=separator == ";")
+
+
+def _chunks(
+    reader: Any, most: int | None, width: int, odd: list[tuple[int, list[str]]]
+) -> Iterator[tuple[list[list[str]], list[int]]]:
+    """The first `most` rows with their lines' numbers, CHUNK at a time; those of another width go into `odd`."""
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    for row in itertools.islice(reader, most):
+        if len(row) == width:
+            rows.append(row)
+            numbers.append(reader.line_num)
+        elif any(cell.strip() for cell in row):
+            odd.append((reader.line_num, row))
+        if len(rows) == CHUNK:
+            yield rows, numbers
+            rows, numbers = [], []
+    if rows:
+        yield rows, numbers
