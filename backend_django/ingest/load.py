@@ -122,7 +122,7 @@ def _insert_customers(new: pl.DataFrame, source: str) -> None:
     blank = User(role=Role.CUSTOMER, source=source)
     given = {*new.columns, "password"}
     fields = [field for field in User._meta.concrete_fields if not field.primary_key]
-    rest = {field.column: getattr(blank, field.attname) for field in fields}
+    rest = {str(field.column): getattr(blank, field.attname) for field in fields}
     passwords = [unusable_password() for _ in range(new.height)]
     texts = new.with_columns(pl.col("first_name", "last_name", "country").fill_null(""))
     texts = texts.with_columns(pl.col("date_joined").fill_null(blank.date_joined))
@@ -176,9 +176,10 @@ def orders(
     lines = lines.drop("at_row")
     done, at = Written(Counts(), Counts(), 0), 0
     for part in heads.with_columns(part=pl.col("len").cum_sum() // batch).partition_by("part", maintain_order=True):
+        upto = at + int(part["len"].sum())
         with transaction.atomic():
-            did = _write_orders(part, lines[at : at + part["len"].sum()])
-        at += part["len"].sum()
+            did = _write_orders(part, lines[at:upto])
+        at = upto
         done = Written(done.orders + did.orders, done.lines + did.lines, done.cents + did.cents)
         if progress:
             progress(part.height)
