@@ -28,10 +28,10 @@ def main(folder: Path) -> dict[str, Any]:
     The SKUs that were sold on 40 days or more before the date. The forecast is trained on the days before the date
     alone (its daily models: the simple ones and the linear one).
     """
-    lines = _lines(folder)
+    table = lines(folder)
     found: dict[str, list[np.ndarray]] = {}
     for cut in CUTS:
-        for name, each in _one(lines, cut).items():
+        for name, each in _one(table, cut).items():
             found.setdefault(name, []).append(each)
         print(cut, {name: round(float(each[-1][0].sum()), 4) for name, each in found.items()}, flush=True)
     told = {}
@@ -45,9 +45,10 @@ def main(folder: Path) -> dict[str, Any]:
     return told
 
 
-def _lines(folder: Path) -> pl.DataFrame:
+def lines(folder: Path) -> pl.DataFrame:
+    """The sales of Online Retail II as order lines; a line above its SKU's 99.9 % quantile cut to it."""
     sold = data.sales(folder).with_columns(units=pl.min_horizontal("units", "cap").round()).with_row_index("n")
-    lines = sold.select(
+    table = sold.select(
         order_id=pl.col("n").cast(pl.String),
         customer_id="customer_id",
         product_id="variant_id",
@@ -58,7 +59,7 @@ def _lines(folder: Path) -> pl.DataFrame:
         amount=pl.col("units") * pl.col("price"),
         is_return=pl.lit(value=False),
     )
-    return frames.check(lines, frames.ORDER_LINES, name="lines")
+    return frames.check(table, frames.ORDER_LINES, name="lines")
 
 
 def _one(lines: pl.DataFrame, cut: date) -> dict[str, np.ndarray]:
@@ -78,7 +79,7 @@ def _one(lines: pl.DataFrame, cut: date) -> dict[str, np.ndarray]:
         theirs = forecasts.demand("variant", days, probabilities=TAUS)
         daily = np.full(len(ids), np.nan)
         daily[use] = theirs.mean[row[use]] / days
-        own, mixed = _own(h, days, None)[use], _own(h, days, daily)[use]
+        own, mixed = own_quantiles(h, days, None)[use], own_quantiles(h, days, daily)[use]
         other = theirs.quantiles[row[use]]
         for name, q in (
             ("own", own),
@@ -92,8 +93,8 @@ def _one(lines: pl.DataFrame, cut: date) -> dict[str, np.ndarray]:
     return found
 
 
-def _own(h: Any, days: int, daily: np.ndarray | None) -> np.ndarray:
-    """Negative binomial quantiles of the product's estimate, (N, taus)."""
+def own_quantiles(h: Any, days: int, daily: np.ndarray | None) -> np.ndarray:
+    """Negative binomial quantiles of the product's estimate at `TAUS`, (N, taus); `daily` of another forecast."""
     n = len(h.start)
     law = dm.estimate(h, protection=np.full(n, days), lead_sd=np.zeros(n), daily=daily)
     mean = np.maximum(law.mean, 1e-6)

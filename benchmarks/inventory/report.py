@@ -30,7 +30,10 @@ def tables(results: Found) -> dict[str, list[str]]:
         found["ratios"] = ratios(scenarios[BASE]["policies"])
         found["scenarios"] = others(scenarios)
         found["points"] = points(scenarios[BASE]["policies"]["ours"])
-    makers: dict[str, Any] = {"fill": fill, "censoring": censoring, "quantiles": quantiles, "cost": cost}
+    makers: dict[str, Any] = {
+        "fill": fill, "censoring": censoring, "quantiles": quantiles, "rounding": rounding, "lying": lying,
+        "cost": cost,
+    }  # fmt: skip
     return found | {name: make(results[name]) for name, make in makers.items() if name in results}
 
 
@@ -60,6 +63,35 @@ def quantiles(rows: Found) -> list[str]:
     for name, row in rows.items():
         cells = [f"{row['pinball'][tau]:.4f}" for tau in taus]
         lines.append(f"| {name} | {' | '.join(cells)} | {row['sum']:.4f} | {row['covered']['0.95']:.3f} |")
+    return lines
+
+
+def rounding(rows: Found) -> list[str]:
+    """Pinball loss over units sold, coverage, and the units held at one quantile."""
+    taus = list(next(iter(rows.values()))["pinball"])
+    lines = [
+        f"| level | {' | '.join(taus)} | sum | covered at .8 / .9 / .95 | units at .95 |",
+        "|---" * (len(taus) + 4) + "|",
+    ]
+    for name, row in rows.items():
+        losses = " | ".join(f"{row['pinball'][tau]:.4f}" for tau in taus)
+        covered = " / ".join(f"{row['covered'][tau]:.3f}" for tau in ("0.8", "0.9", "0.95"))
+        lines.append(f"| {name} | {losses} | {row['sum']:.4f} | {covered} | {row['units']['0.95']:,.0f} |")
+    return lines
+
+
+def lying(shops: Found) -> list[str]:
+    """What was said and what came, without and with what the shop's own past teaches."""
+    lines = [
+        "| shop | alert | claims | said before → now | came | Brier before → now |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    for shop, codes in shops.items():
+        for code, row in codes.items():
+            if row["claims"]:
+                said = f"{row['before']:.2f} → {row['probability']:.2f} | {row['came']:.2f}"
+                score = f"{row['brier_before']:.3f} → {row['brier']:.3f}"
+                lines.append(f"| {shop} | `{code}` | {row['claims']:,} | {said} | {score} |")
     return lines
 
 

@@ -11,7 +11,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inventory import beginnings, calibration, censored, combined, cost, data, dates, report, trade_off
+from benchmarks.inventory import (
+    beginnings,
+    calibration,
+    censored,
+    combined,
+    cost,
+    data,
+    dates,
+    report,
+    rounded,
+    stated,
+    trade_off,
+)
 
 HERE = Path(__file__).parent
 
@@ -41,6 +53,16 @@ def quantiles(given: argparse.Namespace) -> dict[str, Any]:
     return combined.main(given.retail)
 
 
+def rounding(_: argparse.Namespace) -> dict[str, Any]:
+    """Levels of slow sellers in whole units."""
+    return rounded.main()
+
+
+def lying(given: argparse.Namespace) -> dict[str, Any]:
+    """Stated chances of dead, slow and too much stock."""
+    return stated.main(given.retail)
+
+
 def new_and_ending(given: argparse.Namespace) -> dict[str, Any]:
     """INV-6: new goods, and goods whose season ends."""
     return beginnings.main(given.retail)
@@ -57,6 +79,8 @@ PARTS: dict[str, tuple[bool, Callable[[argparse.Namespace], Any]]] = {
     "censoring": (False, censoring),
     "stockout": (True, stockout),
     "quantiles": (True, quantiles),
+    "rounding": (False, rounding),
+    "lying": (True, lying),
     "new_and_ending": (True, new_and_ending),
     "cost": (False, cpu),
 }

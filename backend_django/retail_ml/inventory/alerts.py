@@ -39,6 +39,8 @@ STILL_DAYS = 91
 """Days over which dead and slow stock is expected to lie still."""
 YOUNG_DAYS = 56
 """Days in the range below which nobody can say that there is too much of an item."""
+EXCESS_QUANTILE = 0.95
+"""Of the demand over `OVERSTOCK_DAYS` and the lead time: what lies beyond it is too much."""
 LEFTOVER_SHARE, SEASON_NEAR_DAYS = 0.1, 30
 
 
@@ -95,6 +97,15 @@ def is_dead(on_hand: Floats, idle_days: Ints, *, interval: Floats, range_days: I
     return (on_hand > 0) & (idle >= limit)
 
 
+def lies(
+    on_hand: Floats, daily: Floats, *, excess: Bools, lead_days: Floats, dead: Bools, young: Bools
+) -> tuple[Bools, Bools]:
+    """Where there is too much of it (with an excess, for longer than a quarter and the lead time), and what is slow."""
+    cover = np.divide(on_hand, daily, out=np.full_like(daily, np.inf), where=daily > 0)
+    over = excess & (cover > OVERSTOCK_DAYS + lead_days) & ~dead
+    return over, (on_hand > 0) & (cover > SLOW_DAYS) & ~dead & ~young
+
+
 def urgencies(shelf: Shelf) -> Ints:
     """Urgency 1…5 of every code (rows, as in `CODES`) for every variant; 0 where its condition is false.
 
@@ -141,9 +152,10 @@ def stock_value(on_hand: Floats, cost: Floats) -> float:
 
 
 def _idle_goods(shelf: Shelf) -> dict[str, Ints]:
-    cover = np.divide(shelf.on_hand, shelf.daily, out=np.full_like(shelf.daily, np.inf), where=shelf.daily > 0)
-    over = (shelf.excess > 0) & (cover > OVERSTOCK_DAYS + shelf.lead_days) & ~shelf.dead
-    slow = (shelf.on_hand > 0) & (cover > SLOW_DAYS) & ~shelf.dead & ~shelf.young
+    over, slow = lies(
+        shelf.on_hand, shelf.daily, excess=shelf.excess > 0, lead_days=shelf.lead_days, dead=shelf.dead,
+        young=shelf.young,
+    )  # fmt: skip
     all_stock = stock_value(shelf.on_hand, shelf.cost) if shelf.all_stock is None else shelf.all_stock
     large = shelf.excess * shelf.cost > 0.05 * max(all_stock, 1e-9)
     ends = np.isfinite(shelf.season_days) & (shelf.on_hand > 0)

@@ -53,6 +53,16 @@ def daily(h: History, *, protection: Ints, forecast: Floats) -> Floats:
     return np.where(np.isfinite(forecast) & (rate > 0), (rate + np.maximum(forecast, 0.0)) / 2, rate)
 
 
+def seen_from(h: History, at: Ints, *, protection: Ints) -> tuple[Floats, Floats]:
+    """Units per calendar day seen from past days, (N, K) each: the recent rate, and that to state chances with.
+
+    `h` is without spikes. What half is believed at is learnt from all of it, as for today.
+    """
+    gamma = dm.prior(h)
+    recent, year = _rates(h, at, protection=protection, gamma=gamma)
+    return recent, _mixed(recent, year, half_believed(h, protection=protection, gamma=gamma))
+
+
 def half_believed(h: History, *, protection: Ints, gamma: tuple[Floats, Floats]) -> float:
     """v0: units in 28 days at which half of the recent rate's difference from last year's came true.
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from retail_ml import frames
-from retail_ml.inventory import alerts, health, lead_times, ordering, policy, receipts, season
+from retail_ml.inventory import alerts, health, lead_times, ordering, policy, recalibration, receipts, season
 from retail_ml.inventory.beside import Beside, free_units, rows_of
 from retail_ml.inventory.plan import Arrays, assume_costs, positive, usual_cost_share
 from retail_ml.inventory.policy import Rules
@@ -178,6 +178,11 @@ class _Table:
         """Units a day to state the chances of alerts with (`likely`); that of the levels in an older version."""
         return self["likely" if "likely" in self.arrays else "daily"]
 
+    def believed(self, code: str, chance: Floats) -> Floats:
+        """A chance as such chances came true in the shop's past (`recalibration`); as stated in an older version."""
+        learnt = self.arrays.get("recalibration", recalibration.AS_STATED)
+        return recalibration.believed(chance, learnt[recalibration.CODES.index(code)])
+
     @property
     def free(self) -> Floats:
         """Units on the shelf that nobody has been promised; none where the count is below zero."""
@@ -221,9 +226,9 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         out_before_receipt=above(t.free, t.next_days),
         gone_before_receipt=np.where(daily > 0, above(t.free - 1, t.next_days), 0.0),
         excess=excess,
-        excess_stays=1 - above(coming - excess, alerts.OVERSTOCK_DAYS + t.lead_days),
-        lies_still=1 - above(np.zeros(len(daily)), alerts.STILL_DAYS),
-        moves_slowly=1 - above(np.floor(np.maximum(t.on_hand, 0) / 2), alerts.STILL_DAYS),
+        excess_stays=t.believed("OVERSTOCK", 1 - above(coming - excess, alerts.OVERSTOCK_DAYS + t.lead_days)),
+        lies_still=t.believed("DEAD_STOCK", 1 - above(np.zeros(len(daily)), alerts.STILL_DAYS)),
+        moves_slowly=t.believed("SLOW_MOVING", 1 - above(np.floor(np.maximum(t.on_hand, 0) / 2), alerts.STILL_DAYS)),
         young=young,
         dead=alerts.is_dead(t.on_hand, idle, interval=t["interval"], range_days=t["range_days"] + t.days_since)
         & t.known,
@@ -248,7 +253,7 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
 def _season(t: _Table, coming: Floats) -> dict[str, Floats]:
     """Units expected to be left when the season ends, and the probability that more than a tenth is."""
     days = np.nan_to_num(t.season_days)
-    daily, ratio = t["daily"], t["ratio"]
+    daily, ratio = t.likely, t["ratio"]
     ends = np.isfinite(t.season_days)
     mean = daily * days
     left = coming - mean + policy.units_short(coming, daily, ratio, days=np.maximum(days, 1e-9))

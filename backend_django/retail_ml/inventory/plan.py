@@ -11,9 +11,9 @@ import numpy.typing as npt
 import polars as pl
 
 from retail_ml import frames
+from retail_ml.inventory import alerts, lead_times, likely, policy, recalibration, unusual
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import history as hs
-from retail_ml.inventory import lead_times, likely, policy, unusual
 from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
 from retail_ml.inventory.replay import OwnShelf, replay, window
@@ -26,7 +26,6 @@ USUAL_COST_SHARE = 0.5
 """Cost as a share of the price, assumed (and said) where the shop knows no cost at all."""
 KNOWN = ("idle_days", "interval", "sold_365", "sold_30", "sold_7", "range_days", "kind")
 """Facts of each variant's past that the levels are shown with."""
-EXCESS_DAYS, EXCESS_QUANTILE = 90, 0.95
 PROBABILITIES = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
 """Of the quantiles that a forecast gives: the bounds of the target, and some between."""
 VARIANT_DEMAND: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -121,9 +120,17 @@ def make(
         "protection": protection,
         "abc": terms.abc,
         "excess_bound": policy.demand_quantile(
-            EXCESS_QUANTILE, expected.daily, expected.ratio, days=EXCESS_DAYS + terms.lead_days
+            alerts.EXCESS_QUANTILE, expected.daily, expected.ratio, days=alerts.OVERSTOCK_DAYS + terms.lead_days
         ),
         "confidence": _confidence(known, expected.origins),
+        "recalibration": _recalibrated(
+            h,
+            behind,
+            (known, expected, terms),
+            variants=variants,
+            moves=records.stock_history,
+            seen=shelf["shelf_used"],
+        ),
         **unusual.weeks(behind, expected, sold=known["sold_7"]),
         **{name: known[name] for name in KNOWN},
     }
@@ -157,6 +164,25 @@ def _behind(
     leaving = (found.out & ~not_long_gone(found.out))[:, days.scored :].any(axis=1)
     stays = variants["active"].to_numpy() & variants["season_end"].is_null().to_numpy() & ~leaving
     return hs.behind(h, found), OwnShelf(found.trusted & stays, there, nights.mean(axis=1).astype(float)), facts
+
+
+def _recalibrated(
+    h: hs.History,
+    behind: hs.History,
+    found: tuple[dict[str, Any], dm.Demand, Terms],
+    *,
+    variants: pl.DataFrame,
+    moves: pl.DataFrame,
+    seen: bool,
+) -> Floats:
+    """`recalibration.learn` from every so-many-th variant; with past shelves where a stock history can be believed."""
+    known, expected, terms = found
+    on_hand = np.maximum(variants["on_hand"].to_numpy().astype(float), 0.0)
+    goods = recalibration.Goods(expected.protection, terms.lead_days, expected.ratio, known["interval"], on_hand)
+    rows = slice(None, None, -(-max(len(on_hand), 1) // recalibration.MOST))
+    sold = h.of(rows)
+    shelves = recalibration.nights(sold, moves, variants) if seen else None
+    return recalibration.learn(behind.of(rows), sold, goods.of(rows), shelves=shelves)
 
 
 def _goods(variants: pl.DataFrame) -> tuple[Floats, Floats]:

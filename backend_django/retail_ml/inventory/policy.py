@@ -178,11 +178,12 @@ def _levels_of(rules: Rules, part: tuple[Demand, Terms]) -> tuple[Floats, ...]:
 
 
 def _averaged(point: Floats, demand: Demand, terms: Terms, *, tau: Floats, sells: Bools) -> Floats:
-    """Mean of the quantiles of two forecasts, rounded up: of what `demand.quantiles` knows nothing, `point` stays.
+    """Mean of the quantiles of two forecasts, to the nearest unit: where `demand.quantiles` has none, `point` stays.
 
     Averaging quantiles keeps the shape of both (Lichtendahl, Grushka-Cockayne & Winkler 2013). The other forecast is of
     a fixed number of days: its distance from its mean is stretched by what the lead time's spread adds to the own
-    standard deviation.
+    standard deviation. It is fractional, and `point` has been rounded up already: rounding up once more would add a
+    unit wherever the other one is above it by a hair.
     """
     if demand.quantiles is None:
         return point
@@ -190,7 +191,7 @@ def _averaged(point: Floats, demand: Demand, terms: Terms, *, tau: Floats, sells
     variance, spread = demand.variance[sells], (demand.daily * terms.lead_sd)[sells] ** 2
     stretch = np.sqrt(variance / np.maximum(variance - spread, 0.1 * variance))
     other = np.maximum(mean + (other - mean) * stretch, 0.0)
-    return np.where(np.isfinite(other), np.ceil((point + np.nan_to_num(other)) / 2 - 1e-9), point)
+    return np.where(np.isfinite(other), np.floor((point + np.nan_to_num(other) + 1) / 2), point)
 
 
 def _raise_to_fill(point: Floats, allowed: Floats, lot: Floats, law: tuple[Floats, Floats, Floats]) -> Floats:

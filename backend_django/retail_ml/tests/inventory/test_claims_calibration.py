@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import poisson
 
 from retail_ml import frames
-from retail_ml.inventory import claims, live, plan
+from retail_ml.inventory import claims, live, plan, recalibration
 from retail_ml.inventory.policy import Rules
 from retail_ml.tests.inventory.tables import AS_OF, products, stock
 
@@ -154,10 +154,14 @@ def test_what_came_is_what_was_stated(scored: pl.DataFrame):
 
 
 def test_what_is_called_slow_was_picked_by_its_recent_rate_too(shop: Shop, trained: plan.Arrays):
-    """Shelves of 160 days: those that sold little lately are called slow, and sell more again."""
+    """Shelves of 160 days: those that sold little lately are called slow, and sell more again.
+
+    The shop never had such shelves: what its own past teaches (`recalibration`) is of others.
+    """
     full = stock(IDS, on_hand=np.ceil(160 * shop.rate).tolist())
+    plain = trained | {"recalibration": recalibration.AS_STATED}
     frame = live.assess(
-        trained, full, products(IDS), as_of=MADE, today=MADE + timedelta(days=1), rules=RULES,
+        plain, full, products(IDS), as_of=MADE, today=MADE + timedelta(days=1), rules=RULES,
         open_orders=frames.empty(frames.OPEN_ORDERS),
     ).frame  # fmt: skip
     made = claims.make(frame, review_days=RULES.review_days).filter(pl.col("code") == "SLOW_MOVING")
@@ -171,5 +175,5 @@ def test_nothing_after_the_cut_off_touches_the_chance(shop: Shop, trained: plan.
     days = PAST + AHEAD
     records = plan.Records(stock_history=shop.moves(days))
     later = plan.make(shop.lines(days), shop.stock(days), products(IDS), as_of=MADE, rules=RULES, records=records)
-    for name in ("likely", "daily", "ratio"):
+    for name in ("likely", "daily", "ratio", "recalibration"):
         np.testing.assert_allclose(later.arrays[name], trained[name], rtol=1e-12, err_msg=name)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_ml.inventory import budget, formulas, policy
-from retail_ml.inventory.demand import Demand
+from retail_ml.inventory.demand import Demand, Quantiles
 from retail_ml.inventory.policy import Rules, Terms
 
 
@@ -121,6 +123,41 @@ def test_fill_floor_of_the_class_is_reached_and_not_overshot(abc):
 
     assert fill(level.reorder_point) >= rules.fill_floors[abc]
     assert fill(level.reorder_point - 1) < rules.fill_floors[abc]
+
+
+@pytest.mark.parametrize(
+    ("other", "level"), [(3.02, 4.0), (4.02, 4.0), (4.98, 4.0), (5.02, 5.0), (7.1, 6.0), (2.9, 3.0)]
+)
+def test_another_forecast_s_fraction_is_not_rounded_up_on_top_of_the_own_unit(other, level):
+    """The own quantile, 4, is a whole unit already; the mean of both goes to the nearest one."""
+    expected, terms = one(0.05)
+    tau = found(Rules(fill_floors=ECONOMIC), daily=0.05).tau
+    quantiles = Quantiles(np.array([0.5, 0.999]), np.array([[other, other]]), expected.mean)
+    both = policy.levels(replace(expected, quantiles=quantiles), terms, Rules(fill_floors=ECONOMIC))
+    r, p = formulas.nb_parameters(expected.mean, expected.variance)
+    assert formulas.nb_quantile(tau, r, p).tolist() == [4.0]
+    assert both.reorder_point.tolist() == [level]
+
+
+def test_the_reorder_point_is_the_least_that_carries_the_risk_whatever_stands_beside_it():
+    """s is where F(s) first reaches tau: one unit less takes more risk than is worth it, one more holds for nothing.
+
+    Where the class asks for no more than that, a neighbour that needs more moves nothing.
+    """
+    rules = Rules(fill_floors=(0.999, 0.0, 0.0))
+    daily = np.array([0.01, 0.05, 0.2, 1.0, 6.0, 40.0])
+    parts = [one(d, abc=1) for d in daily] + [one(4.0, ratio=9.0, abc=0)]
+    names = ("daily", "protection", "mean", "variance", "origins")
+    expected = Demand(*(np.concatenate([getattr(d, name) for d, _ in parts]) for name in names))
+    terms = Terms(*(np.concatenate([getattr(t, name) for _, t in parts]) for name in Terms.__dataclass_fields__))
+    level = policy.levels(expected, terms, rules)
+    r, p = formulas.nb_parameters(expected.mean, expected.variance)
+    covered, below = (1 - formulas.nb_above(level.reorder_point - k, r, p) for k in (0, 1))
+    assert (covered >= level.tau)[:-1].all()
+    assert (below < level.tau)[:-1].all()
+    assert covered[-1] > level.tau[-1]
+    alone = [policy.levels(*part, rules).reorder_point[0] for part in parts]
+    assert level.reorder_point.tolist() == alone
 
 
 def test_nothing_is_kept_of_what_does_not_sell():
