@@ -171,8 +171,6 @@ def _check_format(name: str, found: int, known: int) -> None:
 
 
 def _write_files(folder: Path, content: Content) -> dict[str, str]:
-    import skops.io
-
     _write(folder / "meta.json", json.dumps(content.meta, allow_nan=False).encode())
     for key, array in content.arrays.items():
         if array.dtype.hasobject:
@@ -181,8 +179,11 @@ def _write_files(folder: Path, content: Content) -> dict[str, str]:
             np.save(file, array, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
-    for key, estimator in content.estimators.items():
-        _write(folder / f"{key}.skops", skops.io.dumps(estimator))
+    if content.estimators:
+        import skops.io  # it loads every estimator that scikit-learn has: a second of CPU that most versions can spare
+
+        for key, estimator in content.estimators.items():
+            _write(folder / f"{key}.skops", skops.io.dumps(estimator))
     return {path.name: _digest(path) for path in sorted(folder.iterdir())}
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,13 @@ def test_what_was_saved_is_loaded_memory_mapped_and_once():
     assert loaded.arrays["ids"].tolist() == ["a", "b"]
     assert isinstance(loaded.arrays["x"], np.memmap)
     assert artifacts.load(saved.name, saved.sha256) is loaded
+
+
+def test_without_an_estimator_nothing_is_loaded_that_only_estimators_need(monkeypatch):
+    """The import of skops alone is a second of CPU."""
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    saved = artifacts.save("sales_forecast", CONTENT)
+    assert artifacts.load(saved.name, saved.sha256).meta == CONTENT.meta
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,12 @@ class Boosted:
     l2: float
     seed: int
 
-    text_ = ""
     estimator_: Any = None
+
+    @property
+    def text_(self) -> str:
+        """LightGBM's own text of the model, written when it is asked for; "" of the other library's."""
+        return ""
 
     def fit(self, X: Rows, y: Rows, *, weight: Rows | None = None, offset: Rows | None = None) -> Self:
         """Learn y (rows,) from X (rows, columns)."""
@@ -99,9 +103,13 @@ class _LightGBM(Boosted):
         if self.objective == "tweedie":
             settings["tweedie_variance_power"] = TWEEDIE_POWER
         data = lightgbm.Dataset(X, label=y, weight=weight, init_score=offset)
-        self.booster_ = lightgbm.train(settings, data, num_boost_round=self.rounds)
-        self.text_ = self.booster_.model_to_string()
+        # Kept as it was trained: else LightGBM writes every model as text and reads it back, for the same trees.
+        self.booster_ = lightgbm.train(settings, data, num_boost_round=self.rounds, keep_training_booster=True)
         return self
+
+    @property
+    def text_(self) -> str:
+        return str(self.booster_.model_to_string())
 
     def predict(self, X: Rows, *, offset: Rows | None = None) -> Array:
         found: Array = np.asarray(self.booster_.predict(X, num_threads=1), dtype=float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -70,16 +70,20 @@ class History:
 
     @cached_property
     def closed_long(self) -> BoolArray:
-        """Days inside a long closure of the whole shop, shape (days,)."""
-        return closures.closures(self.sold, self.calendar.regular(self.start, self.days))
+        """Days inside a long closure of the whole shop, shape (days,); not to be written to."""
+        return self._masks[0]
 
     @cached_property
     def usable(self) -> BoolArray:
-        """Days that say something about demand: open, and not silent in a shop that sells every day. (days,)"""
-        mask = self.calendar.is_open(self.start, self.days) & ~self.closed_long
-        if closures.sold_share(self.sold, mask) >= DENSE:
-            mask &= self.sold
-        return mask if mask.any() else np.ones(self.days, dtype=bool)
+        """Days that say something about demand: open, and not silent in a shop that sells every day. (days,)
+
+        Not to be written to.
+        """
+        return self._masks[1]
+
+    @cached_property
+    def _masks(self) -> tuple[BoolArray, BoolArray]:
+        return _masks(self.start, np.asarray(self.sold, dtype=bool).tobytes(), self.country, self.region, self.events)
 
     @cached_property
     def open_per_week(self) -> float:
@@ -121,6 +125,23 @@ class History:
         back = np.minimum(np.maximum(-self.y, 0.0), sold.max(axis=1, keepdims=True, initial=0.0)).sum(axis=1)
         whole = sold.sum(axis=1)
         return np.asarray(np.maximum(1 - back / np.where(whole > 0, whole, 1.0), LEAST_KEPT))
+
+
+@lru_cache(maxsize=256)
+def _masks(
+    start: date, sold_bytes: bytes, country: str, region: str, events: tuple[Event, ...]
+) -> tuple[BoolArray, BoolArray]:
+    """`History.closed_long` and `History.usable`, remembered as the calendar is: all levels and models share them."""
+    sold: BoolArray = np.frombuffer(sold_bytes, dtype=bool)
+    known = calendar.learn(start, sold, country=country, region=region, events=events)
+    long = closures.closures(sold, known.regular(start, len(sold)))
+    usable = known.is_open(start, len(sold)) & ~long
+    if closures.sold_share(sold, usable) >= DENSE:
+        usable &= sold
+    usable = usable if usable.any() else np.ones(len(sold), dtype=bool)
+    long.setflags(write=False)
+    usable.setflags(write=False)
+    return long, usable
 
 
 def winsorise(y: Array, usable: BoolArray) -> Array:

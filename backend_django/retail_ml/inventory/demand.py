@@ -49,8 +49,7 @@ def _window(h: History, at: Ints, days: int) -> tuple[Floats, Floats]:
     """Units and open days of the last `days` days before each origin: (N, K) each."""
     low = np.maximum(at - days, 0)
     sold = h.usual(at) - h.usual(low)
-    wide = np.broadcast_to(at, sold.shape)
-    return sold, h.open_between(np.minimum(np.maximum(low, h.start[:, None]), wide), wide)
+    return sold, h.open_since(np.minimum(np.maximum(low, h.start[:, None]), at), at)
 
 
 def prior(h: History) -> tuple[Floats, Floats]:
@@ -186,7 +185,7 @@ def share_there(h: History, at: Ints, end: Ints) -> Floats:
     if h.open_days.shape[0] == 1:
         return np.ones(end.shape)
     shop = h.shop_open[end] - h.shop_open[at]
-    own = h.open_between(np.broadcast_to(at, end.shape), end)
+    own = np.take_along_axis(h.open_days, end, 1) - h.open_days[:, at]
     return np.divide(own, shop, out=np.ones(end.shape), where=shop > 0)
 
 

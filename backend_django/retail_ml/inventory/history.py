@@ -52,6 +52,12 @@ class History:
             return self.open_days[0][high] - self.open_days[0][low]
         return np.take_along_axis(self.open_days, high, 1) - np.take_along_axis(self.open_days, low, 1)
 
+    def open_since(self, low: Ints, at: Ints) -> Floats:
+        """Open days from `low` (N, K) up to before the days `at` (K,)."""
+        if self.open_days.shape[0] == 1:
+            return self.open_days[0][at] - self.open_days[0][low]
+        return self.open_days[:, at] - np.take_along_axis(self.open_days, low, 1)
+
     def usual(self, at: Ints) -> Floats:
         """`units` before each day of `at` (K,), days far beyond the usual cut: (N, K)."""
         found = self.units[:, at]

@@ -201,17 +201,23 @@ def _raise_to_fill(point: Floats, allowed: Floats, lot: Floats, law: tuple[Float
     falls as s rises, since demand over P is never below demand over L.
     """
     r, p, share = law
+    lead, whole = np.maximum(r * share, 1e-12), np.floor(lot)
 
-    def short(s: Floats) -> Floats:
-        return formulas.nb_loss(s, r, p) - formulas.nb_loss(s + np.floor(lot), np.maximum(r * share, 1e-12), p)
+    def much(s: Floats, at: Ints) -> Bools:
+        """Are the units short at `s` too many? Of the variants `at` alone: most are settled after a step or two."""
+        short = formulas.nb_loss(s, r[at], p[at]) - formulas.nb_loss(s + whole[at], lead[at], p[at])
+        return np.asarray(short > allowed[at])
 
     low, high = point - 1, point.copy()
-    while (much := short(high) > allowed).any():
-        low, high = np.where(much, high, low), np.where(much, 2 * high + 1, high)
-    while (wide := (high - low) > 1).any():
-        middle = np.floor((low + high) / 2)
-        much = short(middle) > allowed
-        low, high = np.where(wide & much, middle, low), np.where(wide & ~much, middle, high)
+    left = np.arange(len(point))
+    while len(left := left[much(high[left], left)]):
+        low[left], high[left] = high[left], 2 * high[left] + 1
+    left = np.flatnonzero(high - low > 1)
+    while len(left):
+        middle = np.floor((low[left] + high[left]) / 2)
+        up = much(middle, left)
+        low[left[up]], high[left[~up]] = middle[up], middle[~up]
+        left = left[high[left] - low[left] > 1]
     return high
 
 

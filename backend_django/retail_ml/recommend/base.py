@@ -197,12 +197,12 @@ class Recommender(ABC):
             left_out(score, batch.histories.pattern)
         elif batch.mode == "repeat":
             score *= dense(batch.histories.pattern) > 0
-        return [self.ordered(row, k=k, batch=batch) for row in score]
+        return self.ordered(score, k=k, batch=batch)
 
-    def ordered(self, score: Scores, *, k: int, batch: Batch) -> tuple[Rows, Scores]:
-        """The best `k` of one row of scores, as rows and scores 0…1."""
-        rows = best(score, k)
-        return rows, np.minimum(score[rows], 1.0)
+    def ordered(self, score: Scores, *, k: int, batch: Batch) -> list[tuple[Rows, Scores]]:
+        """The best `k` of each row of scores (questions × products), as rows and scores 0…1."""
+        found = [best(row, k) for row in score]
+        return [(rows, np.minimum(row[rows], 1.0)) for rows, row in zip(found, score, strict=True)]
 
     def parameters(self) -> dict[str, Any]:
         """What the constructor stored."""

@@ -48,9 +48,13 @@ class TextIndex:
         >>> near.argmax(), bool(near[1] > near[2])
         (np.int64(0), True)
         """
-        counts = count_terms(texts)
+        return cls.counted(count_terms(texts), price)
+
+    @classmethod
+    def counted(cls, counts: sparse.csr_matrix, price: npt.NDArray[np.float64]) -> TextIndex:
+        """`of` texts whose terms `count_terms` has counted."""
         frequency = np.bincount(counts.indices, minlength=counts.shape[1])
-        idf = np.log((1 + len(texts)) / (1 + frequency)) + 1
+        idf = np.log((1 + counts.shape[0]) / (1 + frequency)) + 1
         idf[frequency > min(COMMON, _commonest(frequency))] = 0
         idf = idf.astype(np.float32)
         return cls(_weigh(counts, idf), idf, price)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import polars as pl
 from scipy import sparse
 
 from retail_ml.frames import PRODUCTS, IdMap, net_same_day
+from retail_ml.recommend.content import count_terms, product_texts
 
 GUEST = -1
 """Customer number of an order whose buyer is not known."""
@@ -37,6 +39,8 @@ class Sales:
         The moment of asking, in the same days: midnight after the as-of day.
     people : IdMap or None
         Customer id ↔ number; None where the caller has only numbers.
+    part_of : (Sales, array of int64) or None
+        The sales of which these are an earlier part, and the columns of `products` there.
     """
 
     products: IdMap
@@ -46,6 +50,7 @@ class Sales:
     time: npt.NDArray[np.float64]
     now: float
     people: IdMap | None = None
+    part_of: tuple[Sales, npt.NDArray[np.int64]] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, lines: pl.DataFrame, products: pl.DataFrame, *, as_of: date) -> Sales:
@@ -109,7 +114,16 @@ class Sales:
             self.time[kept],
             float(now),
             self.people,
+            (self, sold),
         )
+
+    @cached_property
+    def terms(self) -> sparse.csr_matrix:
+        """The terms of each product's text, see `content.count_terms`: counted once for all parts of the same sales."""
+        if self.part_of is not None:
+            whole, columns = self.part_of
+            return whole.terms[columns]
+        return count_terms(product_texts(self.catalogue))
 
     @property
     def as_of(self) -> date:

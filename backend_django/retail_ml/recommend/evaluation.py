@@ -209,10 +209,10 @@ def measure(model: Recommender, questions: Questions) -> Measure | None:
     shown = np.zeros(len(model.tables_), bool)
     size = step(len(model.tables_))
     for first in range(0, len(questions), size):
-        part = questions.batch.part(first, min(first + size, len(questions)))
-        for at, (rows, _) in enumerate(model.top_many(part, k=TOP), start=first):
-            true = questions.truth.indices[questions.truth.indptr[at] : questions.truth.indptr[at + 1]]
-            hits[at, : len(rows)] = np.isin(rows, true)
+        last = min(first + size, len(questions))
+        true = questions.truth[first:last].toarray() > 0
+        for at, (rows, _) in enumerate(model.top_many(questions.batch.part(first, last), k=TOP)):
+            hits[first + at, : len(rows)] = true[at, rows]
             shown[rows] = True
     gains = ndcg(hits, questions.bought)
     recall = hits.sum(axis=1) / questions.bought

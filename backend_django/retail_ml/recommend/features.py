@@ -49,14 +49,18 @@ def candidates(tables: Tables, crowd: Crowd, batch: Batch) -> Candidates:
     crowd_mean = crowd.mean(batch.histories)
     both = [short, long, scaled(short), scaled(long)]
     near = [crowd_mean, scaled(crowd_mean)]
-    stacked = [
-        *(score[question, product] for score in both),
-        *columns,
-        *(column[product] for column in _of_product(tables)),
-        *(score[question, product] for score in near),
+    evened = [
+        *(_evened(score[question, product]) for score in both),
+        *(_evened(column) for column in columns),
+        *(_evened(column)[product] for column in _of_product(tables)),
+        *(_evened(score[question, product]) for score in near),
     ]
-    raw = np.stack(stacked, axis=1)
-    return Candidates(question, product, (np.sign(raw) * np.log1p(10 * np.abs(raw))).astype(np.float32))
+    return Candidates(question, product, np.stack(evened, axis=1))
+
+
+def _evened(column: Scores) -> npt.NDArray[np.float32]:
+    """sign(x) · log(1 + 10 |x|): shares and counts on one scale."""
+    return np.asarray(np.sign(column) * np.log1p(10 * np.abs(column)), np.float32)
 
 
 def chosen(tables: Tables, batch: Batch, *, long: Scores, short: Scores) -> npt.NDArray[np.bool_]:

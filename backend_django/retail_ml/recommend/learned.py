@@ -117,9 +117,9 @@ def lesson(sales: Sales, tables: Tables, crowd: Crowd, window: Window, *, mode: 
     asked = evaluation.customer_questions(sales, tables, window, mode=mode, limit=MOST_CUSTOMERS, seed=seed)
     features, bought = [], []
     for first, found in in_parts(tables, crowd, asked):
-        truth = asked.truth[first : first + evaluation.step(len(tables))].tocsr()
+        truth = asked.truth[first : first + evaluation.step(len(tables))].toarray()
         features.append(found.features)
-        bought.append(np.asarray(truth[found.question, found.product]).ravel() > 0)
+        bought.append(truth[found.question, found.product] > 0)
     if not features:
         return Lesson(np.empty((0, 0), np.float32), np.empty(0, bool), 0)
     return Lesson(np.concatenate(features), np.concatenate(bought), len(asked))

@@ -127,12 +127,13 @@ class PersonalBlend(Recommender):
         again = scaled(dense(batch.histories.decayed(w.repeat_half_life)))
         return scaled(all_score(w, cf, again, tables.trend(14), sells))
 
-    def ordered(self, score: Scores, *, k: int, batch: Batch) -> tuple[Rows, Scores]:
-        """The best `k`; a list of new products is not to say the same thing ten times."""
-        rows, kept = super().ordered(score, k=max(k, POOL), batch=batch)
-        if batch.mode == "novel" and self.tables_.weights.likeness > 0:
-            rows, kept = diversified(rows, kept, self.tables_.text.vectors, weight=self.tables_.weights.likeness)
-        return rows[:k], kept[:k]
+    def ordered(self, score: Scores, *, k: int, batch: Batch) -> list[tuple[Rows, Scores]]:
+        """The best `k` of each row; a list of new products is not to say the same thing ten times."""
+        likeness = self.tables_.weights.likeness
+        if batch.mode != "novel" or likeness <= 0:
+            return super().ordered(score, k=k, batch=batch)
+        lists = super().ordered(score, k=max(k, POOL), batch=batch)
+        return diversified(lists, self.tables_.text.vectors, weight=likeness, most=k)
 
 
 def all_score(w: Weights, cf: Scores, again: Scores, rising: Scores, sells: Scores) -> Scores:

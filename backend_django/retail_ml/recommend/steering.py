@@ -83,14 +83,19 @@ class Cost:
         shown = np.zeros((2, len(tried)))
         size = evaluation.step(len(model.tables_))
         for first in range(0, len(asked), size):
-            part = asked.batch.part(first, min(first + size, len(asked)))
-            for at, (rows, score) in enumerate(model.top_many(part, k=REACH), start=first):
-                true = asked.truth.indices[asked.truth.indptr[at] : asked.truth.indptr[at + 1]]
-                right, push = np.isin(rows, true), weight[rows]
-                for i, strength in enumerate(tried):
-                    order = steered(score, push, strength=strength)[0][:TOP]
-                    hits[i, at, : len(order)] = right[order]
-                    shown[:, i] += (push[order] < 0).sum(), (push[order] > 0).sum()
+            last = min(first + size, len(asked))
+            lists = model.top_many(asked.batch.part(first, last), k=REACH)
+            right, push = np.zeros((2, len(lists), REACH))
+            score = np.full(right.shape, -np.inf)  # what a shorter list lacks comes last
+            true = asked.truth[first:last].toarray() > 0
+            for at, (rows, kept) in enumerate(lists):
+                right[at, : len(rows)], push[at, : len(rows)] = true[at, rows], weight[rows]
+                score[at, : len(rows)] = kept
+            for i, strength in enumerate(tried):
+                order = np.argsort(-score * np.exp(strength * push), axis=1, kind="stable")[:, :TOP]
+                hits[i, first:last] = np.take_along_axis(right, order, axis=1)
+                there = np.take_along_axis(push, order, axis=1)
+                shown[:, i] += (there < 0).sum(), (there > 0).sum()
         ndcg = np.array([evaluation.ndcg(some, asked.bought).mean() for some in hits])
         places = max(len(asked) * TOP, 1)
         return cls(ndcg, shown[0] / places, shown[1] / places)

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from retail_ml.frames import IdMap
 from retail_ml.recommend import copurchase, ridge
-from retail_ml.recommend.content import TextIndex, product_texts
+from retail_ml.recommend.content import TextIndex
 from retail_ml.recommend.copurchase import Together
 from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evidence import Support
@@ -121,7 +121,7 @@ class Tables:
         share = steadied(matrix, sales.age)
         rising = trend(share[HALF_LIVES.index(14)], share[HALF_LIVES.index(365)])
         price = sales.catalogue["price"].fill_null(float("nan")).to_numpy()
-        text = TextIndex.of([""] * count if persons_only else product_texts(sales.catalogue), price)
+        text = TextIndex.of([""] * count, price) if persons_only else TextIndex.counted(sales.terms, price)
         some = without_orders(sales) if persons_only else sales
         return cls(
             products=sales.products,

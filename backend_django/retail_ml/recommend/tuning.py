@@ -82,10 +82,10 @@ class Shortlist:
         at = np.nonzero(
             features.chosen(tables, batch, long=pulls[features.LONG], short=pulls[features.SHORT]) & batch.mask
         )
-        truth = questions.truth[first : first + len(batch)].tocsr()
+        truth = questions.truth[first : first + len(batch)].toarray()
         columns = {
             "question": at[0] + float(first),
-            "true": np.asarray(truth[at]).ravel().astype(float),
+            "true": truth[at].astype(float),
             "sells": popular(tables, POPULAR)[at[1]],
             "rising_7": tables.trend(7)[at[1]],
             "rising_14": tables.trend(14)[at[1]],

@@ -8,6 +8,7 @@ gives way to level × weekday × last year's shape, which alone speaks beyond.
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,8 +42,12 @@ class LearnedForecaster(Forecaster):
         self.long_run_ = SeasonalProfile(days=91).fit(history)
         self.training_samples_ = len(rows.ratio)
         self._learn(rows.X, np.minimum(rows.ratio, RATIO_CAP))
-        fitted = self.ratios(rows)
-        self.train_r2_ = r2(rows.ratio * rows.level, fitted * rows.level)
+
+    @cached_property
+    def train_r2_(self) -> float | None:
+        """R² on the rows that were learned from: said of the model that serves alone, so found when it is asked for."""
+        rows = self.builder_.past(horizon=self.reach, max_rows=self.max_rows)
+        return r2(rows.ratio * rows.level, self.ratios(rows) * rows.level)
 
     def _forecast(self, horizon: int) -> Array:
         near = min(horizon, self.reach)

@@ -107,6 +107,18 @@ def test_without_cost_or_price_the_service_level_decides(cost, price):
     assert level.reorder_point[0] == float(formulas.nb_quantile(0.9, r, p))
 
 
+def test_levels_of_many_variants_are_those_of_each_alone():
+    """The search looks only at those that it has not found yet."""
+    daily, rules = np.array([0.02, 0.4, 3.0, 40.0, 0.0]), Rules(fill_floors=(0.999, 0.97, 0.9), tau_bounds=(0.3, 0.3))
+    each = [one(d, abc=i % 3, cost=2.0 + i) for i, d in enumerate(daily)]
+    demand = Demand(*(np.concatenate([vars(e)[name] for e, _ in each]) for name in list(vars(each[0][0]))[:5]))
+    terms = Terms(*(np.concatenate([vars(t)[name] for _, t in each]) for name in vars(each[0][1])))
+    found = policy.levels(demand, terms, rules)
+    alone = [policy.levels(*pair, rules) for pair in each]
+    assert found.reorder_point.tolist() == [float(level.reorder_point[0]) for level in alone]
+    assert len(set(found.reorder_point.tolist())) == len(daily)
+
+
 @pytest.mark.parametrize("abc", [0, 1, 2])
 def test_fill_floor_of_the_class_is_reached_and_not_overshot(abc):
     """An economic target of 0.80 is raised until the class's fill rate is promised, by a unit no more than needed."""

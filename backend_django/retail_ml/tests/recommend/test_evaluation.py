@@ -22,7 +22,8 @@ from retail_ml.tests.recommend.small import AS_OF, catalogue, checkerboard, orde
 
 def asked(tables: Tables, pages: list[str], bought: list[str], unknown: list[int]) -> Questions:
     """Pages, what was bought beside them, and how many products more that the tables do not know."""
-    subjects, truth = (subjects_of([tables.rows(row) for row in rows], len(tables)) for rows in (pages, bought))
+    known = [[found[found >= 0] for found in map(tables.rows, rows)] for rows in (pages, bought)]
+    subjects, truth = (subjects_of(rows, len(tables)) for rows in known)
     batch = Batch.of_subjects(subjects, mask=np.ones(len(tables), bool))
     return Questions(batch, truth, np.diff(truth.indptr) + np.array(unknown))
 

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from retail_ml.recommend import copurchase, tuning
 from retail_ml.recommend.base import Query
-from retail_ml.recommend.content import TextIndex, price_nearness
+from retail_ml.recommend.content import TextIndex, count_terms, price_nearness, product_texts
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.models import HybridPage
 from retail_ml.recommend.popularity import HALF_LIVES, shares, steadied, trend
@@ -32,6 +32,15 @@ def random_sales(seed: int = 5, orders: int = 120, products: int = 14) -> Sales:
     }
     days = {o: AS_OF - timedelta(days=int(rng.integers(0, 400))) for o in baskets}
     return Sales.of(order_lines(baskets, days=days), catalogue(names), as_of=AS_OF)
+
+
+def test_terms_of_an_earlier_part_are_those_that_its_own_texts_have():
+    """They are looked up in what was counted for the whole."""
+    sales = random_sales(orders=20)
+    part = sales.before(sales.now - 300)
+    assert 0 < len(part.products) < len(sales.products)
+    own = count_terms(product_texts(part.catalogue))
+    assert (part.terms != own).nnz == 0
 
 
 def test_pair_sums_and_counts_equal_the_plain_definition():
