@@ -60,9 +60,8 @@ class Machine:
         return self.run("shell", "-v0", "-c", code).strip()
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
-        self.started.append(
-            subprocess.Popen(command, env=self.environment, stderr=subprocess.DEVNULL, start_new_session=True)
-        )
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.started.append(subprocess.Popen(command, env=self.environment, start_new_session=True, **silent))
         return self.started[-1]
 
     def worker(self) -> subprocess.Popen[bytes]:
@@ -281,6 +280,40 @@ def activated_under_load(machine: Machine) -> str:
     return f"{found['whole']} reads during {flips} switches, each of one version, whole"
 
 
+def killed_import(machine: Machine) -> str:
+    """A command that imports dies while it writes; then a command that undoes it, and a second that goes on."""
+    sales = machine.folder / "sales.csv"
+    rows = "\n".join(f"K-{n // 2},2026-01-{1 + n % 28:02},SKU-{n % 50},1,10.00" for n in range(200_000))
+    sales.write_text(f"order_number,placed_at,sku,units,unit_price\n{rows}\n")
+    orders = "SELECT count(*) FROM orders_order WHERE order_number LIKE 'K-%'"
+    states = "SELECT state FROM ingest_importrun"
+
+    def cut(least: int, most: int, *command: str) -> int:
+        process = machine.start(*MANAGE, *command)
+        machine.until(lambda: least <= machine.sql(orders)[0][0] <= most, f"{command[0]} half-way")
+        kill(process)
+        found = int(machine.sql(orders)[0][0])
+        assert 0 < found < 100_000, found
+        return found
+
+    half = cut(1, 90_000, "import_sales", str(sales))
+    assert machine.sql(states) == [("writing",)]
+    assert "failed" in machine.run("undo_import")  # the list knows at once that nobody writes it any more
+    less = cut(1, half - 1, "undo_import", "1", "--yes")
+    assert machine.sql(states) == [("undoing",)]
+    machine.run("undo_import", "1", "--yes")
+    (told,) = machine.sql("SELECT undo FROM ingest_importrun")[0]
+    money = json.loads(told)["money"]
+    assert machine.sql(orders) == [(0,)], machine.sql(orders)
+    assert (money["difference"], money["now"]) == (0, money["before"]), money
+    half = cut(1, 90_000, "import_sales", str(sales))
+    machine.run("import_sales", str(sales))
+    assert machine.sql(orders) == [(100_000,)], machine.sql(orders)
+    lines = machine.sql("SELECT count(*), sum(amount) FROM orders_orderitem")
+    assert lines == [(200_000, 2_000_000)], lines
+    return f"undone from {less:,} of {half:,} orders on; completed"
+
+
 def lost_database(server: Any, folder: Path) -> str:
     """PostgreSQL is stopped in its tracks and started again under a worker that trains."""
     machine = Machine(folder, server.get_uri())
@@ -446,6 +479,7 @@ def faults(machine: Machine, folder: Path) -> Iterator[tuple[str, Callable[[], s
     yield "disk full while the model file is saved", lambda: full_disk(machine)
     yield "two workers", lambda: two_workers(machine)
     yield "clock an hour ahead, two workers", lambda: clock_ahead(machine)
+    yield "kill -9 of an import and of its undo", lambda: killed_import(machine)
     yield "PostgreSQL stopped and started while publishing", lambda: with_postgres(folder / "pg", lost_database)
     yield "two machines, each with web server and worker", lambda: with_postgres(folder / "two", two_machines)
     yield "versions switched under four readers", lambda: activated_under_load(machine)

@@ -285,6 +285,7 @@ ML_PREDICTIONS = {
         "import": "ingest.tasks.import_files",
         "pull": "ingest.pull.pull",
     },
+    "NIGHTLY_FIRST": {"pull": "ingest.pull.nightly"},
     "NIGHTLY": {
         "drop_expired_sign_ins": "authentication.housekeeping.drop_expired",
         "drop_old_uploads": "ingest.uploads.drop_old",

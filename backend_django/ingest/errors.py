@@ -61,6 +61,14 @@ TEXTS = {
         "{label} lacks a column for {missing} ({meaning}; looked for: {known}). It has: {headers}. Say which it is "
         "with {hints}"
     ),
+    "import.busy": _(
+        "Another import, undo or pull is being written: import {name}. Nothing was begun; do this again when it is over"
+    ),
+    "import.stopped": _(
+        "It was stopped while it was being written (killed, or the machine went off). Import the same files again, "
+        "which completes it, or undo import {number}"
+    ),
+    "import.undo_stopped": _("Its undo was stopped half-way. Undo it again: it goes on where it stood"),
     "file.leave_out": _("{wrong} cannot be left out; these can: {known}"),
     "file.two_decimals": _(
         "{column} holds numbers with a decimal comma ({commas}) and with a decimal point ({points}); say which is "

@@ -37,6 +37,8 @@ class ImportRun(models.Model):
     UNDER_WAY = (State.CHECKING, State.IMPORTING, State.WRITING, State.WEIGHING, State.UNDOING)
     UNDOABLE = (State.IMPORTED, State.FAILED, State.CANCELLED)
     """An import that stopped while it was written is undone like a whole one."""
+    PULL = "pull"
+    """Who asked for what is new in a live shop."""
 
     what = models.CharField(_("what"), max_length=10, choices=What, default=What.SALES)
     file_name = models.CharField(_("file"), max_length=200)
@@ -75,6 +77,13 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @classmethod
+    def failed_pull(cls) -> ImportRun | None:
+        """The last pull, where it failed: what is new in the live shop is not here."""
+        ended = (cls.State.FAILED, cls.State.IMPORTED)
+        last = cls.objects.filter(requested_by=cls.PULL, state__in=ended).first()
+        return last if last is not None and last.state == cls.State.FAILED else None
 
     @property
     def under_way(self) -> bool:

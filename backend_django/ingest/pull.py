@@ -1,7 +1,7 @@
 """The kind `pull` of the worker: what is new in a WooCommerce shop, fetched whole, then brought in like files.
 
 Each pull is an import of its own, listed with its report. The next one asks for what was modified since the last that
-was brought in; one that fails on the way writes nothing and moves no mark.
+was brought in; one that fails on the way writes nothing, moves no mark and is listed with its reason.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from ingest import imports, tasks, uploads
+from ingest import imports, tasks, turns, uploads
 from ingest.models import ImportRun
 from ingest.woocommerce_api import PER_PAGE, Shop
+from retail_ml.errors import RetailMLError
 
 PRESET = "woocommerce"
-What = ImportRun.What
+What, State = ImportRun.What, ImportRun.State
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 Records = list[dict[str, Any]]
 
@@ -31,9 +34,62 @@ def shop() -> Shop:
     return Shop(settings.WOOCOMMERCE_URL, settings.WOOCOMMERCE_KEY, settings.WOOCOMMERCE_SECRET)
 
 
-def pull(run: tasks.Watched) -> None:
-    """Fetch products, stock and orders that were modified since the last pull, and bring them in."""
+class Here:
+    """A run without a worker's row: nobody cancels it."""
+
+    log_id = None
+
+    def progress(self, percent: float, step: dict[str, Any]) -> None:
+        """Nothing to tell."""
+
+
+def nightly() -> dict[str, Any]:
+    """A step of the nightly refresh: what is new, where a shop is set; how many rows of each kind came in."""
+    if not settings.WOOCOMMERCE_URL:
+        return {}
+    last = ImportRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    pull(Here())
+    return {row.what: (row.report or {}).get("rows_read", 0) for row in ImportRun.objects.filter(pk__gt=last)}
+
+
+def pull(run: tasks.Watched, *, wait: float = turns.PATIENCE) -> None:
+    """Fetch products, stock and orders that were modified since the last pull, and bring them in.
+
+    Waits `wait` seconds for an import or an undo that is being written, then raises Busy.
+    """
     woo = shop()
+    with tasks.my_turn(run, wait=wait):
+        # What a pull that was killed had fetched is not whole; none is alive, for this is our turn.
+        for row in ImportRun.objects.filter(requested_by=ImportRun.PULL, state=State.UPLOADED):
+            uploads.drop(row)
+            row.delete()
+        try:
+            rows = _fetched(woo, run)
+        except RetailMLError as error:
+            _failed(woo, error)
+            raise
+        _failures(woo).delete()
+        for row in rows:
+            tasks.bring_in(run, row, write=True)
+
+
+def _failed(woo: Shop, error: RetailMLError) -> None:
+    """List a pull of which nothing came in, with its reason; another one like it takes its place."""
+    stored = {"code": error.code, "params": error.details, "text": error.message}
+    _failures(woo).delete()
+    ImportRun.objects.create(
+        what=What.SALES, preset=PRESET, file_name=_name(woo), requested_by=ImportRun.PULL, size=0, state=State.FAILED,
+        error=stored, finished_at=timezone.now(),
+    )  # fmt: skip
+
+
+def _failures(woo: Shop) -> QuerySet[ImportRun]:
+    """Pulls of this shop that failed before anything was there to bring in."""
+    return ImportRun.objects.filter(requested_by=ImportRun.PULL, state=State.FAILED, sha256="", file_name=_name(woo))
+
+
+def _fetched(woo: Shop, run: tasks.Watched) -> list[ImportRun]:
+    """What is new, as imports with their files."""
     products, counts, orders = (Folder(woo, what, run) for what in (What.PRODUCTS, What.STOCK, What.SALES))
     try:
         _products(woo, products, counts)
@@ -42,9 +98,7 @@ def pull(run: tasks.Watched) -> None:
         for folder in (products, counts, orders):
             folder.dropped()
         raise
-    for row in [folder.closed() for folder in (products, counts, orders)]:
-        if row is not None:
-            tasks.import_files(run, import_run=row.pk, write=True)
+    return [row for row in [folder.closed() for folder in (products, counts, orders)] if row is not None]
 
 
 def since(woo: Shop, what: str) -> dict[str, str]:
@@ -69,9 +123,8 @@ class Folder:
 
     def __init__(self, woo: Shop, what: str, run: tasks.Watched) -> None:
         options = imports.defaults(PRESET, currency=import_string(settings.IMPORT_CURRENCY)())
-        self.row = ImportRun(
-            what=what, preset=PRESET, options=options, file_name=_name(woo), requested_by="pull", size=0
-        )
+        self.row = ImportRun(what=what, preset=PRESET, options=options, file_name=_name(woo), size=0)
+        self.row.requested_by = ImportRun.PULL
         self.run, self.count, self.digest, self.until = run, 0, hashlib.sha256(), ""
         self.path = uploads.root() / str(self.row.folder)
         self.row.save()  # a folder without a row is taken for one that was left behind

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from ingest import journal, undo
+from ingest import journal, turns, undo
 from ingest.models import ImportEntry, ImportRun
 from retail_ml.errors import RetailMLError
 
@@ -35,14 +35,17 @@ def noted(run: ImportRun) -> Iterator[None]:
 
 @contextmanager
 def on_console(what: str, paths: Sequence[Path], *, preset: str = "", **options: Any) -> Iterator[ImportRun]:
-    """The row of an import by a command, of files or folders: imported when the block ends, failed when it raises."""
+    """The row of an import by a command, of files or folders: imported when the block ends, failed when it raises.
+
+    Raises Busy when another is being written.
+    """
     digest = hashlib.sha256()
     files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
     for file_path in sorted(files):
         with file_path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
-    run = ImportRun.objects.create(
+    run = ImportRun(
         what=what,
         file_name=", ".join(path.name for path in paths)[:200],
         size=sum(file_path.stat().st_size for file_path in files),
@@ -52,18 +55,20 @@ def on_console(what: str, paths: Sequence[Path], *, preset: str = "", **options:
         options={name: value for name, value in options.items() if value},
         state=State.WRITING,
     )
-    try:
-        with noted(run):
-            yield run
-    except BaseException as error:
-        if isinstance(error, RetailMLError):
-            run.error = {"code": error.code, "params": error.details, "text": error.message}
-        run.state, run.finished_at = State.FAILED, timezone.now()
-        run.totals.setdefault("after", undo.totals())
+    with turns.turn():
         run.save()
-        raise
-    run.state, run.finished_at = State.IMPORTED, timezone.now()
-    run.save()
+        try:
+            with noted(run):
+                yield run
+        except BaseException as error:
+            if isinstance(error, RetailMLError):
+                run.error = {"code": error.code, "params": error.details, "text": error.message}
+            run.state, run.finished_at = State.FAILED, timezone.now()
+            run.totals.setdefault("after", undo.totals())
+            run.save()
+            raise
+        run.state, run.finished_at = State.IMPORTED, timezone.now()
+        run.save()
 
 
 def drop_old() -> dict[str, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from django.utils import timezone
 
-from ingest import imports, uploads
+from ingest import imports, turns, uploads
 from ingest import undo as undoing
 from ingest.models import ImportRun
 from retail_ml.errors import RetailMLError
@@ -42,6 +43,17 @@ def import_files(run: Watched, *, import_run: int, write: bool, undo: bool = Fal
         return take_back(row, write=write, run_id=run.log_id)
     if row.state == State.IMPORTED:  # the process died between the import and the end of its run
         return
+    with my_turn(run) if write else nullcontext():
+        bring_in(run, row, write=write)
+
+
+def my_turn(run: Watched, *, wait: float = turns.PATIENCE) -> AbstractContextManager[None]:
+    """The turn of a run of the worker: it waits for that of a command, and can be cancelled meanwhile."""
+    return turns.turn(wait=wait, waiting=lambda: run.progress(1, {"code": "import.waiting", "params": {}}))
+
+
+def bring_in(run: Watched, row: ImportRun, *, write: bool) -> None:
+    """Check the upload, or import it, in whose turn it is."""
     writing = False
 
     def begin() -> None:
@@ -59,7 +71,7 @@ def import_files(run: Watched, *, import_run: int, write: bool, undo: bool = Fal
     try:
         paths = uploads.paths_of(row)
         if not paths:
-            raise FileGone(f"The file of import {import_run} is gone; upload it again.")
+            raise FileGone(f"The file of import {row.pk} is gone; upload it again.")
         imports.process(row, paths, write=write, tell=tell, begin=begin)
     except RetailMLError as error:
         stored = {"code": error.code, "params": error.details, "text": error.message}
@@ -77,8 +89,13 @@ def take_back(
 ) -> None:
     """Look what undoing an import would do, or undo it; `undo` of the row tells. Raises CannotUndo.
 
-    Killed and begun again it goes on where it stood.
+    Killed and begun again it goes on where it stood. Raises Busy when another import is being written.
     """
+    with turns.turn(wait=0 if run_id is None else turns.PATIENCE):
+        _take_back(row, write=write, run_id=run_id, progress=progress)
+
+
+def _take_back(row: ImportRun, *, write: bool, run_id: int | None, progress: undoing.Progress | None) -> None:
     row.refresh_from_db()
     if run_id is not None and row.state == State.UNDONE:  # the process died between the undo and the end of its run
         return

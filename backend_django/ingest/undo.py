@@ -132,6 +132,7 @@ def undo(run: ImportRun, progress: Progress) -> Account:
     account = Account.of(run.undo if (run.undo or {}).get("begun") else None)
     if not (run.undo or {}).get("begun"):
         run.totals["start"], run.undo = totals(), {**(run.undo or {}), "begun": True, **account.told()}
+        run.totals.setdefault("after", run.totals["start"])  # killed, it did not live to write it
         run.save(update_fields=["totals", "undo"])
     with transaction.atomic():
         _same(run).delete()

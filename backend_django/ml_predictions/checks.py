@@ -76,7 +76,7 @@ def paths(app_configs: Configs, **_: Any) -> list[CheckMessage]:
     named = [("SOURCE", conf.get("SOURCE"), "E004"), ("PERMISSION", conf.get("PERMISSION"), "E005")]
     named.append(("ENGINE", conf.get("ENGINE"), "E013"))
     named += [(name, conf.get(name), "E006") for name in ("REQUEST_ID", "PERSONAL_DATA")]
-    for setting in ("KINDS", "NIGHTLY"):
+    for setting in ("KINDS", "NIGHTLY_FIRST", "NIGHTLY"):
         named += [(f"{setting}[{name!r}]", path, "E006") for name, path in conf.get(setting).items()]
     return [
         Error(

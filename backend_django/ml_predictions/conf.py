@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     # Steps of the nightly refresh beside this app's own (`jobs.nightly.STEPS`): name → dotted path of a function
     # without arguments that returns its figures.
     "NIGHTLY": {},
+    # The same, done before this app's own steps: what brings new sales in.
+    "NIGHTLY_FIRST": {},
     # Where personal data may stand: dotted path of a list of places (`services.erasure.places.Place`). Erasing a person
     # goes through all of them; a project adds its own tables and files to the list of this app.
     "PERSONAL_DATA": "ml_predictions.services.erasure.places.PLACES",

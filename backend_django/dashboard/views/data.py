@@ -10,13 +10,12 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.views.base import Page, Step
 from dashboard.views.import_form import headers_of, reading, sentence, store, told
-from ingest import said, said_undo, uploads
+from ingest import said, said_undo, turns, uploads
 from ingest.errors import BadFile
 from ingest.models import ImportRun
 from ml_predictions import conf, jobs, selectors, selectors_quality
@@ -43,6 +42,7 @@ class Data(Page):
         return {
             "runs": [(run, why(run)) for run in map(settled, page)],
             "page": page,
+            "pull": ImportRun.failed_pull(),
             "kinds": ImportRun.What.choices,
             "most": settings.IMPORT_MAX_MB,
             "requirements": selectors.requirements(),
@@ -191,14 +191,16 @@ def settled(run: ImportRun) -> ImportRun:
     run.refresh_from_db()
     if not run.under_way or (log is not None and log.status in (*MLTrainingLog.OPEN, MLTrainingLog.Status.COMPLETED)):
         return run
-    if log is None and run.created_at > timezone.now() - uploads.KEPT:  # a command may be at it
+    if log is None:  # a command is at it, or was
+        turns.settle()
+        run.refresh_from_db()
         return run
-    cancelled = log is not None and log.status == MLTrainingLog.Status.CANCELLED
+    cancelled = log.status == MLTrainingLog.Status.CANCELLED
     undoing = run.state in (State.WEIGHING, State.UNDOING)
     run.state = (
         (run.undo or {}).get("was", State.IMPORTED) if undoing else State.CANCELLED if cancelled else State.FAILED
     )
-    run.error, run.finished_at = (log.error, log.finished_at) if log else (None, None)
+    run.error, run.finished_at = log.error, log.finished_at
     run.save(update_fields=["state", "error", "finished_at"])
     return run
 

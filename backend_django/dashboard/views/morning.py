@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard import charts
 from dashboard.views.base import Page
+from ingest.models import ImportRun
 from ml_predictions import selectors, selectors_accuracy, selectors_morning, selectors_sales
 
 PAST_DAYS, NEXT_DAYS = 28, 14
@@ -29,6 +30,7 @@ class Morning(Page):
         ahead = selectors_sales.next_days(NEXT_DAYS)
         said = selectors_accuracy.last_days(PAST_DAYS)
         return {
+            "pull": ImportRun.failed_pull(),
             "now": timezone.localtime(),
             "currency": selectors_sales.currency(shop),
             "jobs": selectors_morning.jobs_of_today(),

@@ -14,11 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingest import pull, woocommerce_api
+from authentication.models import User
+from ingest import pull, turns, woocommerce_api
 from ingest.models import ImportRun
 from ingest.tests.platforms import GOLDEN
+from ingest.tests.test_turns import another_process
+from ml_predictions.jobs import nightly
 from orders.models import Order, OrderReturn
 from products.models import ProductVariant
+from retail_ml.errors import RetailMLError
 
 pytestmark = pytest.mark.django_db
 KEY, SECRET = "ck_x", "cs_y"
@@ -160,7 +164,7 @@ def test_a_shop_that_fails_leaves_nothing_and_no_mark(woo: FakeShop, failures: A
     with pytest.raises(CommandError, match=message):
         run()
     assert not Order.objects.exists()
-    assert not ImportRun.objects.exists()
+    assert list(ImportRun.objects.values_list("state", "options")) == [("failed", {})]  # listed, without a mark
     assert not list(pull.uploads.root().iterdir())
 
 
@@ -169,7 +173,7 @@ def test_orders_that_are_not_had_bring_in_no_products_either(woo: FakeShop) -> N
     with pytest.raises(CommandError, match="refuses .*orders: 410"):
         run()
     assert not ProductVariant.objects.exists()
-    assert not ImportRun.objects.exists()
+    assert list(ImportRun.objects.values_list("state", flat=True)) == ["failed"]
 
 
 def test_what_is_not_set_or_not_safe_is_said(woo: FakeShop, settings: Any) -> None:
@@ -182,3 +186,44 @@ def test_what_is_not_set_or_not_safe_is_said(woo: FakeShop, settings: Any) -> No
     settings.WOOCOMMERCE_URL = ""
     with pytest.raises(CommandError, match="set WOOCOMMERCE_URL"):
         run()
+
+
+def test_the_nightly_step_pulls_where_a_shop_is_set_and_a_failure_stands_on_the_pages(woo, client, settings):
+    settings.WOOCOMMERCE_URL, url = "", settings.WOOCOMMERCE_URL
+    assert pull.nightly() == {}
+    settings.WOOCOMMERCE_URL = url
+    assert next(iter(nightly.steps())) == "pull"  # before what is made of the sales
+    owner = User.objects.create_superuser("owner@shop.test", "a-long-password")
+    client.force_login(owner)
+    woo.broken = "orders"
+    with pytest.raises(RetailMLError):
+        pull.nightly()
+    with pytest.raises(RetailMLError):
+        pull.nightly()
+    (failed,) = ImportRun.objects.all()  # of nights that fail alike the last is listed
+    assert (failed.state, failed.requested_by, failed.error["code"]) == ("failed", "pull", "pull.refused")
+    assert Order.objects.count() == 0
+    for page in ("/data/", "/"):
+        assert "WooCommerce 127.0.0.1: the last pull failed" in client.get(page).content.decode()
+    assert "the shop refuses" in client.get(f"/data/imports/{failed.pk}/").content.decode()
+    woo.broken = ""
+    assert pull.nightly()["sales"] > 0
+    assert "the last pull failed" not in client.get("/data/").content.decode()
+    woo.broken = "orders"
+    with pytest.raises(RetailMLError):
+        pull.nightly()
+    woo.broken, woo.orders, woo.products = "", [], []
+    assert pull.nightly() == {}  # nothing is new, and the failure is over
+    assert "the last pull failed" not in client.get("/data/").content.decode()
+
+
+def test_a_pull_waits_for_an_import_and_leaves_nothing_of_one_that_was_killed(woo, monkeypatch):
+    # Killed while it asked the shop:
+    ImportRun.objects.create(what="sales", file_name="WooCommerce", size=0, requested_by="pull")
+    with another_process() as held:
+        with pytest.raises(CommandError, match="Another import, undo or pull is being written"):
+            run()
+        assert woo.asked == []
+        monkeypatch.setattr(turns.time, "sleep", lambda seconds: held.kill())
+        pull.nightly()
+    assert set(ImportRun.objects.values_list("state", flat=True)) == {"imported"}

@@ -1,7 +1,8 @@
 """The kind `refresh`: what is done every night, as named steps one after the other.
 
 A step is a function without arguments that returns its figures (plain JSON). A project adds its own by name in the
-setting NIGHTLY. One that fails does not keep the others from being done; the run then ends as failed and names it.
+settings NIGHTLY_FIRST and NIGHTLY. One that fails does not keep the others from being done; the run then ends as failed
+and names it.
 """
 
 from __future__ import annotations
@@ -97,12 +98,16 @@ STEPS: dict[str, Step] = {
     "refresh_customers": refresh_customers,
     "prune": prune,
 }
-"""The steps of this app, in their order; those of the setting NIGHTLY follow."""
+"""The steps of this app, in their order, between those of the settings NIGHTLY_FIRST and NIGHTLY."""
 
 
 def steps() -> dict[str, Step]:
-    """Name → step: this app's, then the project's."""
-    return STEPS | {name: import_string(path) for name, path in conf.get("NIGHTLY").items()}
+    """Name → step: the project's first ones, this app's, then the project's others."""
+    first, last = (
+        {name: import_string(path) for name, path in conf.get(setting).items()}
+        for setting in ("NIGHTLY_FIRST", "NIGHTLY")
+    )
+    return first | STEPS | last
 
 
 def refresh(run: TrainingRun) -> None:

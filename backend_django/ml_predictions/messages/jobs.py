@@ -30,6 +30,7 @@ TEXTS: dict[str, Any] = {
         "results go on serving. Ask {url} how far it is."
     ),
     "import.reading": _("The file is read."),
+    "import.waiting": _("Another import, undo or pull is being written; this one waits for it."),
     "import.fetching": _("The shop is asked: {n} records so far."),
     "import.matching": _("Rows become orders, and returns are matched to their sales."),
     "import.writing": _("Everything is read; the writing begins."),

@@ -7,15 +7,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 
-class Here:
-    """A run without a worker: nobody cancels it."""
-
-    log_id = None
-
-    def progress(self, percent: float, step: dict[str, Any]) -> None:
-        """Nothing to tell."""
-
-
 class Command(BaseCommand):
     """Fetch and bring in; what came in stands on the page Data."""
 
@@ -27,12 +18,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Pull, and say what came in."""
         from ingest.models import ImportRun
-        from ingest.pull import pull
+        from ingest.pull import Here, pull
         from retail_ml.errors import RetailMLError
 
         last = ImportRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         try:
-            pull(Here())
+            pull(Here(), wait=0)
         except RetailMLError as error:
             raise CommandError(error.message) from error
         rows = ImportRun.objects.filter(pk__gt=last).order_by("pk")

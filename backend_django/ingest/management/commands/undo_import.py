@@ -25,12 +25,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """List, or weigh, ask and undo."""
-        from ingest import said_undo
+        from ingest import said_undo, turns
         from ingest.models import ImportRun
         from ingest.tasks import take_back
         from retail_ml.errors import RetailMLError
 
         if options["number"] is None:
+            turns.settle()
             for run in ImportRun.objects.all()[:LAST]:
                 self.stdout.write(f"{run.pk:>6}  {run.created_at:%Y-%m-%d %H:%M}  {run.state:10} {run.file_name}")
             return

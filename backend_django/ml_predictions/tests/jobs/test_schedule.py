@@ -148,7 +148,7 @@ def broken():
 def test_a_step_that_fails_is_told_and_keeps_no_other_from_being_done(run, settings, monkeypatch):
     here = "ml_predictions.tests.jobs.test_schedule"
     monkeypatch.setattr(nightly, "STEPS", {"first": broken})
-    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "NIGHTLY": {"mine": f"{here}.fine"}}
+    settings.ML_PREDICTIONS = {**settings.ML_PREDICTIONS, "NIGHTLY_FIRST": {}, "NIGHTLY": {"mine": f"{here}.fine"}}
     with pytest.raises(nightly.StepsFailed, match="first"):
         nightly.refresh(run)
     assert run.result == {"steps": {"mine": {"done": 3}}, "errors": {"first": "ZeroDivisionError: division by zero"}}
