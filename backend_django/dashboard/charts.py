@@ -142,7 +142,7 @@ def stock(row: Row) -> dict[str, Any]:
     )
     edge = _("9 times out of 10 more than the lower edge")
     return {
-        "kind": "time", "unit": "units", "marks": marks,
+        "kind": "time", "unit": "units", "digits": 1, "marks": marks,
         "series": [
             {"role": "band_80", "name": edge, "x": days, "low": low, "high": expected},
             {"role": "before", "name": _("Reorder point"), "x": days, "y": level},

@@ -132,6 +132,13 @@ def test_an_order_below_the_minimum_says_what_would_fill_it_up(ben: Client) -> N
     assert all(f'name="units-{line["variant_id"]}"' in page for line in filled)
 
 
+def test_a_minimum_that_the_budget_cannot_reach_says_so(ben: Client) -> None:
+    whole = get_service("inventory_optimization").reorder()
+    Supplier.objects.update(minimum_order_value=10 * whole["estimated_total_cost"])
+    asked = {"budget": str(whole["estimated_total_cost"]), "fill_minimum": "true"}
+    assert "the budget leaves too little to fill it up" in ben.get("/inventory/reorder/", asked).content.decode()
+
+
 def test_a_budget_says_what_it_leaves_out(ben: Client) -> None:
     page = ben.get("/inventory/reorder/", {"budget": "30,5"}).content.decode()
     assert "Left out for want of budget" in page

@@ -11,6 +11,10 @@ TEXTS: dict[str, Any] = {
         "The shop has never counted its stock, so nobody knows what is on the shelves: every shelf is taken as empty, "
         "and quantities are those of a full one; subtract what you have. Count it once, with import_stock."
     ),
+    "inventory.first_fill": _(
+        "{lines} lines are many: replayed over your last weeks, the policy orders about {usual} a week. The shelves "
+        "hold less than its levels ask for. With a budget they are filled step by step, what earns most first."
+    ),
     # what it is doing
     "inventory.step_reading": _("Reading sales, stock and products"),
     "inventory.step_levels": _("Computing demand and reorder points"),
@@ -70,7 +74,7 @@ TEXTS: dict[str, Any] = {
         "loses {money} {currency}. Check price and cost before ordering."
     ),
     "inventory.price_or_cost_missing": _(
-        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}, but price or cost "
+        "Stock and orders come to {position}, at or below the reorder point of {reorder_point}, but price or cost "
         "is not known: what an order earns, and whether a budget should pay for it, cannot be said. Enter them."
     ),
     "inventory.season_end_risk": _(
@@ -86,19 +90,19 @@ TEXTS: dict[str, Any] = {
         "with it, which takes stock of {money} {currency} more at cost. Correct what is stated, or ask the supplier."
     ),
     "inventory.reorder_now": _(
-        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: {daily} units a day "
+        "Stock and orders come to {position}, at or below the reorder point of {reorder_point}: {daily} units a day "
         "sell, and delivery takes {lead_days} days."
     ),
     "inventory.above_reorder_point": _(
-        "Stock and orders make {position} units, above the reorder point of {reorder_point}: nothing is missing yet. "
+        "Stock and orders come to {position}, above the reorder point of {reorder_point}: nothing is missing yet. "
         "{daily} units a day sell, and delivery takes {lead_days} days."
     ),
     "inventory.reorder_low_confidence": _(
-        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: about {daily} units "
+        "Stock and orders come to {position}, at or below the reorder point of {reorder_point}: about {daily} units "
         "a day, delivery in {lead_days} days. There is little history behind it: take it as a hint."
     ),
     "inventory.reorder_without_cost": _(
-        "Stock and orders make {position} units, at or below the reorder point of {reorder_point}: {daily} units a day "
+        "Stock and orders come to {position}, at or below the reorder point of {reorder_point}: {daily} units a day "
         "sell, and delivery takes {lead_days} days. Without a cost, a service level of {percent} % was used."
     ),
     "inventory.reorder_negative_stock": _(
@@ -106,7 +110,7 @@ TEXTS: dict[str, Any] = {
         "is {reorder_point} ({daily} units a day, delivery in {lead_days} days). Count the shelf before ordering."
     ),
     "inventory.reorder_soon": _(
-        "Stock and orders make {position} units and will reach the reorder point of {reorder_point} within "
+        "Stock and orders come to {position} and will reach the reorder point of {reorder_point} within "
         "{review_days} days."
     ),
     "inventory.demand_spike": _(
@@ -165,7 +169,7 @@ TEXTS: dict[str, Any] = {
         "stock (import_stock, receipts, counts)."
     ),
     # why nothing is ordered
-    "inventory.enough": _("Stock and orders make {position} units, above the reorder point of {reorder_point}."),
+    "inventory.enough": _("Stock and orders come to {position}, above the reorder point of {reorder_point}."),
     "inventory.not_active": _("It is not on offer: nothing is ordered."),
     "inventory.not_in_model": _("It is new since the last training: train the inventory optimization again."),
     "inventory.nothing_expected": _("No sale in the last year: nothing is expected, and nothing ordered."),

@@ -21,6 +21,8 @@ LEFT_NOTHING: dict[str, Any] = {
     "count": 0, "expected_margin_lost": 0.0, "estimated_cost": 0.0, "in_drafts": 0.0, "unspent": None, "lines": [],
 }  # fmt: skip
 """What a budget leaves out where there is none."""
+WEEKS_TO_FILL, FEWEST_TO_FILL = 4, 20
+"""Above so many usual weeks' lines, and so many lines, it is said that shelves are being filled for the first time."""
 MOST_LEFT_OUT = 20
 """Lines that a limited budget leaves out, named in the answer: those with the most money at stake."""
 
@@ -278,8 +280,20 @@ def reorder_answer(plan: OrderPlan) -> dict[str, Any]:
         "by_supplier": plan.suppliers(frame),
         "left_out": plan.left_out,
         "currency": plan.analysis.currency,
-        **plan.analysis.note,
+        **(plan.analysis.note or _first_fill(plan)),
     }
+
+
+def _first_fill(plan: OrderPlan) -> dict[str, Any]:
+    """`note` where far more is to be ordered than in a usual week of the replay; nothing where there was none."""
+    replay = plan.analysis.model.metrics.get("replay")
+    lines = int((plan.analysis.frame["recommended_order_quantity"] > 0).sum())  # of no budget and all suppliers
+    if not replay or lines < FEWEST_TO_FILL:
+        return {}
+    usual = replay["order_lines"] / replay["weeks"]
+    if lines <= WEEKS_TO_FILL * usual:
+        return {}
+    return {"note": message("inventory.first_fill", lines=lines, usual=max(round(usual), 1))}
 
 
 CSV_COLUMNS = (

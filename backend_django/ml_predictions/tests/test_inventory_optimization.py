@@ -16,7 +16,7 @@ from ml_predictions.errors import NotTrained
 from ml_predictions.messages import render
 from ml_predictions.models import MLModel
 from ml_predictions.models_inventory import InventoryAlert
-from ml_predictions.services import inventory_alerts
+from ml_predictions.services import inventory_alerts, inventory_orders
 from ml_predictions.services.inventory_answers import ALERT_COLUMNS
 from ml_predictions.services.inventory_optimization import InventoryOptimizationService
 from products.models import Product, ProductVariant, StockMovement
@@ -224,6 +224,26 @@ def test_budget_and_supplier(service: InventoryOptimizationService) -> None:
     assert by_id["recommendations"] == sur["recommendations"]
     with pytest.raises(UnknownId, match="Norte, Sur"):
         again().reorder(supplier="Este")
+
+
+def test_a_first_fill_is_told_beside_the_lines_of_a_usual_week(service: InventoryOptimizationService) -> None:
+    """With a budget too: what it leaves out is part of what the levels ask for."""
+    empty_shelves()
+    model = again().active()
+    lines = again().reorder()["total_recommendations"]
+    assert lines >= inventory_orders.FEWEST_TO_FILL
+    for weekly, told in ((lines / 5, True), (lines / 3, False)):
+        model.metrics["replay"] |= {"weeks": 26, "order_lines": 26 * weekly}
+        model.save()
+        for found in (again().reorder(), again().reorder(budget=1.0)):
+            assert ("note" in found) == told
+    model.metrics["replay"] |= {"order_lines": 26 * lines / 5}
+    model.save()
+    note = again().reorder()["note"]
+    assert (note["code"], note["params"]["lines"]) == ("inventory.first_fill", lines)
+    model.metrics["replay"] = None
+    model.save()
+    assert "note" not in again().reorder()
 
 
 def test_what_has_no_cost_is_recommended_but_not_bought_on_a_budget(service: InventoryOptimizationService) -> None:

@@ -26,6 +26,9 @@
     hovertemplate: `%{y:,.${spec.digits || 0}f}<extra>%{fullData.name}</extra>`,
   });
 
+  // Whole units on an axis of two or three: else the marks between them are rounded to the same figures.
+  const few = (spec) => spec.unit === "units" && spec.series.every((one) => (one.high || one.y).every((y) => y < 5));
+
   const kinds = {
     time: (spec, colours) => ({
       traces: spec.series.map((one) => one.role.startsWith("band") ? band(one, colours[one.role]) : line(one, colours, spec)),
@@ -37,7 +40,7 @@
                                                            font: { size: 10, color: colours.muted } })),
         hovermode: "x unified",
         xaxis: spec.x_type ? { type: spec.x_type, title: { text: spec.x_title } } : { tickformatstops: days },
-        ...(spec.unit === "%" ? { yaxis: { ticksuffix: " %" } } : {}),
+        ...(spec.unit === "%" ? { yaxis: { ticksuffix: " %" } } : few(spec) ? { yaxis: { dtick: 1 } } : {}),
       },
     }),
     bars: (spec, colours) => ({
