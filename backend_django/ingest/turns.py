@@ -7,6 +7,7 @@ imports that one left as being written.
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -102,8 +103,10 @@ def _take() -> Callable[[], None] | None:
 
 
 def lock_file() -> Path:
-    """The file whose lock it is, one for each database."""
+    """The file whose lock it is, one for each database; one in memory is this process's own."""
     name = str(connection.settings_dict["NAME"])
+    if "mode=memory" in name:
+        name += str(os.getpid())
     return Path(settings.DATA_FOLDER) / f"imports-{zlib.crc32(name.encode()):08x}.lock"
 
 
