@@ -35,8 +35,8 @@ HERE = Path(__file__).resolve().parent
 BACKEND = HERE.parents[1] / "backend_django"
 RESULTS = HERE / "results.json"
 TRAININGS = ("sales_forecast", "product_recommendation", "customer_segmentation", "inventory_optimization")
-STEPS = ("start", "light", "fill", "branch", "extract", *TRAININGS, "another day", "refresh", "calls")
-UNMEASURED = ("start", "light", "branch", "another day")
+STEPS = ("start", "light", "fill", "branch", "extract", *TRAININGS, "more days", "refresh", "calls")
+UNMEASURED = ("start", "light", "branch", "more days")
 IDLE = {"fill": "light", "extract": "light"}
 """What an idle process is for a step that loads no learner; for the others it is `start`."""
 FEWEST_SECONDS = 1.0

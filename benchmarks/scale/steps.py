@@ -19,6 +19,7 @@ from typing import Any
 BACKEND = Path(__file__).resolve().parents[2] / "backend_django"
 SERVICES = ("sales_forecast", "product_recommendation", "customer_segmentation", "inventory_optimization")
 REPEATS = 5
+DAYS = 8
 
 
 def start() -> dict[str, Any]:
@@ -65,26 +66,28 @@ def train(service: str) -> dict[str, Any]:
     return _run(service)
 
 
-def another_day() -> dict[str, Any]:
-    """The last day's orders once more, a day later: what a night has to look at."""
+def more_days() -> dict[str, Any]:
+    """The last day's orders once more on each of the days after it: forecasts and alerts are due to be scored then."""
     from django.db.models import Max
 
     from orders.models import Order, OrderItem
 
     last = Order.objects.aggregate(last=Max("placed_at"))["last"]
-    orders = list(Order.objects.filter(placed_at__gt=last - timedelta(days=1)))
-    items = list(OrderItem.objects.filter(order__in=[order.pk for order in orders]))
-    again: dict[int, Order] = {}
-    for order in orders:
-        key = order.pk
-        order.pk, order.order_number = None, f"{order.order_number}-again"
-        order.placed_at += timedelta(days=1)
-        again[key] = order
-    Order.objects.bulk_create(orders, batch_size=500)
-    for item in items:
-        item.pk, item.order = None, again[item.order_id]
-    OrderItem.objects.bulk_create(items, batch_size=500)
-    return {"lines": len(items)}
+    keys = list(Order.objects.filter(placed_at__gt=last - timedelta(days=1)).values_list("pk", flat=True))
+    lines = 0
+    for day in range(1, DAYS + 1):
+        orders, items = list(Order.objects.filter(pk__in=keys)), list(OrderItem.objects.filter(order__in=keys))
+        again: dict[int, Order] = {}
+        for order in orders:
+            again[order.pk] = order
+            order.pk, order.order_number = None, f"{order.order_number}-{day}"
+            order.placed_at += timedelta(days=day)
+        Order.objects.bulk_create(orders, batch_size=500)
+        for item in items:
+            item.pk, item.order = None, again[item.order_id]
+        OrderItem.objects.bulk_create(items, batch_size=500)
+        lines += len(items)
+    return {"lines": lines}
 
 
 def refresh() -> dict[str, Any]:
@@ -143,7 +146,7 @@ def _run(kind: str) -> dict[str, Any]:
 
 
 STEPS: dict[str, Callable[[], dict[str, Any]]] = {
-    "start": start, "light": light, "branch": branch, "extract": extract, "another day": another_day,
+    "start": start, "light": light, "branch": branch, "extract": extract, "more days": more_days,
     "refresh": refresh, "calls": calls,
 }  # fmt: skip
 
