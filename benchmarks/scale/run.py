@@ -36,7 +36,8 @@ BACKEND = HERE.parents[1] / "backend_django"
 RESULTS = HERE / "results.json"
 TRAININGS = ("sales_forecast", "product_recommendation", "customer_segmentation", "inventory_optimization")
 STEPS = ("start", "light", "fill", "branch", "extract", *TRAININGS, "more days", "refresh", "calls")
-UNMEASURED = ("start", "light", "branch", "more days")
+IDLES = ("start", "light")
+UNMEASURED = (*IDLES, "branch", "more days")
 IDLE = {"fill": "light", "extract": "light"}
 """What an idle process is for a step that loads no learner; for the others it is `start`."""
 FEWEST_SECONDS = 1.0
@@ -142,15 +143,17 @@ def _with_name(url: str, name: str) -> str:
     return f"{head.rpartition('/')[0]}/{name}{mark}{options}"
 
 
-def measure(lines: int, server: str, *, branches: int, keep: Path | None, again: Sequence[str]) -> dict[str, Any]:
-    """All steps at one size; with `keep` in a folder that stays, where only what is missing, or `again`, is done."""
+def measure(
+    lines: int, server: str, *, steps: Sequence[str], branches: int, keep: Path | None, again: Sequence[str]
+) -> dict[str, Any]:
+    """The `steps` at one size; with `keep` in a folder that stays, where only what is missing, or `again`, is done."""
     with tempfile.TemporaryDirectory(prefix="trastienda-scale-", ignore_cleanup_errors=True) as name:
         folder = keep / f"{'postgresql' if server else 'sqlite'}-{lines}" if keep else Path(name)
         folder.mkdir(parents=True, exist_ok=True)
         shop = Shop(lines, folder, server, branches=branches)
         shop.make()
         costs = {}
-        for step in STEPS:
+        for step in (one for one in STEPS if one in (*steps, *IDLES) or one in shop.costs):
             costs[step] = shop.cost(step, again=step in again)
             print(f"{lines:>9} {step:<24}", {k: v for k, v in costs[step].items() if k != "told"}, flush=True)
         return {"steps": costs, "megabytes": shop.megabytes(), "branches": branches}
@@ -169,13 +172,17 @@ def exponent(sizes: dict[int, dict[str, Any]], step: str) -> float | None:
     >>> exponent({10: of(1.0), 1000: of(100.0)}, "x"), exponent({10: of(0.01), 100: of(0.1)}, "x")
     (1.0, None)
     """
-    if step == "fill":
-        sizes = {n: found for n, found in sizes.items() if found.get("branches", 1) == 1}
+    sizes = {n: found for n, found in sizes.items() if _counts(found, step)}
     small, large = min(sizes, default=0), max(sizes, default=0)
     if small == large or own_cost(sizes[large], step) < FEWEST_SECONDS:
         return None
     slope = math.log(own_cost(sizes[large], step) / own_cost(sizes[small], step)) / math.log(large / small)
     return round(slope, 2)
+
+
+def _counts(found: dict[str, Any], step: str) -> bool:
+    """Was the step done at this size, and is it the step of this size? Branches are not filled but copied."""
+    return step in found["steps"] and (step != "fill" or found.get("branches", 1) == 1)
 
 
 def too_fast(sizes: dict[int, dict[str, Any]], most: float) -> list[str]:
@@ -192,9 +199,10 @@ def too_fast(sizes: dict[int, dict[str, Any]], most: float) -> list[str]:
     for step in STEPS:
         slope = None if step in UNMEASURED else exponent(sizes, step)
         if slope is not None and slope > most:
-            told = [f"{own_cost(sizes[n], step):.1f}" for n in (min(sizes), max(sizes))]
+            done = [n for n in sorted(sizes) if _counts(sizes[n], step)]
+            told = [f"{own_cost(sizes[n], step):.1f}" for n in (done[0], done[-1])]
             head = f"{step} grows with lines ** {slope}"
-            found.append(f"{head}: {told[0]} CPU s at {min(sizes)} lines, {told[1]} at {max(sizes)}")
+            found.append(f"{head}: {told[0]} CPU s at {done[0]} lines, {told[1]} at {done[-1]}")
     return found
 
 
@@ -204,7 +212,7 @@ def table(sizes: dict[int, dict[str, Any]]) -> list[str]:
     rows = [f"| CPU s (wall s, peak MB) | {' | '.join(names)} | exponent |", f"|---|{'--:|' * (len(names) + 1)}"]
 
     def cell(found: dict[str, Any], step: str) -> str:
-        if step == "fill" and found.get("branches", 1) > 1:
+        if not _counts(found, step):
             return "–"
         cost = found["steps"][step]
         return f"{cost['cpu']:.1f} ({cost['wall']:.0f}, {cost['megabytes']:.0f})"
@@ -213,15 +221,22 @@ def table(sizes: dict[int, dict[str, Any]]) -> list[str]:
         slope = exponent(sizes, step)
         cells = " | ".join(cell(sizes[n], step) for n in sorted(sizes))
         rows.append(f"| {step.replace('_', ' ')} | {cells} | {'' if slope is None else slope} |")
-    four = {n: sum(sizes[n]["steps"][s]["cpu"] for s in TRAININGS) for n in sizes}
-    peak = {n: max(sizes[n]["steps"][s]["megabytes"] for s in TRAININGS) for n in sizes}
-    rows.append(f"| **all four** | {' | '.join(f'{four[n]:.1f} ({peak[n]:.0f} MB)' for n in sorted(sizes))} | |")
+    rows.append(f"| **all four** | {' | '.join(_four(sizes[n]) for n in sorted(sizes))} | |")
     for what in ("database", "models"):
         rows.append(f"| MB on disk: {what} | {' | '.join(str(sizes[n]['megabytes'][what]) for n in sorted(sizes))} | |")
-    for call in sizes[max(sizes)]["steps"]["calls"]["told"]:
-        cells = " | ".join(f"{sizes[n]['steps']['calls']['told'][call]} ms" for n in sorted(sizes))
+    told = {n: found["steps"].get("calls", {}).get("told", {}) for n, found in sizes.items()}
+    for call in told[min(sizes)]:
+        cells = " | ".join(f"{told[n][call]} ms" if call in told[n] else "–" for n in sorted(sizes))
         rows.append(f"| CPU of *{call}* | {cells} | |")
     return rows
+
+
+def _four(found: dict[str, Any]) -> str:
+    """What the four trainings cost in all, and the highest peak."""
+    costs = [found["steps"][service] for service in TRAININGS if service in found["steps"]]
+    if len(costs) < len(TRAININGS):
+        return "–"
+    return f"{sum(cost['cpu'] for cost in costs):.1f} ({max(cost['megabytes'] for cost in costs):.0f} MB)"
 
 
 def keep(kind: str, sizes: dict[int, dict[str, Any]]) -> None:
@@ -243,6 +258,7 @@ def main() -> int:
     """Grow, measure, tell; 1 where a step grows too fast."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], metavar="LINES")
+    parser.add_argument("--steps", nargs="+", default=list(STEPS), choices=STEPS, metavar="STEP", help="only these")
     parser.add_argument("--branches", type=int, default=1, help="so many shops side by side, the first one simulated")
     parser.add_argument("--most", type=float, help="the largest growth exponent that passes")
     parser.add_argument("--write-readme", action="store_true")
@@ -254,7 +270,9 @@ def main() -> int:
     kind = "PostgreSQL" if server else "SQLite"
     sizes: dict[int, dict[str, Any]] = {}
     for lines in sorted(options.sizes):
-        sizes[lines] = measure(lines, server, branches=options.branches, keep=options.keep, again=options.again)
+        sizes[lines] = measure(
+            lines, server, steps=options.steps, branches=options.branches, keep=options.keep, again=options.again
+        )
         if options.write_readme:
             keep(kind, {lines: sizes[lines]})
     print("\n".join(table(sizes)))
