@@ -78,16 +78,14 @@ def main() -> None:
         "| rows learned from | WAPE of a week, four weeks ahead | spread over draws | CPU s of a fit |",
         "|--:|--:|--:|--:|",
     ]
-    before = 0
     for size in SIZES:
         found = [errors(size, seed, panel) for seed in SEEDS]
         count, wapes = found[0][0], [one[2] for one in found]
-        if count == before:
-            break
-        before = count
         cpu = np.mean([one[1] for one in found])
         rows.append(f"| {count:,} | {np.mean(wapes):.2%} | {np.ptp(wapes):.2%} | {cpu:.1f} |")
         print(rows[-1], flush=True)
+        if max(wapes) == min(wapes):
+            break  # nothing was drawn: these are all
     rows.append(f"| none: the base rate | {found[0][3]:.2%} | | |")
     text = f"{len(panel):,} products, {panel.history.days} days; {time.strftime('%Y-%m-%d')}.\n\n" + "\n".join(rows)
     print(text)
