@@ -147,7 +147,7 @@ REORDER = shape(
     by_supplier=many("ReorderSupplier", lines=s.IntegerField(), **_supplier("Reorder")),
     left_out=_left_out("ReorderLeftOut"),
     currency=text(),
-    note=s.CharField(required=False, help_text=NEVER_COUNTED),
+    note=s.CharField(required=False, help_text=f"{NEVER_COUNTED} Or that far more is due than in a usual week."),
 )
 DRAFTED = shape(
     "DraftedOrders",
