@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
+from django.utils.translation import gettext
 
 from ingest import canonical, load
 from ingest.counts import Counts
@@ -39,24 +40,32 @@ class Assumptions:
 
     def sentences(self) -> list[str]:
         """What is assumed and what stays empty, for the report."""
-        cost = f"{self.cost_share} of each SKU's median price" if self.cost_share else "stays empty (--cost-share 0.5)"
-        supplier = (
-            f"{self.supplier}, lead time {self.lead_time_days:g} days, spread {self.lead_time_sd:g}"
-            if self.supplier
-            else "stays empty (--supplier NAME)"
-        )
-        category = (
-            f"the word of the name that most products share, at most {CATEGORIES} words"
-            if self.category == "common-word"
-            else "as in the file, else empty (--category common-word)"
-        )
-        stock = (
-            f"{self.opening_stock_days} days of each SKU's mean demand in the last {RECENT_DAYS} days, "
-            "as an opening movement at the end of the data"
-            if self.opening_stock_days
-            else "none (--opening-stock-days 30, or import_stock)"
-        )
-        return [f"cost: {cost}", f"supplier: {supplier}", f"category: {category}", f"stock: {stock}"]
+        empty = gettext("stays empty")
+        cost, supplier = f"{empty} (--cost-share 0.5)", f"{empty} (--supplier NAME)"
+        category = gettext("as in the file, else empty") + " (--category common-word)"
+        stock = gettext("no opening stock") + " (--opening-stock-days 30, import_stock)"
+        if self.cost_share:
+            cost = gettext("{share} of each SKU's median price").format(share=self.cost_share)
+        if self.supplier:
+            supplier = gettext("{name}, lead time {days} days, spread {spread}").format(
+                name=self.supplier, days=f"{self.lead_time_days:g}", spread=f"{self.lead_time_sd:g}"
+            )
+        if self.category == "common-word":
+            text = gettext("the word of the name that most products share, at most {n} words")
+            category = text.format(n=CATEGORIES)
+        if self.opening_stock_days:
+            stock = gettext(
+                "{days} days of each SKU's mean demand in the last {recent} days, as an opening movement at the end of "
+                "the data"
+            ).format(days=self.opening_stock_days, recent=RECENT_DAYS)
+        said = {"cost": cost, "supplier": supplier, "category": category, "stock": stock}
+        labels = {
+            "cost": gettext("cost"),
+            "supplier": gettext("supplier"),
+            "category": gettext("category"),
+            "stock": gettext("stock"),
+        }
+        return [f"{labels[name]}: {text}" for name, text in said.items()]
 
 
 def fill(assumptions: Assumptions, catalogue: pl.DataFrame, lines: pl.DataFrame) -> dict[str, Counts]:

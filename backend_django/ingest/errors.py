@@ -16,6 +16,15 @@ TEXTS = {
         "{path} is neither text nor Parquet nor XLSX: it holds binary data. An old Excel file (.xls) "
         "is to be saved as .xlsx or CSV"
     ),
+    "file.locked": _(
+        "{path} is protected by a password; open it in Excel or LibreOffice, save it without one (or as CSV), and try "
+        "again"
+    ),
+    "file.web_page": _(
+        "{path} is a web page and no table: often the page to sign in, saved in the place of the export. Sign in and "
+        "export again"
+    ),
+    "file.zip": _("{path} is a ZIP archive; unpack it and give what is in it: {names}"),
     "file.parquet": _("{path} cannot be read as Parquet, perhaps it is cut off: {error}"),
     "file.cut_off": _("{path} cannot be read as XLSX: its end is missing; it was cut off when it was copied"),
     "file.xlsx": _("{path} cannot be read as XLSX: {error}"),

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from django.utils.translation import gettext
+
 from ingest.errors import BadFile
 from retail_ml.errors import RetailMLError
 
-LACKING = ("file.lacks_fields", "file.lacks_columns")
+WRONG_LAYOUT = ("file.lacks_fields", "file.lacks_columns", "file.json", "file.xml_document")
 
 
-def another_layout(error: RetailMLError, path: Path, preset: str) -> str:
-    """A sentence that names the preset with every column that is needed, where `preset` lacks some; else "".
+def another_layout(error: RetailMLError, path: Path, preset: str, *, what: str = "sales") -> str:
+    """A sentence that names what the file looks like, where that is not `what` (of sales: by `preset`); else "".
 
     Columns are looked for in the beginning of the file alone; nothing is raised.
     """
     from ingest.models import ImportRun
     from ingest.presets import PRESETS
     from ingest.presets.base import REQUIRED
-    from ingest.sample import guess, take
+    from ingest.sample import WANTED, guess, take
 
-    if error.code not in LACKING:
+    if error.code not in WRONG_LAYOUT:
         return ""
     try:
-        best, found = guess(ImportRun.What.SALES, take(path).headers)
+        headers = take(path).headers
     except BadFile:  # the error says already why the file cannot be read
         return ""
-    if best == preset or best not in PRESETS or not set(REQUIRED) <= set(found):
-        return ""
-    return f". The file looks like --preset {best}"
+    best, found = guess(ImportRun.What.SALES, headers)
+    if best in PRESETS and set(REQUIRED) <= set(found):
+        return "" if best == preset and what == ImportRun.What.SALES else _like(f"import_sales --preset {best}")
+    fields = {what: guess(what, headers)[1] for what in (ImportRun.What.PRODUCTS, ImportRun.What.STOCK)}
+    fitting = [what for what, found in fields.items() if set(WANTED[what][1]) <= set(found)]
+    # A count has the SKU that is enough for a table of products: the one with more known columns it is.
+    most = max(fitting, key=lambda what: len(fields[what]), default=None)
+    return _like(f"import_{most.value}") if most and most != what else ""
+
+
+def _like(command: str) -> str:
+    return ". " + gettext("The file looks like one for {command}").format(command=command)

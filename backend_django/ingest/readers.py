@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import mmap
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,10 @@ from ingest.errors import BadFile
 
 CHUNK = 2_000
 """CSV rows at a time: few, for Python's garbage collector goes through all lists that are alive again and again."""
+
+TITLES = 20
+"""Lines at the beginning among which the header is looked for."""
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 Pick = Callable[[list[str], str], dict[str, str]]
 """From the header of a part (and the part's name) which column is which field; raises BadFile when one lacks."""
@@ -51,14 +56,24 @@ def read(path: Path, pick: Pick, *, most: int | None = None) -> Iterator[Part]:
         raise BadFile("file.empty", path=str(path))
     if is_document(start):
         raise BadFile("file.documents", path=str(path))
+    if start.startswith(OLE) and _encrypted(path):
+        raise BadFile("file.locked", path=str(path))
+    if start.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype html", b"<html")):
+        raise BadFile("file.web_page", path=str(path))
     if start.startswith(b"PAR1"):
         yield _parquet(path, pick, most)
     elif start.startswith(b"PK\x03\x04"):
         yield from _workbook(path, pick, most)
-    elif b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
+    elif start.startswith(b"%PDF") or (b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff"))):
         raise BadFile("file.binary", path=str(path))
     else:
         yield _csv(path, pick, most)
+
+
+def _encrypted(path: Path) -> bool:
+    """Whether a file of Microsoft's old container holds a workbook under a password, and not an old workbook."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find("EncryptedPackage".encode("utf-16-le")) >= 0
 
 
 def is_document(start: bytes) -> bool:
@@ -82,6 +97,10 @@ def _workbook(path: Path, pick: Pick, most: int | None) -> Iterator[Part]:
 
     if not zipfile.is_zipfile(path):
         raise BadFile("file.cut_off", path=str(path))
+    with zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+    if not any(name.startswith("xl/") or name == "content.xml" for name in members):
+        raise BadFile("file.zip", path=str(path), names=", ".join(members[:5]))
     try:
         book = fastexcel.read_excel(path)
         names = book.sheet_names
@@ -91,13 +110,15 @@ def _workbook(path: Path, pick: Pick, most: int | None) -> Iterator[Part]:
     for name in names:
         label = f"{path.name} [{name}]"
         try:
-            head = book.load_sheet(name, n_rows=0)
+            head, at = _below_titles(book, name)
             headers = [column.name for column in head.available_columns()]
             if not headers:
                 continue
             chosen = pick(headers, label)
             columns = list(chosen.values())
-            frame = book.load_sheet(name, use_columns=columns, dtypes="string", n_rows=most).to_polars()
+            frame = book.load_sheet(
+                name, header_row=at, use_columns=columns, dtypes="string", n_rows=most
+            ).to_polars()  # fmt: skip
         except BadFile as error:
             problems.append(error)
             continue
@@ -105,13 +126,25 @@ def _workbook(path: Path, pick: Pick, most: int | None) -> Iterator[Part]:
             raise BadFile("file.sheet", label=label, error=str(error).splitlines()[0]) from error
         found += 1
         fields = [pl.col(header).cast(pl.String).alias(field) for field, header in chosen.items()]
-        part = Part(label, frame.select(fields).with_columns(line=pl.int_range(2, pl.len() + 2, dtype=pl.Int64)))
+        lines = pl.int_range(at + 2, pl.len() + at + 2, dtype=pl.Int64)
+        part = Part(label, frame.select(fields).with_columns(line=lines))
         del frame, head  # half a gigabyte that must not wait beside the next sheet
         yield part
         del part
     # A sheet of notes beside the data is no error; a workbook without any data is.
     if not found:
         raise problems[0] if problems else BadFile("file.no_sheet", path=str(path))
+
+
+def _below_titles(book: Any, name: str) -> tuple[Any, int]:
+    """The beginning of a sheet under its header, and which row that is: a title above it fills one cell alone."""
+    head = book.load_sheet(name, n_rows=TITLES, dtypes="string")
+    named = [column.name for column in head.available_columns() if not column.name.startswith("__UNNAMED__")]
+    if len(named) == 1 and head.width > 1:
+        for at, row in enumerate(head.to_polars().iter_rows(), start=1):
+            if sum(bool(cell and cell.strip()) for cell in row) > 1:
+                return book.load_sheet(name, header_row=at, n_rows=0), at
+    return head, 0
 
 
 def _encoding(path: Path) -> str:
@@ -143,6 +176,17 @@ def _separator(line: str) -> str:
     return max(",;\t|", key=lambda character: len(next(csv.reader([line], delimiter=character), [])))
 
 
+def _header(lines: list[str]) -> tuple[str, int]:
+    """The separator, and which line is the header: the first that is not blank and no title, which fills one cell."""
+    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    for at, line in enumerate(lines[first:], start=first):
+        separator = _separator(line)
+        cells = next(csv.reader([line], delimiter=separator), [])
+        if sum(bool(cell.strip()) for cell in cells) > 1 or line.count('"') % 2:
+            return separator, at
+    return _separator(lines[first] if lines else ""), first
+
+
 def _csv(path: Path, pick: Pick, most: int | None) -> Part:
     encoding = _encoding(path)
     with path.open(encoding=encoding, newline="") as file:
@@ -155,13 +199,12 @@ def _csv(path: Path, pick: Pick, most: int | None) -> Part:
 def _csv_rows(path: Path, file: TextIO, pick: Pick, most: int | None) -> Part:
     # The csv module and not Polars' reader: it gives the file's own line numbers also when a text holds line breaks,
     # and a row with too few columns is reported instead of ending the import.
-    first = next((line for line in file if line.strip()), "")
-    separator = _separator(first)
+    separator, at = _header(list(itertools.islice(file, TITLES)))
     file.seek(0)
     reader = csv.reader(file, delimiter=separator, strict=True)
     headers: list[str] = []
     for row in reader:
-        if any(cell.strip() for cell in row):
+        if reader.line_num > at and any(cell.strip() for cell in row):
             headers = [cell.strip() for cell in row]
             break
     chosen = pick(headers, path.name)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from django.utils.translation import gettext
 
+from ingest import said
 from ingest.rows import CHARGES, REASONS, Rows
 from ingest.sales import Result, Sales
 from ingest.whole_orders import NOTES
@@ -175,36 +177,62 @@ def money(cents: int) -> str:
 
 
 def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[str]:
-    """The reconciliation as lines of text."""
-    yield f"Rows read {r.rows_read:>14,}" + (f", {r.added:,} of them figures of whole orders" if r.added else "")
-    yield f"  sale lines {r.sale_rows:>13,}   in {r.orders:,} orders ({r.guests:,} by guests)"
+    """The reconciliation as lines of text, in the language of the console."""
+    added = gettext("{n} of them figures of whole orders").format(n=f"{r.added:,}")
+    yield _row(gettext("Rows read"), f"{r.rows_read:,}", 24) + (f", {added}" if r.added else "")
+    orders = gettext("in {orders} orders ({guests} by guests)").format(orders=f"{r.orders:,}", guests=f"{r.guests:,}")
+    yield _count(gettext("sale lines"), r.sale_rows, orders)
     if r.erased:
-        yield f"{'':27} · {r.erased:,} of these guests' orders are of persons who were erased"
-    yield f"  shipping, tax {r.shipping_rows:>10,}   into their orders"
-    yield f"  returns {r.return_rows:>16,}   matched to their sales, as {r.return_pieces:,} rows"
+        erased = gettext("{n} of these guests' orders are of persons who were erased")
+        yield f"{'':27} · {erased.format(n=f'{r.erased:,}')}"
+    yield _count(gettext("shipping, tax"), r.shipping_rows, gettext("into their orders"))
+    matched = gettext("matched to their sales, as {n} rows").format(n=f"{r.return_pieces:,}")
+    yield _count(gettext("returns"), r.return_rows, matched)
     for group in r.left_out:
-        why = f"{group.reason}: {REASONS[group.reason]}"
-        yield f"  left out {group.rows:>15,}   {why} ({money(group.cents)} {currency})"
+        why = f"{group.reason}: {said.reason(group.reason)}"
+        yield _count(gettext("left out"), group.rows, f"{why} ({money(group.cents)} {currency})")
         for example in group.examples:
-            yield f"{'':27} · {example}"
+            yield f"{'':27} · {said.example(example)}"
     for group in r.notes:
-        yield f"Orders {group.rows:,} ({money(group.cents)} {currency}), {group.reason}: {NOTES[group.reason]}"
+        yield gettext("Orders {n} ({money}), {code}: {what}").format(
+            n=f"{group.rows:,}",
+            money=f"{money(group.cents)} {currency}",
+            code=group.reason,
+            what=said.note(group.reason),
+        )
         for example in group.examples:
-            yield f"{'':27} · {example}"
+            yield f"{'':27} · {said.example(example)}"
     if r.repeats:
-        yield f"Lines that their order holds more than once, wholly alike: {r.repeats:,}; kept (or: --repeats drop)"
+        repeats = gettext("Lines that their order holds more than once, wholly alike: {n}; kept (or: --repeats drop)")
+        yield repeats.format(n=f"{r.repeats:,}")
     if r.return_units_left:
-        lost = money(r.left_out_of_returns)
-        yield f"Of these returns {r.return_units_left:,} units ({lost}) found no sale and are left out"
+        yield gettext("Of these returns {n} units ({money}) found no sale and are left out").format(
+            n=f"{r.return_units_left:,}", money=money(r.left_out_of_returns)
+        )
     if r.unknown_money_rows:
-        yield f"Rows whose money cannot be read: {r.unknown_money_rows:,}; they are in no sum"
+        unknown = gettext("Rows whose money cannot be read: {n}; they are in no sum")
+        yield unknown.format(n=f"{r.unknown_money_rows:,}")
     yield ""
-    stored = "would be stored" if dry_run else "stored"
-    yield f"Money in the files {money(r.cents_in):>24} {currency}"
-    yield f"  = lines {stored:<15} {money(r.line_cents):>17}"
-    yield f"  + shipping and tax {money(r.charge_cents):>22}"
-    yield f"  − returned {money(r.return_cents):>30}"
-    yield f"  + left out {money(r.left):>30}"
+    yield from _sums(r, currency=currency, dry_run=dry_run)
+
+
+def _sums(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[str]:
+    lines = gettext("lines that would be stored") if dry_run else gettext("lines stored")
+    yield _row(gettext("Money in the files"), money(r.cents_in), 43) + f" {currency}"
+    yield _row(f"  = {lines}", money(r.line_cents), 43)
+    yield _row("  + " + gettext("shipping and tax"), money(r.charge_cents), 43)
+    yield _row("  − " + gettext("returned"), money(r.return_cents), 43)
+    yield _row("  + " + gettext("left out"), money(r.left), 43)
     if r.rounding:
-        yield f"  + rounding of prices to four decimals {money(r.rounding):>3}"
-    yield f"Difference {money(r.difference):>32}" + ("" if r.balanced else "   ← this must be nothing")
+        yield _row("  + " + gettext("rounding of prices to four decimals"), money(r.rounding), 43)
+    wrong = "" if r.balanced else "   ← " + gettext("this must be nothing")
+    yield _row(gettext("Difference"), money(r.difference), 43) + wrong
+
+
+def _count(label: str, rows: int, more: str) -> str:
+    return f"{_row(f'  {label}', f'{rows:,}', 26)}   {more}"
+
+
+def _row(label: str, figure: str, width: int) -> str:
+    """A label and its figure, which ends at the column `width` where there is room."""
+    return f"{label} {figure:>{max(1, width - len(label) - 1)}}"

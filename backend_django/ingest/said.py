@@ -6,14 +6,16 @@ Reports and errors are stored in English with their codes, as the console prints
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ingest.counts import Counts
 from ingest.errors import TEXTS
+from retail_ml.errors import RetailMLError
 
 LABELS = {
     "order_number": _("Order number"), "placed_at": _("Date and time"), "sku": _("Reference (SKU)"),
@@ -34,6 +36,7 @@ TABLES = {
     "products": _("Products"), "customers": _("Customers"), "orders": _("Orders"), "lines": _("Order lines"),
     "returns": _("Returns"), "suppliers": _("Suppliers"), "counts": _("Counts"),
     "cost": _("Costs"), "stock": _("Opening stock"),
+    "categories": _("Categories"), "supplier": _("Suppliers of variants"), "category": _("Categories"),
     "stock_history": _("Articles with a stock history"), "withdrawn": _("Orders that are no sales any more"),
 }  # fmt: skip
 ON_PAGE: dict[str, Any] = {
@@ -86,6 +89,25 @@ def error(stored: Mapping[str, Any] | None) -> str | None:
         label, _colon, name = figures["column"].rpartition(": ")
         figures["column"] = f"{label}: {field(name)}"
     return gettext(str(text)).format(**figures)
+
+
+def on_console(raised: RetailMLError) -> str:
+    """An error in the language of the console, with the options that mend it."""
+    if not (text := TEXTS.get(raised.code)):
+        return raised.message
+    figures = dict(raised.details)
+    if "meaning" in figures:
+        figures["meaning"] = field(str(figures["missing"]).split(", ")[0])
+    return gettext(text).format(**figures)
+
+
+def written(counts: Mapping[str, Counts]) -> Iterable[str]:
+    """What was written, by table, as lines of text."""
+    text, kept = gettext("{new} new {same} unchanged {changed} changed"), gettext(", {n} kept as they were")
+    for name, one in counts.items():
+        figures = {"new": one.created, "same": one.unchanged, "changed": one.updated}
+        line = text.format(**{key: f"{figure:>9,}" for key, figure in figures.items()})
+        yield f"{TABLES.get(name, name)!s:24} {line}" + (kept.format(n=f"{one.kept:,}") if one.kept else "")
 
 
 def reason(name: str) -> str:

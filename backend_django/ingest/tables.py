@@ -89,12 +89,14 @@ def read(
             chosen = layout.find(headers) | {name: known[plain(h)] for name, h in columns.items() if plain(h) in known}
         wrong = [f"{name}={header}" for name, header in columns.items() if plain(header) not in known]
         if wrong:
-            raise BadFile("file.no_such_column", label=label, wrong=" ".join(wrong), headers=", ".join(headers))
+            raise BadFile(
+                "file.no_such_column", label=label, wrong=" ".join(wrong), headers=", ".join(filter(None, headers))
+            )
         if missing := [name for name in required if name not in chosen]:
             hints = " ".join(f'--map {name}="…"' for name in missing)
             raise BadFile(
-                "file.lacks_fields", label=label, missing=", ".join(missing), headers=", ".join(headers), hints=hints,
-                known=", ".join(fields),
+                "file.lacks_fields", label=label, missing=", ".join(missing), headers=", ".join(filter(None, headers)),
+                hints=hints, known=", ".join(fields),
             )  # fmt: skip
         found_layouts.append(layout)
         return chosen

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils.translation import gettext
 
 
 class TableCommand(BaseCommand):
@@ -40,7 +41,8 @@ class TableCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, write, report; errors of the file as one sentence."""
-        from ingest import tables
+        from ingest import said, tables
+        from ingest.hints import another_layout
         from ingest.management.mapping import mapping, zone
         from retail_ml.errors import RetailMLError
 
@@ -60,14 +62,16 @@ class TableCommand(BaseCommand):
                         "rows_left_out": table.faults.height,
                     }
         except RetailMLError as error:
-            raise CommandError(error.message) from error
-        for name, done in counts.items():
-            self.stdout.write(f"{name:10} {done.created:,} new, {done.unchanged:,} unchanged, {done.updated:,} changed")
+            hint = another_layout(error, options["file"], "", what=self.what)
+            raise CommandError(said.on_console(error) + hint) from error
+        for line in said.written(counts):
+            self.stdout.write(line)
         if table.places:
-            self.stdout.write(f"Stock of {len(table.places)} place(s), added up: {', '.join(table.places)}")
+            places = gettext("Stock of {n} place(s), added up: {names}")
+            self.stdout.write(places.format(n=len(table.places), names=", ".join(table.places)))
         self._faults(table.faults, options["errors"])
         if options["dry_run"]:
-            self.stdout.write("Dry run: nothing was written.")
+            self.stdout.write(gettext("Dry run: nothing was written."))
 
     def _noted(self, options: dict[str, Any]) -> Any:
         from ingest.runs import on_console
@@ -77,10 +81,12 @@ class TableCommand(BaseCommand):
         return on_console(self.what, [options["file"]], time_zone=options["time_zone"])
 
     def _faults(self, faults: Any, errors: Path | None) -> None:
-        self.stdout.write(f"Rows left out: {faults.height:,}")
+        from ingest import said
+
+        self.stdout.write(gettext("Rows left out: {n}").format(n=f"{faults.height:,}"))
         for file, line, reason in faults.head(10).iter_rows():
-            self.stdout.write(f"  {file}, line {line}: {reason}")
+            self.stdout.write(f"  {said.example(f'{file}, line {line}: {reason}')}")
         if faults.height > 10 and not errors:
-            self.stdout.write("  … --errors FILE keeps them all")
+            self.stdout.write(gettext("  … --errors FILE keeps them all"))
         if errors:
             faults.write_csv(errors)

@@ -115,7 +115,11 @@ class Preset:
                 continue
             if (header := by_header.get(plain(given[name]))) is None:
                 raise BadFile(
-                    "file.no_column_given", label=label, column=given[name], field=name, headers=", ".join(headers)
+                    "file.no_column_given",
+                    label=label,
+                    column=given[name],
+                    field=name,
+                    headers=", ".join(filter(None, headers)),
                 )
             found[name] = header
         chosen = {name: found[name] for name in self.fields if name in found}
@@ -125,7 +129,7 @@ class Preset:
             hints = " ".join(f'--map {name}="…"' for name in missing)
             raise BadFile(
                 "file.lacks_columns", label=label, missing=", ".join(missing), meaning=FIELDS[missing[0]], known=known,
-                headers=", ".join(headers) or "none", hints=hints,
+                headers=", ".join(filter(None, headers)) or "none", hints=hints,
             )  # fmt: skip
         return chosen
 

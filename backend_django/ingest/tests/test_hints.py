@@ -12,7 +12,9 @@ pytestmark = pytest.mark.django_db
 
 def test_the_layout_that_fits_is_named(tmp_path):
     path = csv_file(tmp_path / "a.csv", INVOICES)
-    with pytest.raises(CommandError, match=r"lacks a column.*The file looks like --preset online-retail-ii$"):
+    with pytest.raises(
+        CommandError, match=r"lacks a column.*The file looks like one for import_sales --preset online-retail-ii$"
+    ):
         call_command("import_sales", str(path), preset="generic")
 
 

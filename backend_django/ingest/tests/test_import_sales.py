@@ -102,7 +102,7 @@ def test_a_second_run_changes_nothing(tmp_path):
     options = {"cost_share": Decimal("0.5"), "supplier": "Norte", "category": "common-word", "opening_stock_days": 30}
     run(file, **options)
     before = snapshot()
-    assert "orders             0 new         3 unchanged         0 changed" in run(file, **options)
+    assert "Orders                           0 new         3 unchanged         0 changed" in run(file, **options)
     assert snapshot() == before
     variant = ProductVariant.objects.get(sku="85048")
     assert (variant.cost, variant.supplier_item.supplier.name) == (Decimal("3.4750"), "Norte")
@@ -251,7 +251,7 @@ def test_broken_rows_are_named_and_the_rest_is_stored(tmp_path):
         14: "units × unit_price is more than a line can hold", 15: "units × unit_price is more than a line can hold",
     }  # fmt: skip
     assert found[11].startswith("6 columns instead of 9")
-    assert "a.csv, line 3: placed_at" in text
+    assert "a.csv, line 3: Date and time" in text
     assert "Difference                             0.00" in text
 
 

@@ -76,7 +76,7 @@ def test_products_combinations_and_stock():
         call_command(f"import_{kind}", str(FOLDER), stdout=out)
         return out.getvalue()
 
-    assert "products   3 new" in table("products")
+    assert "Products                         3 new         0 unchanged         0 changed" in table("products")
     rows = ProductVariant.objects.order_by("sku").values_list(
         "sku", "product__name", "product__category__name", "product__status", "product__brand", "cost"
     )
@@ -88,8 +88,8 @@ def test_products_combinations_and_stock():
     assert ProductVariant.objects.get(sku="CAM-R-M").product.description == "De lino & suave"
     table("stock")
     assert dict(ProductVariant.objects.values_list("sku", "stock")) == {"CAM-R-M": 7, "id:10-102": 4, "GOR-1": -1}
-    assert "0 new, 3 unchanged" in table("products")
-    assert "0 new, 3 unchanged" in table("stock")
+    assert "0 new         3 unchanged" in table("products")
+    assert "0 new         3 unchanged" in table("stock")
 
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>

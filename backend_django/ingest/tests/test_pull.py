@@ -127,7 +127,7 @@ def run() -> str:
 
 def test_everything_first_and_then_what_was_modified(woo: FakeShop) -> None:
     text = run()
-    assert "orders     6 new" in text
+    assert "Orders                           6 new         0 unchanged         0 changed" in text
     assert Order.objects.get(order_number="731").customer == Order.objects.get(order_number="732").customer
     assert OrderReturn.objects.filter(reference="734-R9002/id:20/0").exists()
     assert ProductVariant.objects.get(sku="CAM-R-M").stock == 4
@@ -137,7 +137,7 @@ def test_everything_first_and_then_what_was_modified(woo: FakeShop) -> None:
     assert (sales.state, sales.options["until"]) == ("imported", "2025-10-31T08:00:00")
     woo.asked.clear()
     text = run()  # the last second once more, and nothing changes
-    assert "orders     0 new, 1 unchanged, 0 changed" in text
+    assert "Orders                           0 new         1 unchanged         0 changed" in text
     assert any("modified_after=2025-10-31T07%3A59%3A59&dates_are_gmt=true" in one for one in woo.asked)
     woo.orders[0] |= {"status": "cancelled", "date_modified_gmt": "2025-11-05T10:00:00"}
     run()
@@ -146,7 +146,7 @@ def test_everything_first_and_then_what_was_modified(woo: FakeShop) -> None:
 
 def test_a_shop_that_stumbles_is_asked_again_with_a_growing_pause(woo: FakeShop) -> None:
     woo.failures = [(503, {}, b""), (429, {"Retry-After": "7"}, b""), (200, {}, b"[{cut off")]
-    assert "orders     6 new" in run()
+    assert "Orders                           6 new         0 unchanged         0 changed" in run()
     assert woo.pauses == [1.0, 7.0, 4.0]
 
 

@@ -64,7 +64,9 @@ def test_a_stock_out_is_seen_where_the_levels_say_it(tmp_path: Path) -> None:
 def test_again_changes_nothing_more_sales_rewrite_it_and_a_part_of_them_does_not(tmp_path: Path) -> None:
     run(write_cells(tmp_path / "a.csv", [HEADER, *SALES]), preset="generic")
     before = list(StockMovement.objects.order_by("pk").values_list())
-    assert "stock_history         0 new         1 unchanged" in run(tmp_path / "a.csv", preset="generic")
+    assert "Articles with a stock history         0 new         1 unchanged" in run(
+        tmp_path / "a.csv", preset="generic"
+    )
     assert list(StockMovement.objects.order_by("pk").values_list()) == before
     more = [*SALES, ["6", "2026-01-29 12:00", "A", "2", "10", "2"]]
     assert "0 new         0 unchanged         1 changed" in run(

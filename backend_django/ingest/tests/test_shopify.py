@@ -84,14 +84,16 @@ def test_what_an_order_becomes():
 def test_again_changes_nothing_and_a_newer_export_what_changed(tmp_path):
     run(OLD, NEW, preset="shopify")
     before = stored()
-    assert "orders             0 new        11 unchanged         0 changed" in run(OLD, NEW, preset="shopify")
+    assert "Orders                           0 new        11 unchanged         0 changed" in run(
+        OLD, NEW, preset="shopify"
+    )
     assert stored() == before
     newer = changed(NEW, "#2004", at=tmp_path / "a.csv", Refunded_Amount="50.00", Financial_Status="refunded")
     newer = changed(newer, "#2003", at=newer, Refunded_Amount="7.00")
     newer = changed(newer, "#2001", at=newer, Cancelled_at="2025-10-09 10:00:00 +0200")
     # The older file beside it: its versions of these orders are copies.
     text = run(NEW, newer, preset="shopify")
-    assert "withdrawn          0 new         0 unchanged         1 changed" in text
+    assert "Orders that are no sales any more         0 new         0 unchanged         1 changed" in text
     assert Order.objects.get(order_number="#2001").status == "cancelled"
     back = OrderReturn.objects.filter(item__order__order_number__startswith="#2")
     assert sorted(back.values_list("item__order__order_number", "units", "amount")) == [
@@ -169,7 +171,7 @@ def table(name: str, kind: str = "products", **options: object) -> str:
 
 @pytest.mark.postgres
 def test_products_old_and_new():
-    assert "products   4 new" in table("products_old.csv")
+    assert "Products                         4 new         0 unchanged         0 changed" in table("products_old.csv")
     red, blue, cap, scarf = (
         ProductVariant.objects.select_related("product__category").get(sku=sku)
         for sku in ("CAM-R-M", "CAM-A-M", "GOR-1", "Pañuelo - Verde")
@@ -181,8 +183,8 @@ def test_products_old_and_new():
     assert (red.options, red.sale_price, red.cost) == ({"color": "Roja", "talla": "M"}, Decimal(20), Decimal("8.5"))
     assert blue.sale_price == 22
     assert (cap.options, cap.product.status, scarf.product.status) == ({}, "inactive", "discontinued")
-    assert "products   0 new, 4 unchanged, 0 changed" in table("products_old.csv")
-    assert "products   0 new, 0 unchanged, 2 changed" in table("products_new.csv")
+    assert "Products                         0 new         4 unchanged         0 changed" in table("products_old.csv")
+    assert "Products                         0 new         0 unchanged         2 changed" in table("products_new.csv")
     red.refresh_from_db()
     assert (red.sale_price, red.cost) == (Decimal(21), Decimal(9))
     # A line of an order without SKU finds the variant that the product file made of the name.
@@ -197,10 +199,10 @@ def test_stock_of_all_places_as_it_is_and_never_as_it_is_to_be():
     table("products_old.csv")
     text = table("inventory_new.csv", "stock")
     assert "Stock of 2 place(s), added up: Tienda Centro, Almacén" in text
-    assert 'inventory_new.csv, line 7: counted is "x"' in text
+    assert "inventory_new.csv, line 7: Units counted is “x”" in text
     stock = dict(ProductVariant.objects.values_list("sku", "stock"))
     assert stock == {"CAM-R-M": 8, "GOR-1": 2, "Pañuelo - Verde": -1, "CAM-A-M": 0}
-    assert "counts     0 new, 3 unchanged" in table("inventory_new.csv", "stock")
+    assert "Counts                           0 new         3 unchanged" in table("inventory_new.csv", "stock")
     assert "added up: Tienda Centro, Almacén" in table("inventory_places.csv", "stock")
     assert ProductVariant.objects.get(sku="CAM-R-M").stock == 7
     table("products_old.csv", "stock")  # one place: the product file has the quantity

@@ -38,10 +38,10 @@ def run(command: str, path: Path, text: str, **options) -> str:
 @pytest.mark.postgres
 def test_products_with_costs_and_suppliers(tmp_path):
     out = run("import_products", tmp_path / "p.csv", PRODUCTS)
-    assert "products   2 new, 0 unchanged, 0 changed" in out
+    assert "Products                         2 new         0 unchanged         0 changed" in out
     for line in (
-        'line 4: pack_size is "0"', "line 5: the shop has no SKU C; give product_name",
-        "line 6: the SKU A-S stands in an earlier row", 'line 7: price is "-3"',
+        "line 4: Units per pack is “0”", "line 5: the shop has no SKU C; with a product's name it is made",
+        "line 6: the SKU A-S stands in an earlier row", "line 7: Price is “-3”",
     ):  # fmt: skip
         assert line in out
     product = Product.objects.get()
@@ -49,16 +49,18 @@ def test_products_with_costs_and_suppliers(tmp_path):
     small = product.variants.get(sku="A-S")
     assert (small.cost, small.pack_size, small.options) == (Decimal("12.4050"), 6, {"size": "S"})
     assert (small.supplier_item.supplier.name, Supplier.objects.get().lead_time_days) == ("Norte", 9)
-    assert "products   0 new, 2 unchanged, 0 changed" in run("import_products", tmp_path / "p.csv", PRODUCTS)
+    assert "Products                         0 new         2 unchanged         0 changed" in run(
+        "import_products", tmp_path / "p.csv", PRODUCTS
+    )
     changed = run("import_products", tmp_path / "q.csv", "sku,cost\nA-M,11\n")
-    assert "products   0 new, 0 unchanged, 1 changed" in changed
+    assert "Products                         0 new         0 unchanged         1 changed" in changed
     assert ProductVariant.objects.get(sku="A-M").cost == 11
     assert Product.objects.get().category.name == "Camisas"
 
 
 def test_a_seasons_end_is_a_day_of_the_shop(tmp_path):
     out = run("import_products", tmp_path / "p.csv", "sku,product_name,season_end\nA,Shirt,31/08/2026\nB,Hat,soon\n")
-    assert 'line 3: season_end is "soon"' in out
+    assert "line 3: Last day of the season is “soon”" in out
     assert ProductVariant.objects.get().season_end == date(2026, 8, 31)
 
 
@@ -67,9 +69,11 @@ def test_a_count_sets_the_stock_once(tmp_path):
     run("import_products", tmp_path / "p.csv", "sku,product_name\nA,Shirt\nB,Hat\n")
     counts = "sku,counted\nA,12\nB,0\nZ,5\n"
     out = run("import_stock", tmp_path / "s.csv", counts, errors=tmp_path / "e.csv")
-    assert "counts     1 new, 1 unchanged" in out
+    assert "Counts                           1 new         1 unchanged" in out
     assert "line 4: the shop has no SKU Z" in (tmp_path / "e.csv").read_text().replace(",4,", ", line 4: ")
-    assert "counts     0 new, 2 unchanged" in run("import_stock", tmp_path / "s.csv", counts)
+    assert "Counts                           0 new         2 unchanged" in run(
+        "import_stock", tmp_path / "s.csv", counts
+    )
     run("import_stock", tmp_path / "s.csv", "sku,counted\nA,9\n")
     run("import_stock", tmp_path / "s.csv", "sku,counted\nA,12\n")
     assert ProductVariant.objects.get(sku="A").stock == 12
@@ -86,7 +90,7 @@ def test_a_count_in_the_past_leaves_what_was_sold_since(tmp_path):
     run("import_stock", tmp_path / "s.csv", "sku,counted,counted_at\nA,10,2026-01-05 20:00\n")
     assert ProductVariant.objects.get().stock == 8
     out = run("import_stock", tmp_path / "s.csv", "sku,counted,counted_at\nA,10,2026-01-05 20:00\n")
-    assert "counts     0 new, 1 unchanged" in out
+    assert "Counts                           0 new         1 unchanged" in out
 
 
 def test_a_dry_run_and_a_missing_column(tmp_path):

@@ -87,7 +87,7 @@ def test_again_changes_nothing_and_a_newer_answer_what_changed(tmp_path):
     order = next(one for one in records("orders-1.json") if one["id"] == 734)
     order |= {"status": "cancelled", "date_modified_gmt": "2026-01-01T00:00:00"}
     text = run(folder(tmp_path / "a", orders_3=[order]), preset="woocommerce")
-    assert "withdrawn          0 new         0 unchanged         1 changed" in text
+    assert "Orders that are no sales any more         0 new         0 unchanged         1 changed" in text
     assert Order.objects.get(order_number="734").status == "cancelled"
     run(FOLDER, preset="woocommerce")  # the older files alone say otherwise again
     assert Order.objects.get(order_number="734").status == "completed"
@@ -113,7 +113,7 @@ def test_products_variations_and_stock():
         call_command(f"import_{kind}", str(FOLDER / "products.json"), stdout=out)
         return out.getvalue()
 
-    assert "products   3 new" in table("products")
+    assert "Products                         3 new" in table("products")
     rows = ProductVariant.objects.order_by("sku").values_list(
         "sku", "product__code", "product__name", "product__category__name", "product__status", "options"
     )
@@ -123,8 +123,8 @@ def test_products_variations_and_stock():
         ("id:20", "id:20", "Gorra", "Gorras & más", "inactive", {}),
     ]
     assert ProductVariant.objects.get(sku="id:102").sale_price == 22
-    assert "0 new, 3 unchanged" in table("products")
-    assert "counts     1 new" in table("stock")
+    assert "0 new         3 unchanged" in table("products")
+    assert "Counts                           1 new" in table("stock")
     assert dict(ProductVariant.objects.values_list("sku", "stock")) == {"CAM-R-M": 4, "id:102": 0, "id:20": 0}
 
 

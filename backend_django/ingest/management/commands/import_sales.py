@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext
 
 # Polars' allocator keeps what it freed for a while; a million lines are read in steps whose leavings add up.
 # It looks at this when it is loaded, which is later: everything here imports it where it is used.
@@ -74,13 +75,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, report, write; errors of the files as one sentence."""
+        from ingest import said
         from ingest.hints import another_layout
         from retail_ml.errors import RetailMLError
 
         try:
             self._run(options)
         except RetailMLError as error:
-            raise CommandError(error.message + another_layout(error, options["files"][0], options["preset"])) from error
+            hint = another_layout(error, options["files"][0], options["preset"])
+            raise CommandError(said.on_console(error) + hint) from error
 
     def _run(self, options: dict[str, Any]) -> None:
         from ingest import report, said_doctor, sales
@@ -116,39 +119,41 @@ class Command(BaseCommand):
             self.stdout.write(sentence)
         if errors:
             kept = report.write_errors(errors, built.rows, rows.parts)
-            self.stdout.write(f"{kept:,} rows left out are in {errors}")
+            self.stdout.write(gettext("{n} rows left out are in {file}").format(n=f"{kept:,}", file=errors))
         if result:
             self._written(result.counts | filled)
         else:
-            self.stdout.write("Dry run: nothing was written.")
+            self.stdout.write(gettext("Dry run: nothing was written."))
         if not account.balanced:
-            raise CommandError("the reconciliation does not balance; please report this with the figures above")
+            raise CommandError(
+                gettext("the reconciliation does not balance; please report this with the figures above")
+            )
 
     def _settings(self, how: Any, assumed: Any, source: str) -> None:
-        self.stdout.write(f"Time zone {how.time_zone}, currency {how.currency}, customers' numbers of {source}")
+        read = gettext("Time zone {zone}, currency {currency}, customers' numbers of {source}")
+        self.stdout.write(read.format(zone=how.time_zone, currency=how.currency, source=source))
         shop = shop_currency()
         if shop and how.currency != shop:
-            self.stdout.write(
-                self.style.WARNING(
-                    f"The shop's currency is {shop}: orders in {how.currency} are left out of every analysis. "
-                    f"Set the shop's currency to {how.currency} on the page Settings, or CURRENCY={how.currency}."
-                )
+            other = gettext(
+                "The shop's currency is {shop}: orders in {other} are left out of every analysis. Set the shop's "
+                "currency to {other} on the page Settings, or CURRENCY={other}."
             )
+            self.stdout.write(self.style.WARNING(other.format(shop=shop, other=how.currency)))
         if how.time_zone != settings.TIME_ZONE:
-            self.stdout.write(
-                f"The shop's own days are those of {settings.TIME_ZONE}; set TIME_ZONE={how.time_zone} to count "
-                "days as these files do."
+            days = gettext(
+                "The shop's own days are those of {own}; set TIME_ZONE={zone} to count days as these files do."
             )
-        self.stdout.write("What the files do not say:")
+            self.stdout.write(days.format(own=settings.TIME_ZONE, zone=how.time_zone))
+        self.stdout.write(gettext("What the files do not say:"))
         for sentence in assumed.sentences():
             self.stdout.write(f"  {sentence}")
 
     def _written(self, written: dict[str, Any]) -> None:
         self.stdout.write("")
-        for name, counts in written.items():
-            kept = f", {counts.kept:,} kept as they were" if counts.kept else ""
-            same = f"{counts.created:>9,} new {counts.unchanged:>9,} unchanged {counts.updated:>9,} changed"
-            self.stdout.write(f"{name:10} {same}{kept}")
+        from ingest import said
+
+        for line in said.written(written):
+            self.stdout.write(line)
 
 
 def _mapped(options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

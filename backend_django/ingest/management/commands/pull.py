@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext
 
 
 class Command(BaseCommand):
@@ -17,6 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Pull, and say what came in."""
+        from ingest import said
+        from ingest.counts import Counts
         from ingest.models import ImportRun
         from ingest.pull import Here, pull
         from retail_ml.errors import RetailMLError
@@ -25,13 +28,12 @@ class Command(BaseCommand):
         try:
             pull(Here(), wait=0)
         except RetailMLError as error:
-            raise CommandError(error.message) from error
+            raise CommandError(said.on_console(error)) from error
         rows = ImportRun.objects.filter(pk__gt=last).order_by("pk")
         for row in rows:
-            self.stdout.write(f"{row.file_name}, {row.get_what_display()}, until {row.options.get('until', '?')}")
-            for name, one in (row.counts or {}).items():
-                self.stdout.write(
-                    f"  {name:10} {one['created']} new, {one['unchanged']} unchanged, {one['updated']} changed"
-                )
+            until = gettext("until {time}").format(time=row.options.get("until", "?"))
+            self.stdout.write(f"{row.file_name}, {row.get_what_display()}, {until}")
+            for line in said.written({name: Counts(**one) for name, one in (row.counts or {}).items()}):
+                self.stdout.write(f"  {line}")
         if not rows:
-            self.stdout.write("Nothing new.")
+            self.stdout.write(gettext("Nothing new."))

@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """List, or weigh, ask and undo."""
-        from ingest import said_undo, turns
+        from ingest import said, said_undo, turns
         from ingest.models import ImportRun
         from ingest.tasks import take_back
         from retail_ml.errors import RetailMLError
@@ -33,22 +33,26 @@ class Command(BaseCommand):
         if options["number"] is None:
             turns.settle()
             for run in ImportRun.objects.all()[:LAST]:
-                self.stdout.write(f"{run.pk:>6}  {run.created_at:%Y-%m-%d %H:%M}  {run.state:10} {run.file_name}")
+                self.stdout.write(
+                    f"{run.pk:>6}  {run.created_at:%Y-%m-%d %H:%M}  {run.get_state_display():24} {run.file_name}"
+                )
             return
         row = ImportRun.objects.filter(pk=options["number"]).first()
         if row is None:
-            raise CommandError(f"There is no import {options['number']}; without a number the imports are listed.")
+            none = _("There is no import {number}; without a number the imports are listed.")
+            raise CommandError(none.format(number=options["number"]))
         try:
             take_back(row, write=False)
             self._say(said_undo.console((row.undo or {})["weighed"], done=False))
             if options["dry_run"]:
-                self.stdout.write("Dry run: nothing was undone.")
+                self.stdout.write(_("Dry run: nothing was undone."))
                 return
             if not options["yes"] and not self._asked():
-                raise CommandError("Nothing was undone.")
+                raise CommandError(_("Nothing was undone."))
             take_back(row, write=True)
         except RetailMLError as error:
-            raise CommandError(error.message) from error
+            stored = {"code": error.code, "params": error.details}
+            raise CommandError(said_undo.refused(stored) or said.on_console(error)) from error
         self._say(said_undo.console(row.undo or {}, done=True))
         self.stdout.write(_("Trained models still know of it: train the services again, on the page Training."))
 
@@ -58,5 +62,5 @@ class Command(BaseCommand):
 
     def _asked(self) -> bool:
         if not sys.stdin.isatty():
-            raise CommandError("Nobody is there to ask; give --yes to undo it.")
+            raise CommandError(_("Nobody is there to ask; give --yes to undo it."))
         return input(_("Undo it? [y/N] ")).strip().lower() in ("y", "yes", "s", "sí", "si")
