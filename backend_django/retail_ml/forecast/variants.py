@@ -34,6 +34,8 @@ from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.curves import Bools, Floats, Ints, Parts, within
 from retail_ml.forecast.variant_sales import VariantSales
 
+Missing = tuple[Ints, Ints]
+"""Variant and day of every day without stock, by variant and day."""
 HALF_LIFE = 365.0
 """Days after which a sale counts half in the long run."""
 RECENT = 56
@@ -89,10 +91,11 @@ def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
     there = known.product >= 0
     style = np.where(there, known.product, known.products)  # those without a product: a style that nobody asks for
     parts = curves.parts(known.values, style)
-    weight, gone = _weights(known, parts, style, out=out)
-    steady = _long_run(known, parts, style, out=out)
-    usual = _usual(steady.share, _quiet(known, style, out=out), style, gone=gone)
-    share = _mixed(known, usual, style, weight=weight, out=out)
+    missing = None if out is None else _missing(known, out)
+    weight, gone = _weights(known, parts, style, out=missing)
+    steady = _long_run(known, parts, style, out=missing)
+    usual = _usual(steady.share, _quiet(known, style, out=missing), style, gone=gone)
+    share = _mixed(known, usual, style, weight=weight, out=missing)
     live = known.active | (np.bincount(style, weights=known.active)[style] == 0)
     share = within(np.where(live, share, 0.0), style, known.products + 1)
     return VariantShares(
@@ -100,7 +103,7 @@ def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
     )
 
 
-def _weights(known: VariantSales, parts: Parts, style: Ints, *, out: Bools | None) -> tuple[float, float]:
+def _weights(known: VariantSales, parts: Parts, style: Ints, *, out: Missing | None) -> tuple[float, float]:
     """The weight of the long run and the odds of having gone: what makes the last 28 days likeliest."""
     past = known.until(max(known.days - TRIED, 0))
     steady, quiet = _long_run(past, parts, style, out=out), _quiet(past, style, out=out)
@@ -126,7 +129,7 @@ def _usual(steady: Floats, quiet: Floats, style: Ints, *, gone: float) -> Floats
     return within(steady * curves.alive(steady * quiet, gone), style, int(style.max(initial=-1)) + 1)
 
 
-def _mixed(known: VariantSales, steady: Floats, style: Ints, *, weight: float, out: Bools | None) -> Floats:
+def _mixed(known: VariantSales, steady: Floats, style: Ints, *, weight: float, out: Missing | None) -> Floats:
     """Shares of the last 56 days and of the long run, the latter with this weight in purchases."""
     recent = _Seen.of(known, style, out=out, since=known.days - RECENT)
     share = steady
@@ -135,7 +138,7 @@ def _mixed(known: VariantSales, steady: Floats, style: Ints, *, weight: float, o
     return share
 
 
-def _quiet(known: VariantSales, style: Ints, *, out: Bools | None) -> Floats:
+def _quiet(known: VariantSales, style: Ints, *, out: Missing | None) -> Floats:
     """Purchases of its style since a variant last sold, while it was there, (variants,); 0 if it never sold."""
     seen = _Seen.of(known, style, out=out)
     last = np.full(len(style), -1)
@@ -160,7 +163,7 @@ class _Steady:
     priors: Floats
 
 
-def _long_run(known: VariantSales, parts: Parts, style: Ints, *, out: Bools | None) -> _Steady:
+def _long_run(known: VariantSales, parts: Parts, style: Ints, *, out: Missing | None) -> _Steady:
     seen = _Seen.of(known, style, out=out, half_life=HALF_LIFE)
     reach = seen.reach(None)
     for _ in range(1 if out is None else SOLD_OUT_ROUNDS):
@@ -220,7 +223,7 @@ class _Seen:
 
     @classmethod
     def of(
-        cls, known: VariantSales, style: Ints, *, out: Bools | None, since: int = 0, half_life: float = np.inf
+        cls, known: VariantSales, style: Ints, *, out: Missing | None, since: int = 0, half_life: float = np.inf
     ) -> _Seen:
         """Purchases from day `since` on: units over the style's mean units per order line (with one usual line)."""
         styles = known.products + 1
@@ -254,22 +257,31 @@ class _Seen:
 
 
 def _gaps(
-    known: VariantSales, style: Ints, cells: Floats, *, out: Bools | None
+    known: VariantSales, style: Ints, cells: Floats, *, out: Missing | None
 ) -> tuple[Ints, Ints, Floats, Ints, Ints]:
     """Style, day and purchases of each day with a variant out, and the pairs (variant, such a day)."""
     if out is None or not known.days:
         none = np.empty(0, dtype=np.int64)
         return none, none, np.empty(0), none, none
     styles = known.products + 1
-    out = out[:, : known.days].copy()
-    out[known.row, known.day] = False  # what was sold was there
     keep = cells > 0
     of, day = style[known.row[keep]], known.day[keep]
     sold = coo_array((cells[keep], (of, day)), shape=(styles, known.days)).tocsr()
     dates = np.zeros((styles, known.days), dtype=bool)
     dates[of, day] = True
-    variant, when = np.nonzero(out & dates[style])
+    variant, when = out
+    inside = when < known.days
+    inside[inside] = dates[style[variant[inside]], when[inside]]
+    variant, when = variant[inside], when[inside]
     key, gap = np.unique(style[variant] * known.days + when, return_inverse=True)
     at, when = np.divmod(key, known.days)
     in_gap = np.asarray(sold[at, when], dtype=float).ravel() if len(at) else np.empty(0)
     return at, when, in_gap, variant, gap
+
+
+def _missing(known: VariantSales, out: Bools) -> Missing:
+    """The days without stock on which nothing was sold: what was sold was there."""
+    gone = out[:, : known.days].copy()
+    gone[known.row, known.day] = False
+    variant, when = np.nonzero(gone)
+    return variant, when

@@ -204,13 +204,23 @@ class Tables:
         """`likeness` of several products, rows × products: where nothing is stored, one product of matrices for all."""
         if self.similar is not None:
             return np.array([self.similar.dense(row) for row in rows])
+        known, distinct = self._likeness_known, np.unique(rows)
+        asked = distinct[[row not in known for row in distinct.tolist()]]
+        for first in range(0, len(asked), AT_ONCE):
+            some = asked[first : first + AT_ONCE]
+            found = self.text.alike(some)
+            kept = strongest(found, max(min(ALIKE, len(self) - 1), 1))
+            known |= {int(row): (found.indices[at], found.data[at]) for row, at in zip(some, kept, strict=True)}
         out = np.zeros((len(rows), len(self)))
-        most = max(min(ALIKE, len(self) - 1), 1)
-        for first in range(0, len(rows), AT_ONCE):
-            found = self.text.alike(rows[first : first + AT_ONCE])
-            for at, kept in enumerate(strongest(found, most), start=first):
-                out[at, found.indices[kept]] = found.data[kept]
+        for at, row in enumerate(rows.tolist()):
+            ids, score = known[row]
+            out[at, ids] = score
         return out
+
+    @cached_property
+    def _likeness_known(self) -> dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
+        """Of tables without `similar`: what was worked out before, for every rule of a trial asks the same."""
+        return {}
 
     def rows(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
         """Row numbers of product ids; -1 for unknown ones. Quick for a few ids, unlike `IdMap.internal`."""

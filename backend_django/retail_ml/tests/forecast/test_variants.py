@@ -234,3 +234,20 @@ def test_next_to_nothing(sold: int) -> None:
     )
     nothing = replace(empty, category=np.empty(0, np.int64), active=np.empty(0, bool), products=0)
     assert variants.learn(nothing).share.shape == (0,)
+
+
+@pytest.mark.parametrize("days", [DAYS, 200])
+def test_days_out_on_which_the_style_sold_are_those_of_a_panel_of_all_days(days: int) -> None:
+    """Days without stock are looked up by variant and day; here they are marked in a table, a variant a row."""
+    whole, y, _ = _shop(3, styles=20)
+    out = np.random.default_rng(1).random(y.shape) < 0.2
+    known, style = whole.until(days), whole.product
+    cells = np.where(known.day >= 50, known.units, 0.0)
+    at, when, sold, variant, gap = variants._gaps(known, style, cells, out=variants._missing(whole, out))
+    late = np.where(np.arange(days) >= 50, y[:, :days], 0)
+    of_style = late.reshape(20, -1, days).sum(axis=1)
+    plain = np.nonzero(out[:, :days] & (y[:, :days] == 0) & (of_style > 0)[style])
+    np.testing.assert_array_equal(variant, plain[0])
+    np.testing.assert_array_equal(when[gap], plain[1])
+    np.testing.assert_array_equal(at[gap], style[variant])
+    np.testing.assert_array_equal(sold, of_style[at, when])

@@ -43,6 +43,19 @@ def test_terms_of_an_earlier_part_are_those_that_its_own_texts_have():
     assert (part.terms != own).nnz == 0
 
 
+def test_likenesses_asked_again_are_those_that_a_table_of_all_would_give():
+    """Tables learned in passing work them out product by product, and remember them."""
+    rng = np.random.default_rng(2)
+    names = [" ".join(rng.choice(["red", "silk", "dress", "garden", "spade", "cup"], 3)) for _ in range(60)]
+    ids = [f"p{i:02}" for i in range(60)]
+    sales = Sales.of(order_lines({"1": ids[:2]}), catalogue(ids, name=names), as_of=AS_OF)
+    whole, passing = Tables.learn(sales), Tables.learn(sales, passing=True)
+    for rows in ([3, 3, 40], [40, 5, 3, 59], [5]):
+        found = passing.likenesses(np.array(rows))
+        np.testing.assert_allclose(found, whole.likenesses(np.array(rows)))
+        assert (found > 0).any(axis=1).all()
+
+
 def test_pair_sums_and_counts_equal_the_plain_definition():
     sales = random_sales()
     n = len(sales.products)
