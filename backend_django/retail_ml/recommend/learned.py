@@ -16,7 +16,7 @@ from retail_ml.recommend.data import Sales
 from retail_ml.recommend.evaluation import Questions, Window
 from retail_ml.recommend.features import Candidates, candidates
 from retail_ml.recommend.models import PersonalBlend
-from retail_ml.recommend.scorers import Logistic, Scorer, trees
+from retail_ml.recommend.scorers import Logistic, Scorer, thinned, trees
 from retail_ml.recommend.second_stage import SecondStage
 from retail_ml.recommend.tables import Tables
 
@@ -99,7 +99,7 @@ def scorers_of(moments: Sequence[Moment], *, seed: int, lists: Sequence[Mode] = 
 
     That is what measured best for each.
     """
-    found = {}
+    found: dict[str, Scorer] = {}
     for mode in lists:
         taught = [moment.lessons[mode] for moment in moments]
         if (
@@ -107,8 +107,10 @@ def scorers_of(moments: Sequence[Moment], *, seed: int, lists: Sequence[Mode] = 
             and sum(int(x.bought.sum()) for x in taught) >= FEWEST_BOUGHT
         ):
             X, y = np.concatenate([x.features for x in taught]), np.concatenate([x.bought for x in taught])
-            kind: type[Scorer] = Logistic if mode == "novel" else trees()
-            found[LIST_OF[mode]] = kind.learn(X, y, seed=seed)
+            if mode == "novel":
+                found[LIST_OF[mode]] = Logistic.learn(X, y, seed=seed)
+            else:
+                found[LIST_OF[mode]] = trees().learn(*thinned(X, y, seed=seed), seed=seed)
     return found
 
 

@@ -146,6 +146,33 @@ def test_every_scorer_learns_repeats_itself_and_is_carried_by_arrays(kind):
     assert kind.from_arrays(arrays).probability(X[:0]).shape == (0,)
 
 
+def test_trees_learn_from_all_that_was_bought_and_some_of_the_rest(monkeypatch):
+    """Of 1,000 rows 300 are kept: the 60 bought ones, and 240 drawn from everywhere; fewer rows stay as they are."""
+    monkeypatch.setattr(scorers, "MOST_ROWS", 300)
+    X, y = np.arange(1_000, dtype=np.float32)[:, None], np.arange(1_000) % 17 == 3
+    kept, bought = scorers.thinned(X, y, seed=1)
+    assert len(kept) == 300
+    assert kept[bought].ravel().tolist() == np.flatnonzero(y).tolist()
+    assert (np.diff(kept.ravel()) > 0).all()
+    assert (np.histogram(kept[~bought], bins=4, range=(0, 1_000))[0] > 40).all()
+    assert scorers.thinned(X, y, seed=1)[0].tobytes() == kept.tobytes()
+    assert len(scorers.thinned(X[:300], y[:300], seed=1)[0]) == 300
+    many = np.arange(1_000) % 2 == 0  # 500 bought: as many others at least
+    assert len(scorers.thinned(X, many, seed=1)[0]) == 1_000
+
+
+def test_trees_of_a_window_are_learnt_from_thinned_rows(monkeypatch):
+    """What `scorers_of` hands to the trees; the logistic regression of new products takes every row."""
+    seen: dict[str, int] = {}
+    monkeypatch.setattr(scorers, "MOST_ROWS", 120)
+    for kind in (LightTrees, PlainTrees, Logistic):
+        monkeypatch.setattr(kind, "learn", classmethod(lambda cls, X, y, *, seed: seen.setdefault(cls.kind, len(X))))
+    y = np.arange(1_000) % 20 == 0
+    lesson = learned.Lesson(np.zeros((1_000, 2), np.float32), y, 400)
+    learned.scorers_of([learned.Moment(None, None, {"all": lesson, "novel": lesson})], seed=0)
+    assert seen == {scorers.trees().kind: 120, "logistic": 1_000}
+
+
 def test_plain_trees_are_those_of_scikit_learn():
     from sklearn.ensemble import HistGradientBoostingClassifier
 
