@@ -267,7 +267,9 @@ class CustomerSegment(models.Model):
 
     Segment = CustomersSegment
 
-    model = models.ForeignKey(MLModel, models.CASCADE, related_name="segments", verbose_name=_("model version"))
+    model = models.ForeignKey(
+        MLModel, models.CASCADE, related_name="segments", verbose_name=_("model version"), db_index=False
+    )
     customer_id = models.CharField(_("customer"), max_length=120)
     cluster = models.SmallIntegerField(_("cluster"))
     segment = models.CharField(_("segment"), max_length=10, choices=Segment.choices)
@@ -326,7 +328,12 @@ class CustomerSegment(models.Model):
             models.UniqueConstraint(fields=["model", "customer_id"], name="one_segment_per_customer"),
         ]
         indexes = [
-            models.Index(fields=["model", "segment", "total_spent"], name="segment_of_model_spend"),
+            models.Index(fields=["model", "id"], name="segment_of_model"),
+            models.Index(  # the sums of the segments come from it alone
+                fields=["model", "segment", "total_spent", "spent_year", "value_12", "money_at_risk", "probability_90d",
+                        "recency_days", "total_orders", "overdue_ratio"],
+                name="segment_sums",
+            ),  # fmt: skip
             models.Index(fields=["model", "-total_spent", "id"], name="segment_by_spend"),
             models.Index(fields=["model", "segment", "-money_at_risk", "id"], name="segment_by_risk"),
         ]

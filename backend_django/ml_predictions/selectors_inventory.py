@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from django.db.models import Avg, Case, Count, F, FloatField, Max, Min, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Abs, Coalesce, Floor, TruncMonth
+from django.db.models import Avg, Case, CharField, Count, F, FloatField, Max, Min, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Abs, Cast, Coalesce, Floor, Substr
 
 from ml_predictions import conf
 from ml_predictions.messages import message
@@ -164,21 +165,33 @@ def value(wanted: dict[str, Any]) -> dict[str, Any]:
 
     `wanted`: since (claims made from that day on), until, kind, code and variant_id, each of them optional.
     """
-    names = {"since": "made_on__gte", "until": "made_on__lte"}
-    claims = InventoryClaim.objects.filter(
-        **{names.get(name, name): value for name, value in wanted.items()}
-    ).order_by()
-    codes = [_per_code(row) for row in _grouped(claims, "kind", "code")]
+    claims = _claims(wanted)
     ours = claims.exclude(kind=Kind.RULE)
-    ends = claims.aggregate(until=Max("due_on", filter=SCORED), first=Min("due_on", filter=Q(scored_on=None)))
+    ends = claims.aggregate(until=Max("due_on", filter=SCORED))
+    month = Substr(Cast("made_on", CharField()), 1, 7)  # SQLite would call Python for the month of each row
     return {
         "scored_until": ends["until"],
-        "codes": sorted(codes, key=lambda row: (list(Kind.values).index(row["kind"]), row["code"])),
+        **claims_by_code(wanted),
         "calibration": _calibration(ours.filter(SCORED, probability__isnull=False)),
-        "months": [_per_month(row) for row in _grouped(ours.annotate(month=TruncMonth("made_on")), "month")],
+        "months": [_per_month(row) for row in _grouped(ours.annotate(month=month), "month")],
         "currency": _currency(),
-        "notes": _value_notes(codes, ends["first"]),
     }
+
+
+def claims_by_code(wanted: dict[str, Any]) -> dict[str, Any]:
+    """`codes` and `notes` of `value`, which a page shows: two queries."""
+    claims = _claims(wanted)
+    codes = [_per_code(row) for row in _grouped(claims, "kind", "code")]
+    first = claims.filter(scored_on=None).aggregate(first=Min("due_on"))["first"]
+    return {
+        "codes": sorted(codes, key=lambda row: (list(Kind.values).index(row["kind"]), row["code"])),
+        "notes": _value_notes(codes, first),
+    }
+
+
+def _claims(wanted: dict[str, Any]) -> QuerySet[InventoryClaim]:
+    names = {"since": "made_on__gte", "until": "made_on__lte"}
+    return InventoryClaim.objects.filter(**{names.get(name, name): value for name, value in wanted.items()}).order_by()
 
 
 def _grouped(claims: QuerySet[InventoryClaim], *by: str) -> list[dict[str, Any]]:
@@ -226,7 +239,7 @@ def _per_code(row: dict[str, Any]) -> dict[str, Any]:
 
 def _per_month(row: dict[str, Any]) -> dict[str, Any]:
     counts = {"claims": row["claims"], "scored": row["scored"], "precision": _share(row["true"], row["scored"])}
-    return {"month": row["month"], **counts, **_money_of(row)}
+    return {"month": date.fromisoformat(f"{row['month']}-01"), **counts, **_money_of(row)}
 
 
 def _money_of(row: dict[str, Any]) -> dict[str, float | None]:

@@ -44,7 +44,7 @@ def _files(trained: Path, settings: Any) -> None:
 def test_the_alerts_of_today_and_of_each_kind(ben: Client) -> None:
     with CaptureQueriesContext(connection) as queries:
         page = ben.get("/inventory/").content.decode()
-    assert len(queries) <= 27  # and no more with more alerts
+    assert len(queries) <= 23  # and no more with more alerts
     alert = InventoryAlert.objects.order_by("-expected_money", "-urgency_level", "id")[0]
     assert alert.sku in page
     kind = alert.alert_type
@@ -92,6 +92,9 @@ def test_from_what_to_order_to_the_shelf(ben: Client) -> None:
     plan = get_service("inventory_optimization").reorder()["recommendations"]
     assert plan
     assert all(f'name="units-{line["variant_id"]}"' in page for line in plan)
+    few = get_service("inventory_optimization").reorder(most=2)
+    assert few["recommendations"] == plan[:2]
+    assert few["total_recommendations"] == len(plan), "the sums are over all"
     first, wanted = plan[0]["variant_id"], int(plan[0]["recommended_order_quantity"])
     wrong = {"take": [first], f"units-{first}": "many"}
     assert "must be a whole number" in ben.post("/inventory/reorder/draft/", wrong, follow=True).content.decode()

@@ -15,7 +15,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from ml_predictions.models import CustomerSegment, MLTrainingLog
+from ml_predictions import selectors_customers
+from ml_predictions.models import CustomerSegment, MLModel, MLTrainingLog
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.services import get_service
 from products.models import Product
@@ -62,6 +63,17 @@ def test_the_list_is_filtered_sorted_and_paged_on_the_server(ben: Client) -> Non
     found = ben.get("/customers/", {"search": "c7@mail"}).content.decode()
     assert len(names(found)) == 1
     assert "Nobody fits" in ben.get("/customers/", {"search": "zzz"}).content.decode()
+
+
+def test_the_picture_draws_evenly_from_the_version_in_service(ben: Client) -> None:
+    mine = list(CustomerSegment.objects.in_service().order_by("id"))
+    other = MLModel.objects.create(
+        service="customer_segmentation", version=99, model_type="x", as_of=mine[0].model.as_of, artifact="x"
+    )
+    CustomerSegment.objects.filter(pk=mine[4].pk).update(model=other)  # rows of another version between its own
+    drawn = selectors_customers.points(-(-len(mine) // 4))
+    assert [one["total_spent"] for one in drawn] == [row.total_spent for row in mine[::4] if row != mine[4]]
+    assert len(selectors_customers.points(1_500)) == len(mine) - 1
 
 
 def test_a_filter_that_cannot_be_is_said(ben: Client) -> None:

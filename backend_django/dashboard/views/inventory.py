@@ -46,7 +46,7 @@ class Inventory(Page):
         chosen = self.request.GET.get("type", "")
         found: dict[str, Any] = {
             "model": model, "health": _service().health(), "types": InventoryAlert.Type.choices,
-            "chosen": chosen, "snoozes": SNOOZES, "value": selectors_inventory.value({}),
+            "chosen": chosen, "snoozes": SNOOZES, "value": selectors_inventory.claims_by_code({}),
         }  # fmt: skip
         if not chosen:
             digest = selectors_inventory.digest()
@@ -95,14 +95,15 @@ class Reorder(Page):
         given = self.request.GET
         budget = _amount(given.get("budget", ""))
         found: dict[str, Any] = {"given": given, "wrong": budget is None and bool(given.get("budget"))}
-        fill = given.get("fill_minimum") == "true"
+        wanted: dict[str, Any] = {"budget": budget, "supplier": given.get("supplier") or None}
+        wanted["fill_minimum"] = given.get("fill_minimum") == "true"
         try:
-            whole = _service().reorder(budget=budget, supplier=given.get("supplier") or None, fill_minimum=fill)
+            plan = _service().reorder(**wanted, most=MOST_LINES)
         except NotTrained:
             return found
         except RetailMLError as error:
             return {**found, "problem": error}
-        return {**found, "plan": whole, "lines": whole["recommendations"][:MOST_LINES], "most": MOST_LINES}
+        return {**found, "plan": plan, "lines": plan["recommendations"], "most": MOST_LINES}
 
 
 def _amount(text: str) -> float | None:

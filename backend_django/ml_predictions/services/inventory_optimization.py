@@ -213,17 +213,23 @@ class InventoryOptimizationService(Service):
         return stock, products, open_orders_of(self.source, variant_ids)
 
     def reorder(
-        self, *, budget: float | None = None, supplier: str | None = None, fill_minimum: bool = False
+        self,
+        *,
+        budget: float | None = None,
+        supplier: str | None = None,
+        fill_minimum: bool = False,
+        most: int | None = None,
     ) -> dict[str, Any]:
         """What to order now, the most urgent first, within `budget` and from `supplier` (id or name) when given.
 
         Drafts count as ordered, so asking again after drafting adds nothing. With a budget, packs are bought by
         expected value per cost, and variants without a cost are left out; without one, quantities are raised to a
         price break where that costs less a year. With `fill_minimum` an order below the least that its supplier takes
-        is filled up to it. Raises NotTrained, UnknownId.
+        is filled up to it. `most` lines are told, sums are over all. Raises NotTrained, UnknownId.
         """
         limits: dict[str, Any] = {"budget": budget, "supplier": supplier, "fill_minimum": fill_minimum}
-        return inventory_orders.reorder_answer(inventory_orders.reorder(self.analysis(), self.source, **limits))
+        plan = inventory_orders.reorder(self.analysis(), self.source, **limits)
+        return inventory_orders.reorder_answer(plan, most=most)
 
     def order_table(
         self, *, budget: float | None = None, supplier: str | None = None, fill_minimum: bool = False

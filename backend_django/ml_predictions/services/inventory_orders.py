@@ -269,11 +269,11 @@ def check_supplier(frame: pl.DataFrame, supplier: str) -> None:
         )
 
 
-def reorder_answer(plan: OrderPlan) -> dict[str, Any]:
-    """The answer of `reorder-recommendations/`."""
+def reorder_answer(plan: OrderPlan, *, most: int | None = None) -> dict[str, Any]:
+    """The answer of `reorder-recommendations/`; with `most` only so many lines, the most urgent. Sums are over all."""
     frame = plan.frame
     return {
-        "recommendations": plan.rows(frame),
+        "recommendations": plan.rows(frame if most is None else frame.head(most)),
         "total_recommendations": len(frame),
         "estimated_total_cost": round(float(frame["estimated_cost"].sum()), 2),
         "without_cost": int(frame["estimated_cost"].null_count()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -39,31 +40,33 @@ class DjangoPurchasing:
         chosen &= Q() if variant_ids is None else scans.one_of("id", scans.keys(variant_ids))
         table = scans.read(
             ProductVariant.objects.filter(chosen),
-            {"variant_id": F("id"), "product_id": F("product_id"), "sku": F("sku"), "options": F("options"),
-             "is_active": F("is_active"), "status": F("product__status"), "on_hand": F("stock"),
-             "reserved": F("reserved"), "price": scans.number("price", "product__price"),
+            {"variant_id": F("id"), "product_id": F("product_id"), "sku": F("sku"),
+             "options": scans.as_text("options"), "is_active": scans.as_whole("is_active"),
+             "status": F("product__status"), "on_hand": F("stock"), "reserved": F("reserved"),
+             "price": scans.number("price", "product__price"),
              "cost": scans.number("cost"), "pack_size": F("pack_size"), "minimum_order": F("minimum_order"),
              "own_lead": scans.number("lead_time_days"), "lead": F("supplier_item__supplier__lead_time_days"),
              "lead_time_sd": F("supplier_item__supplier__lead_time_sd"),
              "supplier_id": F("supplier_item__supplier_id"), "supplier": F("supplier_item__supplier__name"),
-             "season_end": F("season_end"),
+             "season_end": scans.as_text("season_end"),
              "minimum_order_value": scans.number("supplier_item__supplier__minimum_order_value")},
-            {"variant_id": pl.Int64, "product_id": pl.Int64, "sku": pl.String, "options": pl.Object,
-             "is_active": pl.Boolean, "status": pl.String, "on_hand": pl.Float64, "reserved": pl.Float64,
+            {"variant_id": pl.Int64, "product_id": pl.Int64, "sku": pl.String, "options": pl.String,
+             "is_active": pl.Int64, "status": pl.String, "on_hand": pl.Float64, "reserved": pl.Float64,
              "price": pl.Float64, "cost": pl.Float64, "pack_size": pl.Float64, "minimum_order": pl.Float64,
              "own_lead": pl.Float64, "lead": pl.Float64, "lead_time_sd": pl.Float64,
-             "supplier_id": pl.Int64, "supplier": pl.String, "season_end": pl.Date,
+             "supplier_id": pl.Int64, "supplier": pl.String, "season_end": pl.String,
              "minimum_order_value": pl.Float64},
         )  # fmt: skip
-        options = pl.Series([" · ".join(map(str, (o or {}).values())) for o in table["options"]], dtype=pl.String)
         purchased = self._purchased(chosen, everything=product_ids is None and variant_ids is None)
-        table = table.with_columns(options=options).join(purchased, on="variant_id", how="left")
+        table = table.join(purchased, on="variant_id", how="left")
         ids = ("variant_id", "product_id", "supplier_id")
         table = table.sort("variant_id").with_columns(
             *(scans.text(c) for c in ids),
             pl.col("on_order", "drafted").fill_null(0.0),
             pl.col("pack_size", "minimum_order").clip(lower_bound=1.0),
-            active=pl.col("is_active") & (pl.col("status") == Product.Status.ACTIVE.value),
+            _in_words(table["options"]),
+            pl.col("season_end").str.to_date("%Y-%m-%d"),
+            active=(pl.col("is_active") == 1) & (pl.col("status") == Product.Status.ACTIVE.value),
             lead_time_days=pl.coalesce("own_lead", "lead"),
         )
         return frames.check(table, frames.STOCK, name="stock")
@@ -208,3 +211,9 @@ class DjangoPurchasing:
             audit.record(user, order, ADDITION, gettext_noop("Drafted from the reorder recommendations."))
             placed.append(PlacedDraft(draft.supplier_id, str(order.pk), order.number))
         return placed
+
+
+def _in_words(options: pl.Series) -> pl.Series:
+    """Options as they are shown, `M · red`, of their JSON."""
+    told = {text: " · ".join(map(str, (json.loads(text) or {}).values())) for text in options.drop_nulls().unique()}
+    return options.replace_strict(told, default="", return_dtype=pl.String)

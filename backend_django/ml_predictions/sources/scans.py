@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
-from django.db.models import BooleanField, Expression, FloatField, Func, IntegerField, Q, QuerySet
+from django.db.models import BooleanField, Expression, FloatField, Func, IntegerField, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce
 
 from retail_ml import frames
@@ -55,6 +55,20 @@ def number(*expressions: str) -> Number:
     """A decimal column as a float, the first of several that is not null: Python's Decimal per row is dear."""
     first = expressions[0] if len(expressions) == 1 else Coalesce(*expressions)
     return Number(first, FloatField())
+
+
+class Plain(AsItComes, Cast):
+    """A column as text or a whole number."""
+
+
+def as_text(column: str) -> Plain:
+    """A day or a JSON value as the text that it is: Polars reads the day, and few values of JSON are distinct."""
+    return Plain(column, TextField())
+
+
+def as_whole(column: str) -> Plain:
+    """Yes and no as 1 and 0."""
+    return Plain(column, IntegerField())
 
 
 class OneOf(Func):

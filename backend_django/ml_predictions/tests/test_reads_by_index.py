@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework import serializers
 
-from ml_predictions import selectors, selectors_morning, selectors_sales
+from ml_predictions import selectors, selectors_customers, selectors_morning, selectors_sales
 from ml_predictions.models import CustomerSegment, MLModel, MLTrainingLog, Prediction, SalesForecast
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.selectors_inventory import variant
@@ -69,9 +69,10 @@ def test_the_currency_of_a_shop_that_has_one_is_a_step_into_an_index(shop: None)
 
 @sqlite_only
 def test_the_last_sale_is_a_step_into_an_index(shop: None) -> None:
-    plan = plans(DjangoShop().data_until, "orders_order")[0]
-    assert plan.startswith("SEARCH orders_order USING INDEX"), plan
-    assert "placed_at" in plan, plan
+    (plan,) = plans(DjangoShop().data_until, "orders_order")
+    assert "TEMP B-TREE" not in plan, plan
+    assert "placed_at<?" in plan, plan
+    assert "order_return_at (returned_at<?)" in plan, plan
 
 
 @dataclass(frozen=True)
@@ -195,8 +196,30 @@ def test_days_of_sales_and_returns_are_found_by_their_own_day(shop: None) -> Non
 @sqlite_only
 def test_sums_over_the_segments_come_from_an_index_alone(db: None) -> None:
     model = a_version("customer_segmentation")
-    (plan,) = plans(lambda: selectors.figures({model.service: model}), "ml_predictions_customersegment")
-    assert "USING COVERING INDEX segment_of_model_spend" in plan, plan
+    for read in (lambda: selectors.figures({model.service: model}), selectors_customers.summary):
+        (plan,) = plans(read, "ml_predictions_customersegment")
+        assert "USING COVERING INDEX segment_sums" in plan, plan
+
+
+@sqlite_only
+def test_customers_are_drawn_by_their_numbers(db: None) -> None:
+    model = a_version("customer_segmentation")
+    for n in range(9):
+        CustomerSegment.objects.create(
+            model=model, customer_id=str(n), cluster=0, segment="vip", confidence=1, recency_days=1, total_orders=1,
+            total_spent=1, avg_order_value=1, purchase_frequency_monthly=1, recency_score=1, frequency_score=1,
+            monetary_score=1,
+        )  # fmt: skip
+    found = plans(lambda: selectors_customers.points(3), "ml_predictions_customersegment")
+    assert "COVERING INDEX segment_of_model" in found[0], "a step to the first number, and one to the last"
+    assert "USING INTEGER PRIMARY KEY" in found[-1], found
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="reads the plans of PostgreSQL")
+def test_lines_of_the_last_days_are_found_by_the_numbers_of_their_orders(facts: Facts) -> None:
+    (plan,) = plans(lambda: facts.source.sold_by_day(since=facts.since), "orders_orderitem")
+    assert "order_id >= " in plan, plan
 
 
 @sqlite_only

@@ -168,14 +168,29 @@ def days_until_out(daily: Floats, ratio: Floats, *, on_hand: Floats, receipts: R
 
 
 def _first_day(units: Floats, daily: Floats, ratio: Floats, probability: float) -> Floats:
-    """The first day t with P(D_t ≥ units) ≥ probability, inf beyond the horizon."""
-    low, high = np.zeros(len(daily)), np.full(len(daily), float(policy.HORIZON))
-    for _ in range(int(np.ceil(np.log2(policy.HORIZON)))):
-        middle = np.floor((low + high) / 2)
-        gone = policy.probability_above(units - 1, daily, ratio, days=middle) >= probability
-        low, high = np.where(gone, low, middle), np.where(gone, middle, high)
-    ever = policy.probability_above(units - 1, daily, ratio, days=float(policy.HORIZON)) >= probability
-    return np.where(ever, high, np.inf)
+    """The first day t with P(D_t ≥ units) ≥ probability, inf beyond the horizon.
+
+    Searched from where a normal law with its skewness (Cornish-Fisher) puts it: three or four looks instead of eleven.
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri(1 - probability))
+    above = np.maximum(units - 0.5 - (z * z - 1) * (2 * ratio - 1) / 6, 0.0)
+    root = (np.sqrt(z * z * ratio + 4 * above) - z * np.sqrt(ratio)) / 2  # of the mean demand until that day
+    day = np.clip(np.round(root * root / daily), 1.0, policy.HORIZON)
+    step = np.maximum(np.round(0.01 * day), 1.0)
+    low, high = np.zeros(len(daily)), np.full(len(daily), policy.HORIZON + 1.0)  # not yet on low; on high, or never
+    left = np.arange(len(daily))
+    while len(left):
+        gone = policy.probability_above(units[left] - 1, daily[left], ratio[left], days=day[left]) >= probability
+        low[left], high[left] = np.where(gone, low[left], day[left]), np.where(gone, day[left], high[left])
+        left = left[high[left] - low[left] > 1]
+        below, over = low[left], high[left]
+        between = np.where(below < 1, over - step[left], np.floor((below + over) / 2))
+        between = np.where(over > policy.HORIZON, below + step[left], between)
+        day[left] = np.clip(between, below + 1, over - 1)
+        step[left] *= 3
+    return np.where(high > policy.HORIZON, np.inf, high)
 
 
 def projected(
