@@ -77,14 +77,14 @@ def looked_back(rows: Sequence[Row]) -> dict[str, Any]:
 
 def over_time(rows: Sequence[Row], *, share: bool) -> dict[str, Any]:
     """The figure of each version beside the naive baseline's; a `share` as per cent."""
-    x, by = [str(row["version"]) for row in rows], 100 if share else 1
-    roles = {"forecast": ("value", _("Version")), "before": ("baseline", _("Naive"))}
+    x, by = [f"v{row['version']}" for row in rows], 100 if share else 1
+    roles = {"forecast": ("value", _("Model")), "before": ("baseline", _("Naive"))}
     series = [
         {"role": role, "name": name, "x": x, "y": [None if row[key] is None else by * row[key] for row in rows]}
         for role, (key, name) in roles.items()
     ]
     return {"kind": "time", "unit": "%" if share else "money", "series": series, "marks": [], "dots": True,
-            "digits": 1 if share else 0, "x_type": "category", "x_title": _("Version")}  # fmt: skip
+            "digits": 1 if share else 0, "x_type": "category"}  # fmt: skip
 
 
 def table(past: Sequence[Row], ahead: Sequence[Row], *, measure: str = "sales") -> list[dict[str, Any]]:

@@ -151,7 +151,9 @@ def row_example(row: dict[str, object], parts: list[str]) -> str:
     """A row for a reader: where it stands, and what is wrong with it or what it holds."""
     if row["detail"]:
         return f"{where(row, parts)}: {row['detail']}"
-    return f"{where(row, parts)}: {row['order_number']}, {row['sku']}, {row['units']} × {row['unit_price']:f}"
+    whole, _point, decimals = str(row["unit_price"]).partition(".")
+    price = f"{whole}.{decimals.rstrip('0'):0<2}"
+    return f"{where(row, parts)}: {row['order_number']}, {row['sku']}, {row['units']} × {price}"
 
 
 def write_errors(path: Path, frame: pl.DataFrame, parts: list[str]) -> int:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from django.utils import formats
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -127,8 +130,8 @@ def note(code: str) -> str:
 def detail(text: str | None) -> str:
     """What is wrong with one row.
 
-    >>> detail('units is "many"'), detail("100, A-1, 3 × 2.50")
-    ('Units is “many”, which cannot be', '100, A-1, 3 × 2.50')
+    >>> detail('units is "many"'), detail("100, A-1, 3 × 2.50"), detail("100, 2026-03-11 10:00")
+    ('Units is “many”, which cannot be', '100, A-1, 3 × 2.50', '100, 03/11/2026 10 a.m.')
     """
     for pattern, sentence in DETAILS:
         if found := re.fullmatch(pattern, text or "", re.DOTALL):
@@ -136,7 +139,19 @@ def detail(text: str | None) -> str:
             if "field" in parts:
                 parts["field"] = field(parts["field"])
             return str(sentence).format(**parts)
-    return text or ""
+    text = re.sub(r"(?<= × )\d+(?:\.\d+)?$", _price, text or "")
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d$", _moment, text)
+
+
+def _price(found: re.Match[str]) -> str:
+    """The price at the end of an example, with two decimals, or as many as it has."""
+    decimals = len(found[0].rstrip("0").partition(".")[2])
+    return formats.number_format(Decimal(found[0]), max(decimals, 2) if "." in found[0] else 2)
+
+
+def _moment(found: re.Match[str]) -> str:
+    """The moment at the end of an example."""
+    return formats.date_format(datetime.strptime(found[0], "%Y-%m-%d %H:%M"), "SHORT_DATETIME_FORMAT")  # noqa: DTZ007
 
 
 def example(text: str) -> str:

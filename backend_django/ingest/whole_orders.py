@@ -179,18 +179,7 @@ def refunds_of_lines(
     without units is a discount on its line. What `heads.refunded` has beyond them is `rest_told`; an order that has
     none of them keeps its `refunded`.
     """
-    known = lines.select("order_number", "line_id", of_row="row", of_sku="sku", why="reason", had="cents")
-    by_id = backs.join(known.drop_nulls("line_id"), on=["order_number", "line_id"], how="left", maintain_order="left")
-    first = known.unique(["order_number", "of_sku"], keep="first", maintain_order=True).drop("line_id")
-    by_sku = backs.join(first, left_on=["order_number", "sku"], right_on=["order_number", "of_sku"], how="left")
-    by_sku = by_sku.select("row", sku_row="of_row", sku_why="why", sku_had="had")
-    told = by_id.join(by_sku, on="row", how="left", maintain_order="left").with_columns(
-        of_row=pl.coalesce("of_row", "sku_row"),
-        reason=pl.coalesce("reason", "why", "sku_why"),
-        had=pl.coalesce("had", "sku_had"),
-        sku=pl.coalesce("of_sku", "sku"),
-        amount=cents(pl.col("refund_amount")),
-    )
+    told = _beside_their_lines(backs, lines)
     only_money = (pl.col("units") == 0) & pl.col("of_row").is_not_null()
     cheaper = told.filter(only_money).group_by(row="of_row").agg(less=pl.col("amount").sum(), had=pl.col("had").first())
     cheaper = cheaper.select("row", less=pl.min_horizontal("less", "had"))
@@ -217,6 +206,22 @@ def refunds_of_lines(
         cents=booked,
     )
     return lines.drop("less"), told.select(*backs.columns, "of_row"), heads
+
+
+def _beside_their_lines(backs: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """`backs` with `of_row`, `had` and SKU of their line: by its number, else by the SKU; and its reason, if any."""
+    known = lines.select("order_number", "line_id", of_row="row", of_sku="sku", why="reason", had="cents")
+    by_id = backs.join(known.drop_nulls("line_id"), on=["order_number", "line_id"], how="left", maintain_order="left")
+    first = known.unique(["order_number", "of_sku"], keep="first", maintain_order=True).drop("line_id")
+    by_sku = backs.join(first, left_on=["order_number", "sku"], right_on=["order_number", "of_sku"], how="left")
+    by_sku = by_sku.select("row", sku_row="of_row", sku_why="why", sku_had="had")
+    return by_id.join(by_sku, on="row", how="left", maintain_order="left").with_columns(
+        of_row=pl.coalesce("of_row", "sku_row"),
+        reason=pl.coalesce("reason", "why", "sku_why"),
+        had=pl.coalesce("had", "sku_had"),
+        sku=pl.coalesce("of_sku", "sku"),
+        amount=cents(pl.col("refund_amount")),
+    )
 
 
 def left_over(heads: pl.DataFrame) -> list[pl.DataFrame]:

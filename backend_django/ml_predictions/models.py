@@ -330,10 +330,20 @@ class CustomerSegment(models.Model):
         indexes = [
             models.Index(fields=["model", "id"], name="segment_of_model"),
             models.Index(  # the sums of the segments come from it alone
-                fields=["model", "segment", "total_spent", "spent_year", "value_12", "money_at_risk", "probability_90d",
-                        "recency_days", "total_orders", "overdue_ratio"],
+                fields=[
+                    "model",
+                    "segment",
+                    "total_spent",
+                    "spent_year",
+                    "value_12",
+                    "money_at_risk",
+                    "probability_90d",
+                    "recency_days",
+                    "total_orders",
+                    "overdue_ratio",
+                ],
                 name="segment_sums",
-            ),  # fmt: skip
+            ),
             models.Index(fields=["model", "-total_spent", "id"], name="segment_by_spend"),
             models.Index(fields=["model", "segment", "-money_at_risk", "id"], name="segment_by_risk"),
         ]

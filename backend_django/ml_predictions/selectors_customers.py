@@ -104,7 +104,7 @@ def summary() -> dict[str, Any]:
         "only_returns": metrics.get("only_returns"),
         "clusters": drawn.get("names") or None,
         "value": {"model": clv.get("model"), "reason": clv.get("reason"), "receipt": model.receipt},
-        "explanation": _told(metrics, drawn),
+        "explanation": _told(metrics, drawn, _currency(model)),
     }
 
 
@@ -144,15 +144,20 @@ def _segment(name: str, found: dict[str, Any] | None, total: dict[str, Any]) -> 
     }
 
 
-def _told(metrics: dict[str, Any], drawn: dict[str, Any]) -> list[dict[str, Any]]:
+def _told(metrics: dict[str, Any], drawn: dict[str, Any], currency: str) -> list[dict[str, Any]]:
     """How the groups came about, as messages."""
     told = [metrics.get("method_reason"), drawn.get("reason"), *drawn.get("merged", [])]
     guests = metrics.get("guests") or {}
     if guests.get("orders"):
-        told.append(message("segment.guests", **guests))
+        told.append(message("segment.guests", **guests, currency=currency))
     if metrics.get("only_returns"):
         told.append(message("segment.only_returns", customers=metrics["only_returns"]))
     return [one for one in told if one]
+
+
+def _currency(model: MLModel) -> str:
+    """That of the figures of a version."""
+    return str(model.fingerprint.get("currency") or "")
 
 
 def _add(values: Iterable[Any]) -> Any:
@@ -179,7 +184,8 @@ def migration(wanted: dict[str, Any]) -> dict[str, Any]:
     service and the one before it. Only trainings that the version in service goes back to are compared: one that was
     put aside by going back to an older version is not part of its history. Raises NotTrained and BadParameter.
     """
-    line = SegmentSnapshot.objects.lineage(active().version)
+    model = active()
+    line = SegmentSnapshot.objects.lineage(model.version)
     end = _training(line, wanted, "to") or line[-1]
     start = _training(line, wanted, "from") or line[max(line.index(end) - 1, 0)]
     if line.index(start) > line.index(end):
@@ -188,7 +194,9 @@ def migration(wanted: dict[str, Any]) -> dict[str, Any]:
             code="backwards", field="from", start=start.as_of.isoformat(), end=end.as_of.isoformat(),
         )  # fmt: skip
     between = line[line.index(start) + 1 : line.index(end) + 1]
-    return _moved(start, end, _journeys([snapshot.pk for snapshot in between]), line)
+    found = _moved(start, end, _journeys([snapshot.pk for snapshot in between]), line)
+    told = _sentences(found["moves"], _currency(model)) if start != end else [message("segment.one_training")]
+    return {**found, "explanation": told}
 
 
 def _training(line: list[SegmentSnapshot], wanted: dict[str, Any], side: str) -> SegmentSnapshot | None:
@@ -284,7 +292,6 @@ def _moved(
         "stayed": sum(matrix[name][name] for name in SEGMENTS),
         "moved": sum(move["customers"] for move in moves),
         "moves": moves,
-        "explanation": _sentences(moves) if start != end else [message("segment.one_training")],
     }  # fmt: skip
 
 
@@ -325,7 +332,7 @@ def _moves(matrix: dict[str, dict[str, int]], journeys: list[dict[str, Any]]) ->
     return sorted(found, key=lambda move: (-move["customers"], move["from"], move["to"]))
 
 
-def _sentences(moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sentences(moves: list[dict[str, Any]], currency: str) -> list[dict[str, Any]]:
     told = []
     for move in moves[:MOST_TOLD]:
         figures = {"customers": move["customers"], "segment": move["from"], "rival": move["to"],
@@ -333,7 +340,7 @@ def _sentences(moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if move["value_change"] is None:
             told.append(message("segment.moved_most_count", **figures))
         else:
-            money = {"before": move["value_before"], "after": move["value_after"]}
+            money = {"before": move["value_before"], "after": move["value_after"], "currency": currency}
             told.append(message("segment.moved_most", **figures, **money))
     return told or [message("segment.nobody_moved")]
 

@@ -78,7 +78,7 @@ def _refused(model: MLModel) -> str | None:
 
 
 def _sentences(model: MLModel, refused: str | None, changed: list[str]) -> Iterator[dict[str, Any]]:
-    told = {"version": model.version, "service": model.service, "model": model.model_type}
+    told = {"version": model.version, "service": model.service, "method": model.model_type}
     yield message("report.what", **told, as_of=model.as_of.isoformat(), trained_on=model.trained_at.date().isoformat())
     seen = {name: model.fingerprint.get(name) for name in ("orders", "lines", "customers", "products")}
     if all(count is not None for count in seen.values()):

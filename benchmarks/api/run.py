@@ -60,7 +60,8 @@ def calls(ids: dict[str, str]) -> dict[str, Call]:
 
 
 PAGES: dict[str, Call] = {
-    f"page {path}": ("GET", path, None) for path in ("/", "/sales/", "/inventory/", "/customers/")
+    f"page {path}": ("GET", path, None)
+    for path in ("/", "/sales/", "/inventory/", "/inventory/reorder/", "/customers/")
 }
 
 

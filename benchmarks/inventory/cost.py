@@ -44,7 +44,7 @@ def measured(variants: int, lines: int) -> dict[str, Any]:
     made = plan.make(sold, stock, products, as_of=END, rules=Rules())
     levels = time.process_time()
     today = END + timedelta(days=1)
-    found = live.assess(made.arrays, stock, products, as_of=END, today=today, rules=Rules()).frame
+    found = live.assess(made.arrays, stock, products, days=(END, today), rules=Rules()).frame
     alerts = time.process_time()
     wanted = found.filter(pl.col(ordering.UNITS) > 0)
     wanted = ordering.best_breaks(wanted, frames.empty(frames.PRICE_BREAKS), today=today, rules=Rules())

@@ -116,7 +116,7 @@ def _one(known: Tables, lines: pl.DataFrame, moves: pl.DataFrame | None, cut: da
 
 def _claims(arrays: plan.Arrays, known: Tables, cut: date) -> pl.DataFrame:
     found = live.assess(
-        arrays, known.stock, known.products, known.open_orders, as_of=cut, today=cut + timedelta(days=1), rules=RULES
+        arrays, known.stock, known.products, known.open_orders, days=(cut, cut + timedelta(days=1)), rules=RULES
     )
     made = claims.make(found.frame, review_days=RULES.review_days)
     return made.with_columns(made_on=pl.lit(cut), due_on=pl.lit(cut) + pl.duration(days="days"))

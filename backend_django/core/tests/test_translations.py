@@ -105,7 +105,12 @@ def test_every_message_is_said_in_both_languages(code: str):
             "for 1,200 days (since June 30, 2026)",
             "en 1\xa0200 días (desde el 30 de junio de 2026)",
         ),
-        ("segment.spent", {"spent": 577939, "percent": 99}, "spent 577,939 in all", "gastado 577\xa0939 en total"),
+        (
+            "segment.spent",
+            {"spent": 577939, "currency": "EUR", "percent": 99},
+            "spent 577,939 EUR in all",
+            "gastado 577\xa0939 EUR en total",
+        ),
         ("segment.rhythm", {"interval": 6.5, "recency": 12}, "every 6.5 days", "cada 6,5 días"),
         (
             "recommend.because_bought",
@@ -156,9 +161,9 @@ def test_stored_messages_are_readable_in_both_languages(code: str, params: Any, 
 def test_figures(value: Any, english: str, spanish: str):
     stored = {"code": "edge.data_recommended", "params": {"have": value, "recommended": 1}}
     with translation.override("en"):
-        assert render(stored) == f"Enough: {english}; 1 are recommended."
+        assert render(stored) == f"Enough: {english}; recommended: 1."
     with translation.override("es"):
-        assert render(stored) == f"Suficiente: hay {spanish} y se recomiendan 1."
+        assert render(stored) == f"Suficiente: hay {spanish}; se recomienda tener 1."
 
 
 # --- errors ---------------------------------------------------------------------------------------

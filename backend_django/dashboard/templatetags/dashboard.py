@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ml_predictions.messages import render, spoken
+from ml_predictions.messages.readable import METHODS
 from ml_predictions.models import Kind
 from ml_predictions.models_segments import Segment
 
@@ -26,15 +27,6 @@ register = template.Library()
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "MXN": "$", "ARS": "$", "COP": "$", "CLP": "$", "PEN": "S/"}
 BEFORE = {"GBP", "USD", "MXN", "ARS", "COP", "CLP", "PEN"}
 """Currencies whose symbol stands before the figure in English."""
-METHODS = {
-    "seasonal_naive": _("the same weekday last time"), "window_average": _("mean of the same weekdays"),
-    "weekday_mean": _("mean by weekday"), "historic_average": _("mean of all days"), "last_year": _("as last year"),
-    "linear": _("linear"), "gradient_boosting": _("gradient boosting"), "random_forest": _("random forest"),
-    "ensemble": _("ensemble"), "popularity": _("best sellers"), "hybrid": _("bought together and alike"),
-    "co_purchase": _("bought together"), "frequency": _("what they buy often"),
-    "personal": _("learned for each customer"), "kmeans_rfm": _("K-Means over recency, frequency and spending"),
-    "reorder_point": _("reorder points"),
-}  # fmt: skip
 LEVELS = {"total": _("The whole shop"), "category": _("Category"), "product": _("Product"), "variant": _("Variant")}
 SURFACES = {
     "page": _("A product's page"), "basket": _("A basket"), "customer": _("A customer"), "single": _("One product"),
@@ -56,8 +48,18 @@ ALERTS = {
     "BELOW_7_DAYS": _("Rule of thumb: less than 7 days left"),
 }  # fmt: skip
 """Codes of alerts and of what is said of stock, in a few words."""
+LAYOUTS = {
+    "generic": _("any other table"), "online-retail-ii": "Online Retail II", "shopify": "Shopify",
+    "woocommerce": "WooCommerce", "prestashop": "PrestaShop",
+}  # fmt: skip
 RUNS = {"import": _("Import"), "refresh": _("Nightly refresh"), "erase": _("Erasing a person")}
 """Kinds of run that are no training."""
+FACTS = {
+    "orders": _("orders"), "customers": _("customers"), "lines": _("order lines"), "returns": _("returns"),
+    "products": _("products"), "variants": _("variants"), "last_order": _("last order"), "data_until": _("data until"),
+    "live": _("live shop"), "currency": _("currency"),
+}  # fmt: skip
+"""What is counted of a shop."""
 NONE = "–"
 """What is not known."""
 
@@ -128,6 +130,12 @@ def level(name: str) -> str:
 
 
 @register.filter
+def layout(name: str) -> str:
+    """What a layout of files is called."""
+    return str(LAYOUTS.get(name, name))
+
+
+@register.filter
 def surface(name: str) -> str:
     """Where recommendations are shown."""
     return str(SURFACES.get(name, name))
@@ -137,6 +145,29 @@ def surface(name: str) -> str:
 def kind(name: str) -> str:
     """What a kind of run is called."""
     return str(({kind.value: kind.label for kind in Kind} | RUNS).get(name, name))
+
+
+@register.filter
+def fact(name: str) -> str:
+    """What is counted of a shop, in words."""
+    return str(FACTS.get(name, name))
+
+
+@register.filter
+def fact_value(value: Any) -> str:
+    """A figure of a shop as it is stored: counts, yes and no, moments, words.
+
+    >>> fact_value(7295), fact_value(True), fact_value("EUR")
+    ('7,295', 'yes', 'EUR')
+    """
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if isinstance(value, int | float):
+        return number(value)
+    try:
+        return cell(datetime.fromisoformat(str(value)))
+    except ValueError:
+        return NONE if value is None else str(value)
 
 
 @register.filter
@@ -249,16 +280,16 @@ def query(context: RequestContext, **changes: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def sorting(context: RequestContext, name: str, label: Any) -> SafeString:
-    """The head of a column one can sort by: a link, with the direction for everybody to read."""
+def sorting(context: RequestContext, name: str, label: Any, kind: str = "") -> SafeString:
+    """The head of a column one can sort by: a link, with the direction for everybody to read; `kind`: text."""
     now = context["request"].GET.get("ordering") or context.get("ordering", "")
     down, up = now == f"-{name}", now == name
     target = query(context, ordering=name if down else f"-{name}")
     arrow = "↓" if down else "↑" if up else ""
     direction = "descending" if down else "ascending" if up else "none"
     return format_html(
-        '<th scope="col" aria-sort="{}"><a href="{}">{} <span aria-hidden="true">{}</span></a></th>',
-        direction, target, label, arrow,
+        '<th scope="col" class="{}" aria-sort="{}"><a href="{}">{} <span aria-hidden="true">{}</span></a></th>',
+        kind, direction, target, label, arrow,
     )  # fmt: skip
 
 

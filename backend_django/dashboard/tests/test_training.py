@@ -101,7 +101,7 @@ def test_versions_stand_beside_the_naive_way_over_time(ben: Client) -> None:
     data = re.search(r'id="over-inventory_optimization-data">(.*?)</script>', page, re.DOTALL)
     assert data
     drawn = {one["role"]: (one["x"], one["y"]) for one in json.loads(data[1])["series"]}
-    assert drawn == {"forecast": (["1", "2"], [500, 250]), "before": (["1", "2"], [600, 500])}
+    assert drawn == {"forecast": (["v1", "v2"], [500, 250]), "before": (["v1", "v2"], [600, 500])}
     assert 'id="over-sales_forecast"' not in page
     rows = page.split('id="over-inventory_optimization-data"')[1].split("</table>")[0]
     assert re.findall(r"/training/versions/\d+/\">(\d)<", rows) == ["1", "2"]

@@ -18,7 +18,7 @@ from dashboard.views.import_form import headers_of, reading, sentence, store, to
 from ingest import said, said_undo, turns, uploads
 from ingest.errors import BadFile
 from ingest.models import ImportRun
-from ml_predictions import conf, jobs, selectors, selectors_quality
+from ml_predictions import conf, jobs, selectors, selectors_quality, selectors_sales
 from ml_predictions.messages import render
 from ml_predictions.models import MLTrainingLog
 
@@ -110,7 +110,7 @@ class Import(Step):
         """The run as it stands; while its file is here and nothing is under way, how it is read."""
         run = settled(found(kwargs["import_id"]))
         paths = [] if run.under_way else uploads.paths_of(run)
-        log = job_of(run)
+        log, currency = job_of(run), selectors_sales.currency()
         return {
             "title": run.file_name,
             "run": run,
@@ -120,7 +120,8 @@ class Import(Step):
             "reading": reading(run, paths) if paths and run.state != State.IMPORTED else None,
             "told": told(run),
             "undo": undo_told(run),
-            "shop_currency": conf.get("CURRENCY"),
+            "shop_currency": currency,
+            "currency": currency,
         }
 
     def do(self, request: HttpRequest, **kwargs: Any) -> str:
@@ -195,14 +196,17 @@ def settled(run: ImportRun) -> ImportRun:
         turns.settle()
         run.refresh_from_db()
         return run
-    cancelled = log.status == MLTrainingLog.Status.CANCELLED
-    undoing = run.state in (State.WEIGHING, State.UNDOING)
-    run.state = (
-        (run.undo or {}).get("was", State.IMPORTED) if undoing else State.CANCELLED if cancelled else State.FAILED
-    )
+    run.state = _ended(run, log)
     run.error, run.finished_at = log.error, log.finished_at
     run.save(update_fields=["state", "error", "finished_at"])
     return run
+
+
+def _ended(run: ImportRun, log: MLTrainingLog) -> str:
+    """The state after a worker's run that did not live to write it."""
+    if run.state in (State.WEIGHING, State.UNDOING):  # of an undo, nothing is lost: it is as it was before
+        return str((run.undo or {}).get("was", State.IMPORTED))
+    return State.CANCELLED if log.status == MLTrainingLog.Status.CANCELLED else State.FAILED
 
 
 def why(run: ImportRun) -> str:

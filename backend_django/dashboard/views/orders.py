@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.views.base import Page, Step
+from ml_predictions import conf
 from purchasing import drafts, services
 from purchasing.models import PurchaseOrder
 
@@ -35,7 +36,7 @@ class Orders(Page):
         cost = Sum(F("lines__units") * F("lines__unit_cost"), output_field=DecimalField())
         rows = rows.annotate(count=Count("lines"), units=Sum("lines__units"), cost=cost)
         page = Paginator(rows, PER_PAGE).get_page(self.request.GET.get("page"))
-        return {"page": page, "statuses": PurchaseOrder.Status.choices, "status": status}
+        return {"page": page, "statuses": PurchaseOrder.Status.choices, "status": status, "today": conf.shop_today()}
 
 
 class Order(Page):

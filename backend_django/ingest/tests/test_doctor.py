@@ -57,14 +57,14 @@ def test_a_sound_file_has_no_fault_but_unknown_costs(tmp_path: Path):
 
 
 PLANTED = [
-    ("test_orders", ["T,2026-03-05 10:00,A,2,10.00,Red mug,ana@example.com,EUR,,"], 1, 2000, "T, A, 2 × 10.0000"),
-    ("gift_cards", ["T,2026-03-05 10:00,G,1,50.00,Tarjeta regalo,1,EUR,,"], 1, 5000, "T, G, 1 × 50.0000"),
-    ("giant_quantity", ["T,2026-03-05 10:00,A,80995,10.00,Red mug,1,EUR,,"], 1, 80_995_000, "T, A, 80995 × 10.0000"),
-    ("price_far_off", ["T,2026-03-05 10:00,A,1,1000.00,Red mug,1,EUR,,"], 1, 100_000, "T, A, 1 × 1000.0000"),
-    ("free_lines", ["T,2026-03-05 10:00,A,1,0,Red mug,1,EUR,,"], 1, 0, "T, A, 1 × 0.0000"),
+    ("test_orders", ["T,2026-03-05 10:00,A,2,10.00,Red mug,ana@example.com,EUR,,"], 1, 2000, "T, A, 2 × 10.00"),
+    ("gift_cards", ["T,2026-03-05 10:00,G,1,50.00,Tarjeta regalo,1,EUR,,"], 1, 5000, "T, G, 1 × 50.00"),
+    ("giant_quantity", ["T,2026-03-05 10:00,A,80995,10.00,Red mug,1,EUR,,"], 1, 80_995_000, "T, A, 80995 × 10.00"),
+    ("price_far_off", ["T,2026-03-05 10:00,A,1,1000.00,Red mug,1,EUR,,"], 1, 100_000, "T, A, 1 × 1000.00"),
+    ("free_lines", ["T,2026-03-05 10:00,A,1,0,Red mug,1,EUR,,"], 1, 0, "T, A, 1 × 0.00"),
     ("future_dates", ["T,2199-03-05 10:00,A,1,10.00,Red mug,1,EUR,,"], 1, 1000, "T, 2199-03-05 10:00"),
-    ("other_currency", ["T,2026-03-05 10:00,A,1,10.00,Red mug,1,USD,,"], 1, 1000, "T, A, 1 × 10.0000"),
-    ("entered_twice", ["T,2026-03-05 10:00,A,1,10.00,Red mug,1,EUR,,"] * 2, 1, 1000, "T, A, 1 × 10.0000"),
+    ("other_currency", ["T,2026-03-05 10:00,A,1,10.00,Red mug,1,USD,,"], 1, 1000, "T, A, 1 × 10.00"),
+    ("entered_twice", ["T,2026-03-05 10:00,A,1,10.00,Red mug,1,EUR,,"] * 2, 1, 1000, "T, A, 1 × 10.00"),
     ("number_reused", ["T,2026-03-05 10:00,A,1,10.00,Red mug,1,EUR,,", "T,2026-03-09 10:00,B,1,10.00,Wool hat,1,EUR,,"],
      1, 0, "T, 2026-03-05 / 2026-03-09"),
     ("sku_two_names", [f"T{n},2026-03-05 10:0{n},A,1,10.00,Garden chair,1,EUR,," for n in range(3)], 3, 1000,
@@ -158,7 +158,7 @@ def test_the_command_says_it_in_both_languages_and_writes_nothing_in_a_dry_run(t
     text = run("en", dry_run=True, expect_total=Decimal("200.00"), expect_orders=20)
     assert "gift_cards: 1 of 21 lines are gift cards" in text
     assert "They come in unless you leave them out. --leave-out gift_cards" in text
-    assert "· sales.csv, line 22: T, G, 1 × 50.0000" in text
+    assert "· sales.csv, line 22: T, G, 1 × 50.00" in text
     assert "− gift cards" in text
     assert re.search(r"not explained +0\.00", text)
     assert "Orders that you know: 20; in these files: 21; explained: -1." in text

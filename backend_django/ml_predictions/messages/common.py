@@ -38,13 +38,13 @@ TEXTS: dict[str, Any] = {
     "bad_parameter.snooze": _("An alert can be snoozed until a day from {first} to {last}; {until} was given."),
     "bad_parameter.not_known": _("{field} is not a parameter of {service}; it takes: {allowed}."),
     "bad_parameter.none_known": _("{field} is not a parameter of {service}; it takes none."),
-    "bad_frame.columns": _("The table {table} of the shop's data lacks the column(s) {missing}."),
+    "bad_frame.columns": _("The table {table} of the shop's data lacks the columns {missing}."),
     "bad_frame.type": _("The column {column} of the table {table} is {found}; {needed} is needed."),
-    "bad_frame.empty": _("The column {column} of the table {table} is empty in {rows} row(s)."),
+    "bad_frame.empty": _("The column {column} of the table {table} is empty in some rows: {rows}."),
     "bad_frame.not_finite": _("The column {column} of the table {table} holds a number that is not finite."),
     "bad_frame.signs": _(
-        "In {rows} row(s) of the order lines the sign of the units does not fit is_return: a return has negative "
-        "units, a sale positive ones."
+        "The sign of the units does not fit is_return in some order lines: {rows}. A return has negative units, a sale "
+        "positive ones."
     ),
     "bad_frame.file": _(
         "The folder {folder} has neither {table}.parquet nor a folder {table} with Parquet files. It has: {found}."

@@ -76,8 +76,8 @@ TEXTS: dict[str, Any] = {
     "segment.rhythm_now": _("Buys every {interval} days on average; the last order has only just come in."),
     "segment.once": _("Has bought on one day only, {recency} days ago."),
     "segment.once_now": _("Has bought on one day only; the order has only just come in."),
-    "segment.spent": _("Has spent {spent} in all, more than {percent} % of the customers."),
-    "segment.spent_only": _("Has spent {spent} in all."),
+    "segment.spent": _("Has spent {spent} {currency} in all, more than {percent} % of the customers."),
+    "segment.spent_only": _("Has spent {spent} {currency} in all."),
     "segment.spent_nothing": _("Has returned as much as was bought, or more."),
     "segment.rule_not_overdue": _("Not overdue against the usual interval, so not at risk."),
     "segment.rule_overdue": _("Far behind the usual interval and silent for more than 60 days, so at risk."),
@@ -127,7 +127,7 @@ TEXTS: dict[str, Any] = {
     "segment.advise_inactive": _("One last offer at most; spend the money on customers at risk first."),
     "segment.advise_inactive_good": _("Was a good customer once: one personal attempt, then let it be."),
     "segment.advise_returned": _("Everything went back: ask why before offering anything."),
-    "segment.advise_stake": _("About {money} of what they spent in the last year is at stake."),
+    "segment.advise_stake": _("About {money} {currency} of what they spent in the last year is at stake."),
     "segment.advise_before": _("The next order is expected around {date}: a message shortly before fits."),
     # how customers moved
     "segment.one_training": _(
@@ -135,14 +135,15 @@ TEXTS: dict[str, Any] = {
     ),
     "segment.moved_most": _(
         "{customers} customers went from “{segment}” to “{rival}”, most of them because: {driver}. Expected of them in "
-        "12 months: {after}, before {before}."
+        "12 months: {after} {currency}, before {before} {currency}."
     ),
     "segment.moved_most_count": _(
         "{customers} customers went from “{segment}” to “{rival}”, most of them because: {driver}."
     ),
     "segment.nobody_moved": _("Nobody changed segment between the two trainings."),
     "segment.guests": _(
-        "{orders} sales to guests, {spent} in all, belong to no customer that is known; they are in no segment."
+        "{orders} sales to guests, {spent} {currency} in all, belong to no customer that is known; they are in no "
+        "segment."
     ),
     "segment.only_returns": _("{customers} customers have returns only; they are in no segment."),
     "no_such_training": _(

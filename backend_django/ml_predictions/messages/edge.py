@@ -35,7 +35,7 @@ TEXTS: dict[str, Any] = {
     ),
     "edge.part_not_trained": _("Nothing has been trained yet for {service}: its figures are unknown."),
     "edge.no_trend": _("There are no sales of the last 30 days to compare the forecast with."),
-    "edge.data_recommended": _("Enough: {have}; {recommended} are recommended."),
+    "edge.data_recommended": _("Enough: {have}; recommended: {recommended}."),
     "edge.data_sufficient": _("It works: {have}, and {minimum} are needed. It gets better up to {recommended}."),
     "edge.data_low_confidence": _("It trains, with low confidence: {have}; {minimum} are needed to rely on it."),
     "edge.data_few_orders": _(

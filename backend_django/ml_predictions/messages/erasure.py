@@ -15,9 +15,7 @@ TEXTS: dict[str, Any] = {
     "erasure_under_way": _(
         "Another person is being erased (training log {training_log_id}). Ask again when that is over."
     ),
-    "erasure_not_all_gone": _(
-        "The person is still named in {count} row(s) or file(s) of {places}. Ask for the erasure again."
-    ),
+    "erasure_not_all_gone": _("Rows or files of {places} still name the person: {count}. Ask for the erasure again."),
     "erasure.done": _("Erased. The certificate says what was removed where, and what stays."),
     "erasure.under_way": _(
         "The erasure is {status}; nothing counts as erased until it is over. Ask {url} how far it is."
@@ -73,15 +71,15 @@ TEXTS: dict[str, Any] = {
     ),
     # What stays.
     "erasure.stays_orders": _(
-        "{orders} order(s) stay as guest orders with their number, day, amounts and lines, and without name, e-mail, "
-        "address or customer: the books and the forecasts need them, and they name nobody."
+        "Orders that stay as guest orders, with their number, day, amounts and lines, and without name, e-mail, "
+        "address or customer: {orders}. The books and the forecasts need them, and they name nobody."
     ),
     "erasure.stays_sums": _(
         "Figures learned of many customers together (centres of segments, what is bought with what, sums of past "
         "back-tests) stay: no single person can be read from them."
     ),
     "erasure.stays_hashes": _(
-        "{hashes} keyed hash(es) of e-mail and customer number stay, so that an import does not bring the person back."
+        "Keyed hashes of e-mail and customer number stay, so that an import does not bring the person back: {hashes}."
     ),
     "erasure.backups_unknown": _(
         "Trastienda changes no backup. Whatever copies you keep still hold the person until you delete them, "

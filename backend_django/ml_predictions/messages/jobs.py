@@ -34,7 +34,7 @@ TEXTS: dict[str, Any] = {
     "import.fetching": _("The shop is asked: {n} records so far."),
     "import.matching": _("Rows become orders, and returns are matched to their sales."),
     "import.writing": _("Everything is read; the writing begins."),
-    "report.what": _("Version {version} of {service} ({model}), trained on {trained_on} from data up to {as_of}."),
+    "report.what": _("Version {version} of {service} ({method}), trained on {trained_on} from data up to {as_of}."),
     "report.data": _("It has seen {orders} orders with {lines} lines, {customers} customers and {products} products."),
     "report.forecast": _(
         "Replayed from {origins} days of the past, up to {days} days ahead, it missed sales by {wape} % of them; the "

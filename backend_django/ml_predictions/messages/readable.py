@@ -49,6 +49,16 @@ NAMES: dict[str, Any] = {
     "review": _("the groups were drawn anew, the customer did nothing"),
     "left": _("their orders are gone: an import undone, a person erased"),
 }
+METHODS = {
+    "seasonal_naive": _("the same weekday last time"), "window_average": _("mean of the same weekdays"),
+    "weekday_mean": _("mean by weekday"), "historic_average": _("mean of all days"), "last_year": _("as last year"),
+    "linear": _("linear"), "gradient_boosting": _("gradient boosting"), "random_forest": _("random forest"),
+    "ensemble": _("ensemble"), "popularity": _("best sellers"), "hybrid": _("bought together and alike"),
+    "co_purchase": _("bought together"), "frequency": _("what they buy often"),
+    "personal": _("learned for each customer"), "kmeans_rfm": _("K-Means over recency, frequency and spending"),
+    "reorder_point": _("reorder points"),
+}  # fmt: skip
+"""Ways of forecasting and the like; figures named `method` hold one."""
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 """Names of the days by their number; figures whose name begins with `weekday` hold one."""
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -66,12 +76,18 @@ def _shown(name: str, value: Any, language: str | None) -> Any:
     if isinstance(value, list | tuple):
         return ", ".join(str(_shown(name, item, language)) for item in value)
     if isinstance(value, str):
-        if name in NAMED:
-            return _words(value, language)
-        return _day(value, language) if DAY.fullmatch(value) else value
+        return _text(name, value, language)
     if isinstance(value, date):
         return _day(value.isoformat()[:10], language)
     return _figure(name, value, language) if isinstance(value, int | float) else value
+
+
+def _text(name: str, value: str, language: str | None) -> str:
+    if name == "method":
+        return str(METHODS.get(value, value))
+    if name in NAMED:
+        return _words(value, language)
+    return _day(value, language) if DAY.fullmatch(value) else value
 
 
 # A page of customers says hundreds of figures, most of them several times: each is put into words once. The language

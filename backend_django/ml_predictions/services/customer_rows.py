@@ -109,7 +109,7 @@ def without(content: Content, customer_id: str) -> Content | None:
     return Content({**content.meta, "rows": len(others)}, arrays, content.estimators)
 
 
-def as_rows(customers: pl.DataFrame, model_id: int) -> pl.DataFrame:
+def as_rows(customers: pl.DataFrame, model_id: int, *, currency: str) -> pl.DataFrame:
     """Columns of the table `CustomerSegment`. customers: `RESULT`."""
     return customers.select(
         pl.lit(model_id, dtype=pl.Int64).alias("model_id"),
@@ -141,8 +141,8 @@ def as_rows(customers: pl.DataFrame, model_id: int) -> pl.DataFrame:
         pl.col("expected_early").dt.to_string("%Y-%m-%d"),
         pl.col("expected_next").dt.to_string("%Y-%m-%d"),
         pl.col("at_stake").round(2).alias("money_at_risk"),
-        explanation().alias("explanation"),
-        advice().alias("advice"),
+        explanation(currency).alias("explanation"),
+        advice(currency).alias("advice"),
     )
 
 
@@ -159,7 +159,7 @@ def insert(model: type[Model], rows: pl.DataFrame) -> None:
         )
 
 
-def insert_customers(customers: pl.DataFrame, model_id: int, *, chunk: int) -> None:
+def insert_customers(customers: pl.DataFrame, model_id: int, *, currency: str, chunk: int) -> None:
     """Write the rows of a version, so many at a time. customers: `RESULT`."""
     for part in customers.iter_slices(chunk):
-        insert(CustomerSegment, as_rows(part, model_id))
+        insert(CustomerSegment, as_rows(part, model_id, currency=currency))

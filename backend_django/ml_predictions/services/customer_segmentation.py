@@ -20,6 +20,7 @@ from ml_predictions.models_segments import SegmentSnapshot
 from ml_predictions.services import customer_history
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.customer_rows import insert_customers, pack, remembered, unpack, without
+from ml_predictions.sources import currency_of
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.segment import BLEND, Memory, Money, Segmentation, check_clusters, margin_share, segment_customers
 
@@ -102,7 +103,7 @@ class CustomerSegmentationService(Service):
     def write_rows(self, model: MLModel, content: Content) -> None:
         """One row per customer, from the file alone; the first time, also what this training adds to the history."""
         customers = unpack(content)
-        insert_customers(customers, model.pk, chunk=CHUNK)
+        insert_customers(customers, model.pk, currency=currency_of(self.source), chunk=CHUNK)
         if not SegmentSnapshot.objects.filter(version=model.version).exists():
             changes, follows = self._moves
             customer_history.write(model, customers, changes, follows=follows)

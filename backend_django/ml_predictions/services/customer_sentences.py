@@ -38,6 +38,11 @@ def _round(value: pl.Expr) -> pl.Expr:
     return pl.when(value.abs() >= 10).then(whole).otherwise(fine)
 
 
+def _word(text: str) -> pl.Expr:
+    """A text of ours in the quotation marks of JSON."""
+    return pl.lit(f'"{text}"')
+
+
 def _list(messages: Iterable[pl.Expr]) -> pl.Expr:
     """A JSON list of those messages that are there (a null is left out)."""
     return pl.concat_str(pl.lit("["), pl.concat_str(*messages, separator=", ", ignore_nulls=True), pl.lit("]"))
@@ -48,9 +53,9 @@ def late() -> pl.Expr:
     return ((pl.col("overdue") >= OVERDUE) & (pl.col("interval_days") >= QUICK)).fill_null(False)
 
 
-def explanation() -> pl.Expr:
+def explanation(currency: str) -> pl.Expr:
     """Why a customer is where it is, in its own figures; over the columns of `RESULT`."""
-    return _list([_rhythm(), _money(), _why()])
+    return _list([_rhythm(), _money(currency), _why()])
 
 
 def _rhythm() -> pl.Expr:
@@ -69,15 +74,16 @@ def _rhythm() -> pl.Expr:
     )
 
 
-def _money() -> pl.Expr:
+def _money(currency: str) -> pl.Expr:
     spent = pl.col("spent")
+    told = {"spent": _round(spent), "currency": _word(currency)}
     percent = (pl.col("spent_place") * 100).floor().cast(pl.Int64)
     return (
         pl.when(spent <= 0)
         .then(_message("segment.spent_nothing"))
         .when(percent > 0)
-        .then(_message("segment.spent", spent=_round(spent), percent=percent.cast(pl.String)))
-        .otherwise(_message("segment.spent_only", spent=_round(spent)))
+        .then(_message("segment.spent", **told, percent=percent.cast(pl.String)))
+        .otherwise(_message("segment.spent_only", **told))
     )
 
 
@@ -109,7 +115,7 @@ def _text(column: str, names: Iterable[str]) -> pl.Expr:
     )
 
 
-def advice() -> pl.Expr:
+def advice(currency: str) -> pl.Expr:
     """What to do next, by segment and situation, and when; over the columns of `RESULT`."""
     good, once = pl.col("spent_place") >= GOOD, pl.col("visits") == 1
     situations: dict[str, list[tuple[pl.Expr, str]]] = {
@@ -127,7 +133,7 @@ def advice() -> pl.Expr:
             found = found.when((pl.col("segment") == i) & condition).then(told)
         found = found.when(pl.col("segment") == i).then(_message(f"segment.advise_{name}"))
     stake = pl.when(late() & (pl.col("at_stake") >= 1)).then(
-        _message("segment.advise_stake", money=_round(pl.col("at_stake")))
+        _message("segment.advise_stake", money=_round(pl.col("at_stake")), currency=_word(currency))
     )
     day = pl.concat_str(pl.lit('"'), pl.col("expected_next").dt.to_string("%Y-%m-%d"), pl.lit('"'))
     likely = pl.col("chance_band").fill_null(LIKELY) >= POSSIBLE

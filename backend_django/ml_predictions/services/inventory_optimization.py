@@ -189,8 +189,7 @@ class InventoryOptimizationService(Service):
         found = live.assess(
             content.arrays,
             *self._of_this_minute(variant_ids),
-            as_of=model.as_of,
-            today=as_of + timedelta(days=1),
+            days=(model.as_of, as_of + timedelta(days=1)),
             rules=rules,
             beside=None if variant_ids is None else Beside(content.arrays, partial(shelf, self.source)),
         )

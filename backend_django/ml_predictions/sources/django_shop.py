@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from django.conf import settings
 from django.db import connections
-from django.db.models import Case, Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, Exists, F, Func, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -43,10 +43,9 @@ class DjangoShop(DjangoPurchasing):
     @cached_property
     def _until(self) -> DataUntil | None:
         now = timezone.now()
-        sold = Order.objects.filter(self._sales(), placed_at__lte=now).order_by("-placed_at").values("placed_at")
-        back = OrderReturn.objects.filter(returned_at__lte=now).order_by("-returned_at").values("returned_at")
-        both = Order.objects.order_by().values_list(Subquery(sold[:1]), Subquery(back[:1]))
-        last, returned = next(iter(both[:1]), (None, None))
+        sold = _last(Order.objects.filter(self._sales(), placed_at__lte=now), "placed_at")
+        back = _last(OrderReturn.objects.filter(returned_at__lte=now), "returned_at")
+        last, returned = next(iter(Order.objects.order_by().values_list(sold, back)[:1]), (None, None))
         return until_of(last, returned, now=now, time_zone=self.time_zone)
 
     def data_until(self) -> DataUntil | None:
@@ -388,6 +387,11 @@ class DjangoShop(DjangoPurchasing):
 
 QUARTER = 15 * 60
 """Seconds. Every time zone's days begin at the beginning of a quarter of an hour of UTC."""
+
+
+def _last(rows: QuerySet[Any], at: str) -> Subquery:
+    """The greatest time of the rows, for a statement that asks for more than one; Django would group by it."""
+    return Subquery(rows.order_by().annotate(last=Func(at, function="MAX")).values("last"))
 
 
 def _quarters(rows: QuerySet[Any], at: str, sign: int) -> pl.DataFrame:

@@ -46,30 +46,28 @@ def assess(
     products: pl.DataFrame,
     open_orders: pl.DataFrame | None = None,
     *,
-    as_of: date,
-    today: date,
+    days: tuple[date, date],
     rules: Rules,
     beside: Beside | None = None,
 ) -> Assessment:
-    """Every variant of `stock` (`frames.STOCK`, live) against the `arrays` of a plan made as of `as_of`.
+    """Every variant of `stock` (`frames.STOCK`, live) against the `arrays` of a plan.
 
-    `today` is the first day not yet over: stock-out dates count from it. `open_orders` (`frames.OPEN_ORDERS`) says on
-    which days what is on order comes (without them: a lead time from today); drafts count in no date. `position` = on
-    hand + on order + drafted - reserved; stock below zero counts as none. Never ordered are variants that are not
-    active, and those whose season is over before an order of today would come (`season_over`); what the plan has not
-    seen has no levels. Where `stock` is but a part of the shop's, `beside` says what the judgement of one takes from
-    all; the weights are then those within the part. Columns: those of `stock`, `product_name`, `category`, and what
-    `_columns` adds.
+    `days` are the plan's last day, and today: the first day not yet over, which stock-out dates count from.
+    `open_orders` (`frames.OPEN_ORDERS`) says on which days what is on order comes (without them: a lead time from
+    today); drafts count in no date. `position` = on hand + on order + drafted - reserved; stock below zero counts as
+    none. Never ordered are variants that are not active, and those whose season is over before an order of today would
+    come (`season_over`); what the plan has not seen has no levels. Where `stock` is but a part of the shop's, `beside`
+    says what the judgement of one takes from all; the weights are then those within the part. Columns: those of
+    `stock`, `product_name`, `category`, and what `_columns` adds.
     """
     about = products.select("product_id", product_name="name", category="category")
     stock = stock.sort("variant_id").join(about, on="product_id", how="left", maintain_order="left")
-    table = _Table(arrays, stock, rules, (as_of, today), beside=beside)
+    table = _Table(arrays, stock, rules, days, beside=beside)
     table.expect(frames.empty(frames.OPEN_ORDERS) if open_orders is None else open_orders)
     shelf = _shelf(table, rules)
     found = alerts.choose(shelf)
     parts = health.components(_vitals(table, shelf))
-    days = _days_out(table, 0.5)
-    early = _days_out(table, 0.1)
+    usual, early = (_days_out(table, probability) for probability in (0.5, 0.1))
     frame = stock.with_columns(
         product_name=pl.col("product_name").fill_null(pl.col("sku")),
         category=pl.col("category").fill_null(""),
@@ -80,10 +78,10 @@ def assess(
         probability=pl.Series(np.round(found.probability, 4), dtype=pl.Float64).fill_nan(None),
         expected_money=pl.Series(np.round(found.expected, 2), dtype=pl.Float64),
         also=found.also,
-        estimated_stockout_date=_dates(days, today),
-        earliest_stockout_date=_dates(early, today),
+        estimated_stockout_date=_dates(usual, table.today),
+        earliest_stockout_date=_dates(early, table.today),
         health_score=pl.Series(health.scores(parts), dtype=pl.Float64),
-        **_columns(table, shelf, days),
+        **_columns(table, shelf, usual),
     )
     weights = health.shop_weights(table["sold_365"] * table.value, np.maximum(table.on_hand, 0) * table.value)
     return Assessment(frame, parts, np.where(shelf.active | (table.on_hand > 0), weights, 0.0), table.receipts)

@@ -48,7 +48,7 @@ def reader(asked: list[object]) -> Read:
 
 def assess(made: plan.Plan, table: pl.DataFrame, range_: pl.DataFrame, beside: Beside | None = None) -> pl.DataFrame:
     today = AS_OF + timedelta(days=1)
-    return live.assess(made.arrays, table, range_, as_of=AS_OF, today=today, rules=RULES, beside=beside).frame
+    return live.assess(made.arrays, table, range_, days=(AS_OF, today), rules=RULES, beside=beside).frame
 
 
 def test_any_part_has_the_rows_of_the_whole(made: plan.Plan) -> None:

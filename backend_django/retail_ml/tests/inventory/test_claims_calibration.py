@@ -123,8 +123,8 @@ def trained(shop: Shop) -> plan.Arrays:
 def scored(shop: Shop, trained: plan.Arrays) -> pl.DataFrame:
     """Claims of an empty shelf made on one day, one per variant, with what came and the true chance."""
     frame = live.assess(
-        trained, shop.stock(PAST), products(IDS), open_orders=shop.open_orders(PAST), as_of=MADE,
-        today=MADE + timedelta(days=1), rules=RULES,
+        trained, shop.stock(PAST), products(IDS), open_orders=shop.open_orders(PAST),
+        days=(MADE, MADE + timedelta(days=1)), rules=RULES,
     ).frame  # fmt: skip
     made = claims.make(frame, review_days=RULES.review_days).filter(pl.col("code") == claims.SUGGESTION)
     made = made.with_columns(made_on=pl.lit(MADE), due_on=pl.lit(MADE) + pl.duration(days="days"))
@@ -161,7 +161,7 @@ def test_what_is_called_slow_was_picked_by_its_recent_rate_too(shop: Shop, train
     full = stock(IDS, on_hand=np.ceil(160 * shop.rate).tolist())
     plain = trained | {"recalibration": recalibration.AS_STATED}
     frame = live.assess(
-        plain, full, products(IDS), as_of=MADE, today=MADE + timedelta(days=1), rules=RULES,
+        plain, full, products(IDS), days=(MADE, MADE + timedelta(days=1)), rules=RULES,
         open_orders=frames.empty(frames.OPEN_ORDERS),
     ).frame  # fmt: skip
     made = claims.make(frame, review_days=RULES.review_days).filter(pl.col("code") == "SLOW_MOVING")

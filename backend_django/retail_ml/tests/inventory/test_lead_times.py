@@ -118,7 +118,7 @@ def test_levels_and_live_stand_on_what_was_learnt():
     given = (plan.Records(), plan.Records(lead=slow))
     plans = [plan.make(lines(units), shelf, products(["v"]), as_of=AS_OF, rules=Rules(), records=r) for r in given]
     stated, learnt = (
-        live.assess(p.arrays, shelf, products(["v"]), as_of=AS_OF, today=AS_OF + timedelta(days=1), rules=Rules())
+        live.assess(p.arrays, shelf, products(["v"]), days=(AS_OF, AS_OF + timedelta(days=1)), rules=Rules())
         .frame.to_dicts()[0] for p in plans
     )  # fmt: skip
     assert (stated["lead_days"], learnt["lead_days"]) == (7.0, 21.0)

@@ -29,7 +29,7 @@ def assessed(*, levels: dict[str, Any] | None = None, **columns: Any) -> pl.Data
     arrays["variant_id"] = np.array(["v"])
     rows = stock(["v"], **{"on_hand": 3.0, **columns})
     as_of = TODAY - timedelta(days=1)
-    return live.assess(arrays, rows, products(["v"]), as_of=as_of, today=TODAY, rules=RULES).frame
+    return live.assess(arrays, rows, products(["v"]), days=(as_of, TODAY), rules=RULES).frame
 
 
 def ordered(**columns: Any) -> float:

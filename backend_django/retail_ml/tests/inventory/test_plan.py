@@ -39,8 +39,7 @@ def assess(table: pl.DataFrame, arrays=None, orders=None) -> pl.DataFrame:
         table,
         products(ids),
         open_orders=frames.empty(frames.OPEN_ORDERS) if orders is None else orders,
-        as_of=AS_OF,
-        today=AS_OF + timedelta(days=1),
+        days=(AS_OF, AS_OF + timedelta(days=1)),
         rules=RULES,
     ).frame.sort("variant_id")
 

@@ -54,7 +54,7 @@ def stated(daily: np.ndarray, *, moves: bool) -> tuple[pl.DataFrame, plan.Arrays
 def claimed(arrays: plan.Arrays) -> pl.DataFrame:
     shelf = stock(IDS, on_hand=50.0)
     today = MADE + timedelta(days=1)
-    frame = live.assess(arrays, shelf, products(IDS), as_of=MADE, today=today, rules=RULES).frame
+    frame = live.assess(arrays, shelf, products(IDS), days=(MADE, today), rules=RULES).frame
     return claims.make(frame, review_days=RULES.review_days).filter(pl.col("code") == "DEAD_STOCK")
 
 

@@ -129,7 +129,7 @@ def test_the_live_view_orders_no_more_than_the_season_can_sell():
     def row(**columns):
         shelf = stock(["v"], on_hand=2.0, **columns)
         today = AS_OF + timedelta(days=1)
-        found = live.assess(made.arrays, shelf, products(["v"]), as_of=AS_OF, today=today, rules=Rules())
+        found = live.assess(made.arrays, shelf, products(["v"]), days=(AS_OF, today), rules=Rules())
         return found.frame.to_dicts()[0]
 
     ends = (None, AS_OF + timedelta(days=16), AS_OF + timedelta(days=7))
