@@ -20,7 +20,7 @@ def another_layout(error: RetailMLError, path: Path, preset: str, *, what: str =
     from ingest.models import ImportRun
     from ingest.presets import PRESETS
     from ingest.presets.base import REQUIRED
-    from ingest.sample import WANTED, guess, take
+    from ingest.sample import guess, other_kind, take
 
     if error.code not in WRONG_LAYOUT:
         return ""
@@ -31,11 +31,8 @@ def another_layout(error: RetailMLError, path: Path, preset: str, *, what: str =
     best, found = guess(ImportRun.What.SALES, headers)
     if best in PRESETS and set(REQUIRED) <= set(found):
         return "" if best == preset and what == ImportRun.What.SALES else _like(f"import_sales --preset {best}")
-    fields = {what: guess(what, headers)[1] for what in (ImportRun.What.PRODUCTS, ImportRun.What.STOCK)}
-    fitting = [what for what, found in fields.items() if set(WANTED[what][1]) <= set(found)]
-    # A count has the SKU that is enough for a table of products: the one with more known columns it is.
-    most = max(fitting, key=lambda what: len(fields[what]), default=None)
-    return _like(f"import_{most.value}") if most and most != what else ""
+    other = other_kind(what, headers)
+    return _like(f"import_{other}") if other else ""
 
 
 def _like(command: str) -> str:

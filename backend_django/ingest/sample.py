@@ -71,6 +71,22 @@ def guess(what: str, headers: list[str]) -> tuple[str, dict[str, str]]:
     return best, found[best]
 
 
+def other_kind(what: str, headers: list[str]) -> str:
+    """What else a table holds that lacks what `what` needs; empty: it lacks nothing, or nothing else fits."""
+    kinds = ImportRun.What
+    fields = {kind.value: set(guess(kind, headers)[1]) for kind in kinds}
+    fitting = [kind for kind in fields if set(WANTED[kind][1]) <= fields[kind]]
+    if what in fitting or not fitting:
+        return ""
+    if kinds.SALES in fitting:
+        return str(kinds.SALES.value)
+    # An SKU alone is no table of products, and sales whose columns have names of their own have one too.
+    if {"order_number", "placed_at", "units"} & fields[kinds.SALES]:
+        return ""
+    most = max(fitting, key=lambda kind: len(fields[kind]))
+    return most if len(fields[most]) > len(WANTED[most][1]) + (most == kinds.PRODUCTS) - (most == kinds.STOCK) else ""
+
+
 def of_layout(run: ImportRun, headers: list[str]) -> dict[str, str]:
     """Field → header of the fields that this layout alone has; nobody chooses them."""
     wanted, required = WANTED[run.what]

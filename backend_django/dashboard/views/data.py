@@ -83,7 +83,8 @@ class Upload(Step):
         uploads.drop_old()
         run = uploads.keep(files, what=what, requested_by=str(request.user))
         try:
-            run.preset, run.columns = sample.guess(what, headers_of(run))
+            headers = headers_of(run)
+            run.preset, run.columns = sample.guess(what, headers)
         except BadFile as error:
             uploads.drop(run)
             run.delete()
@@ -91,7 +92,12 @@ class Upload(Step):
         run.options = imports.defaults(run.preset, currency=conf.get("CURRENCY"))
         run.save()
         self.run = run
-        return gettext("The file is here. See whether its columns are right, then make a dry run.")
+        here = gettext("The file is here. See whether its columns are right, then make a dry run.")
+        if not (other := sample.other_kind(what, headers)):
+            return here
+        labels = dict(ImportRun.What.choices)
+        wrong = gettext("It looks like “{other}” and not like “{what}”: if so, upload it again as that.")
+        return f"{here} {wrong.format(other=labels[other], what=labels[what])}"
 
     def where(self, **kwargs: Any) -> str:
         """To the import, or back."""

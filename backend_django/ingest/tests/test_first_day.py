@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
+from authentication.models import User
 from orders.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +99,21 @@ def test_sales_given_as_products_or_counts_are_named(tmp_path):
     path.write_text("Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n")
     with pytest.raises(CommandError, match="one for import_sales --preset online-retail-ii"):
         call_command("import_products", path, stdout=StringIO())
+
+
+def test_a_table_in_the_place_of_another_is_named_on_the_page(tmp_path, settings, client):
+    settings.DATA_FOLDER = tmp_path
+    client.force_login(User.objects.create_superuser("owner@shop.test", "a-long-password"))
+
+    def upload(what: str, text: str) -> str:
+        file = SimpleUploadedFile("file.csv", text.encode())
+        return client.post("/data/upload/", {"what": what, "file": file}, follow=True).content.decode()
+
+    sales = "order_number,placed_at,sku,units,unit_price\n1,2026-01-05,A,1,2.00\n"
+    assert "It looks like “Past sales” and not like “Counted stock”" in upload("stock", sales)
+    assert "It looks like" not in upload("sales", sales)
+    assert "It looks like “Products and costs”" in upload("sales", "sku,price,cost\nA,9.95,4.00\n")
+    assert "It looks like" not in upload("sales", "\n".join([HEAD, *ROWS]))  # sales under names of their own
 
 
 def test_the_console_speaks_one_language(tmp_path):
