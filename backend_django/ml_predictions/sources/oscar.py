@@ -103,10 +103,10 @@ class OscarShop(OscarRange, joined.JoinedShop):
         if customer_ids is not None:
             sold, back = sold.filter(self._of(customer_ids)), back.filter(self._of(customer_ids, "line__"))
         if product_ids is not None:
-            wanted = Q(product__isnull=True)  # whatever they were: found again below
-            for name in ("product_id__in", "product__parent_id__in"):
-                wanted |= Q(**{name: scans.keys(product_ids)})
-            sold, back = sold.filter(wanted), back.none()
+            sold = sold.filter(self._of_products(product_ids))
+            # What an event has paid is parted over all its lines.
+            events = back.filter(self._of_products(product_ids, "line__")).values("event_id")
+            back = back.filter(event_id__in=events)
         columns = self._columns("")
         columns |= {"seconds": scans.Epoch("order__date_placed"), "units": F("quantity"),
                     "amount": scans.number(f"line_price_{self.tax}_tax")}  # fmt: skip
@@ -189,6 +189,13 @@ class OscarShop(OscarRange, joined.JoinedShop):
         distinct = distinct.filter(distinct != "")
         accounts = self._accounts if len(distinct) else {}
         return {email: accounts.get(email.lower()) or guest_id(email) for email in distinct.to_list()}
+
+    @staticmethod
+    def _of_products(product_ids: Sequence[str], line: str = "") -> Q:
+        """Lines that can be of these products; what was deleted can be of any, and is found again later."""
+        keys = scans.keys(product_ids)
+        of_child = Q(**{f"{line}product__parent_id__in": keys})
+        return Q(**{f"{line}product__isnull": True}) | Q(**{f"{line}product_id__in": keys}) | of_child
 
     def _of(self, customer_ids: Sequence[str], line: str = "") -> Q:
         """Lines that can be of these customers: of their accounts, or of guests where one of them has an e-mail."""
