@@ -58,9 +58,9 @@ class DjangoPurchasing:
              "minimum_order_value": pl.Float64},
         )  # fmt: skip
         purchased = self._purchased(chosen, everything=product_ids is None and variant_ids is None)
-        table = table.join(purchased, on="variant_id", how="left")
+        table = table.join(purchased, on="variant_id", how="left").sort("variant_id")
         ids = ("variant_id", "product_id", "supplier_id")
-        table = table.sort("variant_id").with_columns(
+        table = table.with_columns(
             *(scans.text(c) for c in ids),
             pl.col("on_order", "drafted").fill_null(0.0),
             pl.col("pack_size", "minimum_order").clip(lower_bound=1.0),
