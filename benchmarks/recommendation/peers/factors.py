@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from benchmarks.recommendation.peers.base import Floats, Ints, Orders, Peer
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class _Factors(Peer):
