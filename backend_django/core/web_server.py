@@ -12,10 +12,6 @@ from typing import Any
 
 from gunicorn import util
 
-# The processes share the cores among them: threads of numerics beside these would wait for each other, and a list of
-# recommendations is too short a sum to be shared out.
-for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS"):
-    os.environ.setdefault(name, "1")
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
@@ -26,6 +22,16 @@ limit_request_line = 8190
 """Characters of an address that reach the project, which answers those that are too long in its own words."""
 loglevel = "warning"
 control_socket_disable = True
+
+
+def on_starting(_: Any) -> None:
+    """One thread of numerics in each process that is to come.
+
+    They share the cores among them: threads beside these would wait for each other, and a list of recommendations is
+    too short a sum to be shared out.
+    """
+    for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def write_error(client: Any, status: int, reason: str, told: str) -> None:

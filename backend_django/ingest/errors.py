@@ -64,7 +64,7 @@ TEXTS = {
         "{label} has no column {column!r}, which --map {field}={column} names; it has: {headers}"
     ),
     "file.lacks_fields": _(
-        "{label} lacks the columns {missing}; it has: {headers}. Say which it is with {hints}. Known columns: {known}"
+        "{label} lacks a column for: {missing}; it has: {headers}. Say which it is with {hints}. Known columns: {known}"
     ),
     "file.lacks_columns": _(
         "{label} lacks a column for {missing} ({meaning}; looked for: {known}). It has: {headers}. Say which it is "

@@ -32,7 +32,7 @@ BASE = {
 def customers(make_model: Any) -> MLModel:
     """Five customers of a version in service: two VIPs, one of them overdue, one at risk, one new, one inactive."""
     model: MLModel = make_model(
-        "customer_segmentation", 1, is_active=True, as_of=AS_OF,
+        "customer_segmentation", 1, is_active=True, as_of=AS_OF, fingerprint={"currency": "EUR"},
         metrics={"guests": {"orders": 7, "spent": 140.0}, "only_returns": 2, "clv": {"model": "simple_rate"},
                  "map": {"reason": {"code": "segment.map_first", "params": {}}, "names": {"vip": [0]}}},
     )  # fmt: skip
@@ -175,7 +175,7 @@ def test_the_summary_adds_up(api: Any, customers: MLModel):
     assert body["totals"]["money_at_risk"] == sum(p["money_at_risk"] or 0 for p in body["segments"])
     assert body["guests"] == {"orders": 7, "spent": 140.0}
     assert (
-        "7 sales to guests, 140 in all, belong to no customer that is known; they are in no segment."
+        "7 sales to guests, 140 EUR in all, belong to no customer that is known; they are in no segment."
         in (body["explanation"])
     )
     assert "The groups were drawn for the first time." in body["explanation"]
