@@ -6,12 +6,18 @@ Ada is a superuser, Ben has the role admin, Cleo is a customer, Eve an employee,
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+# As a training has it, before the libraries ask: the last bits of a sum hang on the number of threads, and a process
+# that a test starts must add up as the test itself.
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")
 
 import numpy as np
 import pytest

@@ -241,8 +241,8 @@ def _checked(one: Answer, engine: Engine) -> None:
 def _fault(engine: Engine, what: str) -> None:
     raise EngineFault(
         f"The engine {type(engine).__name__} cannot be trusted: {what}. Nothing was published. Give every machine the "
-        "same release of this project, the same library versions and the same kind of processor, or set ENGINE to "
-        "retail_ml.engine.InProcess.",
+        "same release of this project, the same library versions, the same kind of processor and as many threads of "
+        "numerics (OMP_NUM_THREADS=1), or set ENGINE to retail_ml.engine.InProcess.",
         engine=type(engine).__name__,
         what=what,
     )

@@ -66,8 +66,8 @@ TEXTS: dict[str, Any] = {
     "training_timeout": _("The training took longer than {seconds} seconds and was ended."),
     "engine.fault": _(
         "The engine {engine}, which was to compute parts of it, cannot be trusted: {what}. Nothing was published. Give "
-        "every machine the same release, the same library versions and the same kind of processor, or compute here: "
-        "ENGINE = retail_ml.engine.InProcess."
+        "every machine the same release, the same library versions, the same kind of processor and "
+        "OMP_NUM_THREADS=1, or compute here: ENGINE = retail_ml.engine.InProcess."
     ),
     "training_error": _("The training stopped with an unexpected error ({error}); the worker's log has the details."),
 }  # fmt: skip
