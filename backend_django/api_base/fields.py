@@ -104,8 +104,16 @@ class Amount(serializers.DecimalField):
 
     @property
     def pattern(self) -> str:
-        """What is taken, as a regular expression."""
-        whole = (self.max_digits or 12) - (self.decimal_places or 0)
+        """What is taken, as a regular expression; of a largest amount it knows the digits."""
+        most = self._whole if self.max_value is None else len(str(int(self.max_value)))
+        return self._of(min(self._whole, most))
+
+    @property
+    def _whole(self) -> int:
+        """Digits before the point."""
+        return (self.max_digits or 12) - (self.decimal_places or 0)
+
+    def _of(self, whole: int) -> str:
         return rf"^(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{self.decimal_places}}})?$"
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
@@ -116,7 +124,7 @@ class Amount(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Any:
         """The decimal."""
-        if not isinstance(data, str) or not re.fullmatch(self.pattern[1:-1], data, re.ASCII):
+        if not isinstance(data, str) or not re.fullmatch(self._of(self._whole)[1:-1], data, re.ASCII):
             self.fail("invalid", places=self.decimal_places)
         return super().to_internal_value(data)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 import pytest
 from rest_framework import serializers
 
@@ -82,3 +85,15 @@ def test_an_amount_may_be_null_and_a_number_whole():
     found = Priced(data={"cost": None, "spread": 2})
     assert found.is_valid()
     assert found.validated_data == {"cost": None, "spread": 2.0}
+
+
+@pytest.mark.parametrize(("most", "takes", "refuses"), [(None, "99999999", "999999999"), (Decimal(500), "999", "1000")])
+def test_the_documented_pattern_knows_the_largest_amount(most: Decimal | None, takes: str, refuses: str):
+    pattern = fields.Amount(max_digits=10, decimal_places=2, max_value=most).pattern
+    assert re.match(pattern, takes)
+    assert not re.match(pattern, refuses)
+
+
+def test_more_than_the_largest_amount_is_refused_by_its_size():
+    with pytest.raises(serializers.ValidationError, match="500"):
+        fields.Amount(max_digits=10, decimal_places=2, max_value=Decimal(500)).run_validation("1000")
