@@ -28,7 +28,7 @@ $(VENV)/.installed-dev: backend_django/requirements-dev.txt
 
 test: setup-dev ## every test: SQLite, then the PostgreSQL subset on a server it brings itself
 	@$(PY) -m pytest
-	@$(PY) .ci/with_postgres.py $(PY) -m pytest -m postgres
+	@$(PY) .ci/with_postgres.py --no-autovacuum $(PY) -m pytest -m postgres
 
 lint: setup-dev ## ruff, mypy, import contracts, migrations and translations up to date
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

@@ -125,7 +125,7 @@ MAIN_READS: dict[str, tuple[Callable[[Facts], Any], str, str, str]] = {
     "stock of a night: which variants moved before": (
         lambda f: f.source.stock_history_since(f.since), "products_productvariant",
         "COVERING INDEX stock_movement_history (variant_id=? AND at<?)",
-        "Index Cond: (variant_id = products_productvariant.id)",
+        "(variant_id = products_productvariant.id)",
     ),
     "orders of a customer": (
         lambda f: f.source.order_lines(customer_id=f.customer), "orders_order",
