@@ -41,7 +41,7 @@ def explanation(forecasts: Forecasts, *, days: int, calendar: dict[str, Any], cu
         if one["date"] <= last
     ]
     closed = [day for day in forecasts.meta["closed"] if day <= last]
-    sentences = [*_level(factors["level"], currency), *_sentences(factors, parts, forecasts.as_of, days)]
+    sentences = [*_sentences(factors, parts, forecasts.as_of, days, currency=currency)]
     sentences += _of_days(named, closed, parts, forecasts.as_of)
     return {
         "sentences": sentences,
@@ -106,19 +106,14 @@ def _percent(factor: float) -> int:
     return round(abs(factor - 1) * 100)
 
 
-def _level(level: float | None, currency: str) -> list[dict[str, Any]]:
-    """What an ordinary open day brings; nothing where no day is open."""
-    if level is None:
-        return []
-    return [message("forecast.why_level", amount=round(level, 2 if level < 100 else None), currency=currency)]
-
-
 def _sentences(
-    factors: dict[str, float | None], parts: dict[str, np.ndarray], as_of: date, days: int
+    factors: dict[str, float | None], parts: dict[str, np.ndarray], as_of: date, days: int, *, currency: str
 ) -> Iterator[dict[str, Any]]:
-    """Trend, season and weekdays."""
-    if factors["level"] is None:
+    """Level, trend, season and weekdays."""
+    level = factors["level"]
+    if level is None:
         return
+    yield message("forecast.why_level", amount=round(level, 2 if level < 100 else None), currency=currency)
     for name in ("trend", "season"):
         factor = factors[name] or 1.0
         if abs(factor - 1) >= SAID:

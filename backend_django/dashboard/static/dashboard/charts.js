@@ -39,7 +39,7 @@
                                                            textangle: -90, xanchor: "right", yanchor: "top",
                                                            font: { size: 10, color: colours.muted } })),
         hovermode: "x unified",
-        xaxis: spec.x_type ? { type: spec.x_type, title: { text: spec.x_title } } : { tickformatstops: days },
+        xaxis: spec.x_type ? { type: spec.x_type } : { tickformatstops: days },
         ...(spec.unit === "%" ? { yaxis: { ticksuffix: " %" } } : few(spec) ? { yaxis: { dtick: 1 } } : {}),
       },
     }),
