@@ -58,14 +58,12 @@ class Assumptions:
                 "{days} days of each SKU's mean demand in the last {recent} days, as an opening movement at the end of "
                 "the data"
             ).format(days=self.opening_stock_days, recent=RECENT_DAYS)
-        said = {"cost": cost, "supplier": supplier, "category": category, "stock": stock}
-        labels = {
-            "cost": gettext("cost"),
-            "supplier": gettext("supplier"),
-            "category": gettext("category"),
-            "stock": gettext("stock"),
-        }
-        return [f"{labels[name]}: {text}" for name, text in said.items()]
+        return [
+            f"{gettext('cost')}: {cost}",
+            f"{gettext('supplier')}: {supplier}",
+            f"{gettext('category')}: {category}",
+            f"{gettext('stock')}: {stock}",
+        ]
 
 
 def fill(assumptions: Assumptions, catalogue: pl.DataFrame, lines: pl.DataFrame) -> dict[str, Counts]:

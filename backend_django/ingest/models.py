@@ -34,7 +34,8 @@ class ImportRun(models.Model):
         UNDOING = "undoing", _("being undone")
         UNDONE = "undone", _("undone")
 
-    UNDER_WAY = (State.CHECKING, State.IMPORTING, State.WRITING, State.WEIGHING, State.UNDOING)
+    IN_UNDO = (State.WEIGHING, State.UNDOING)
+    UNDER_WAY = (State.CHECKING, State.IMPORTING, State.WRITING, *IN_UNDO)
     UNDOABLE = (State.IMPORTED, State.FAILED, State.CANCELLED)
     """An import that stopped while it was written is undone like a whole one."""
     PULL = "pull"
@@ -89,6 +90,11 @@ class ImportRun(models.Model):
     def under_way(self) -> bool:
         """Is a dry run or an import queued or running?"""
         return self.state in self.UNDER_WAY
+
+    @property
+    def before_undo(self) -> str:
+        """The state to which it returns when its undo, or the look at it, does not come to an end: nothing was lost."""
+        return str((self.undo or {}).get("was", self.State.IMPORTED))
 
     @property
     def changed(self) -> bool:

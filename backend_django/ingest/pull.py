@@ -47,13 +47,16 @@ def nightly() -> dict[str, Any]:
     """A step of the nightly refresh: what is new, where a shop is set; how many rows of each kind came in."""
     if not settings.WOOCOMMERCE_URL:
         return {}
-    last = ImportRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    pull(Here())
-    return {row.what: (row.report or {}).get("rows_read", 0) for row in ImportRun.objects.filter(pk__gt=last)}
+    return {row.what: (row.report or {}).get("rows_read", 0) for row in bring_in(Here())}
 
 
-def pull(run: tasks.Watched, *, wait: float = turns.PATIENCE) -> None:
-    """Fetch products, stock and orders that were modified since the last pull, and bring them in.
+def pull(run: tasks.Watched) -> None:
+    """The kind `pull` of the worker."""
+    bring_in(run)
+
+
+def bring_in(run: tasks.Watched, *, wait: float = turns.PATIENCE) -> list[ImportRun]:
+    """Fetch products, stock and orders that were modified since the last pull, and bring them in: the imports made.
 
     Waits `wait` seconds for an import or an undo that is being written, then raises Busy.
     """
@@ -71,15 +74,15 @@ def pull(run: tasks.Watched, *, wait: float = turns.PATIENCE) -> None:
         _failures(woo).delete()
         for row in rows:
             tasks.bring_in(run, row, write=True)
+    return rows
 
 
 def _failed(woo: Shop, error: RetailMLError) -> None:
     """List a pull of which nothing came in, with its reason; another one like it takes its place."""
-    stored = {"code": error.code, "params": error.details, "text": error.message}
     _failures(woo).delete()
     ImportRun.objects.create(
         what=What.SALES, preset=PRESET, file_name=_name(woo), requested_by=ImportRun.PULL, size=0, state=State.FAILED,
-        error=stored, finished_at=timezone.now(),
+        error=error.stored(), finished_at=timezone.now(),
     )  # fmt: skip
 
 

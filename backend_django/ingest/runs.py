@@ -62,7 +62,7 @@ def on_console(what: str, paths: Sequence[Path], *, preset: str = "", **options:
                 yield run
         except BaseException as error:
             if isinstance(error, RetailMLError):
-                run.error = {"code": error.code, "params": error.details, "text": error.message}
+                run.error = error.stored()
             run.state, run.finished_at = State.FAILED, timezone.now()
             run.totals.setdefault("after", undo.totals())
             run.save()

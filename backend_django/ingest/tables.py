@@ -16,7 +16,7 @@ from ingest import canonical, layouts, load, parse, readers
 from ingest.counts import Counts
 from ingest.errors import BadFile
 from ingest.presets import platform_tables
-from ingest.presets.base import plain
+from ingest.presets.base import named, plain
 from products.models import Product, ProductVariant, StockMovement
 from retail_ml.frames import Schema
 
@@ -89,13 +89,11 @@ def read(
             chosen = layout.find(headers) | {name: known[plain(h)] for name, h in columns.items() if plain(h) in known}
         wrong = [f"{name}={header}" for name, header in columns.items() if plain(header) not in known]
         if wrong:
-            raise BadFile(
-                "file.no_such_column", label=label, wrong=" ".join(wrong), headers=", ".join(filter(None, headers))
-            )
+            raise BadFile("file.no_such_column", label=label, wrong=" ".join(wrong), headers=named(headers))
         if missing := [name for name in required if name not in chosen]:
             hints = " ".join(f'--map {name}="…"' for name in missing)
             raise BadFile(
-                "file.lacks_fields", label=label, missing=", ".join(missing), headers=", ".join(filter(None, headers)),
+                "file.lacks_fields", label=label, missing=", ".join(missing), headers=named(headers),
                 hints=hints, known=", ".join(fields),
             )  # fmt: skip
         found_layouts.append(layout)

@@ -74,8 +74,7 @@ def bring_in(run: Watched, row: ImportRun, *, write: bool) -> None:
             raise FileGone(f"The file of import {row.pk} is gone; upload it again.")
         imports.process(row, paths, write=write, tell=tell, begin=begin)
     except RetailMLError as error:
-        stored = {"code": error.code, "params": error.details, "text": error.message}
-        _set(row, state=State.FAILED, error=stored, finished_at=timezone.now())
+        _set(row, state=State.FAILED, error=error.stored(), finished_at=timezone.now())
         raise
     if write:
         _set(row, state=State.IMPORTED, report=row.report, counts=row.counts, finished_at=timezone.now())
@@ -112,9 +111,7 @@ def _take_back(row: ImportRun, *, write: bool, run_id: int | None, progress: und
     try:
         account = (undoing.undo if write else undoing.weigh)(row, tell)
     except BaseException as error:
-        stored = {"code": error.code, "params": error.details, "text": error.message} if isinstance(
-            error, RetailMLError) else None  # fmt: skip
-        _set(row, state=was, error=stored)
+        _set(row, state=was, error=error.stored() if isinstance(error, RetailMLError) else None)
         raise
     if write:
         _set(row, state=State.UNDONE, finished_at=timezone.now())

@@ -75,10 +75,10 @@ def _of_commands() -> QuerySet[ImportRun]:
 
 def _stopped() -> None:
     for row in _of_commands():
-        undone = row.state in (State.WEIGHING, State.UNDOING)
+        undone = row.state in ImportRun.IN_UNDO
         code = "import.undo_stopped" if undone else "import.stopped"
         row.error = {"code": code, "params": {"number": row.pk}, "text": TEXTS[code].format(number=row.pk)}
-        row.state = (row.undo or {}).get("was", State.FAILED) if undone else State.FAILED
+        row.state = row.before_undo if undone else State.FAILED
         row.finished_at = timezone.now()
         row.save(update_fields=["state", "error", "finished_at"])
 

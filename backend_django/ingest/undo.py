@@ -109,7 +109,7 @@ def refuse(run: ImportRun) -> None:
     """Raise CannotUndo when the import cannot be undone, saying why."""
     if run.state == ImportRun.State.UNDONE:
         raise CannotUndo(f"Import {run.pk} ({run.file_name}) is undone already.", reason="undone")
-    if run.state not in (*ImportRun.UNDOABLE, ImportRun.State.WEIGHING, ImportRun.State.UNDOING):
+    if run.state not in (*ImportRun.UNDOABLE, *ImportRun.IN_UNDO):
         raise CannotUndo(f"Import {run.pk} ({run.file_name}) is {run.state}; only an import is undone.", reason="state")
     if not run.entries.exists() and not (run.undo or {}).get("begun"):
         raise CannotUndo(

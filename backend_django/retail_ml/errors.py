@@ -6,6 +6,7 @@ the message itself is a complete English sentence.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 FEWEST_SALES = 10
@@ -22,6 +23,16 @@ class RetailMLError(Exception):
         self.message = message
         self.code = code or self.code
         self.details = details
+
+    def stored(self) -> dict[str, Any]:
+        """As plain JSON, `code, params, text`: what a database keeps, and the edge says in a reader's language.
+
+        >>> BadParameter("days is 0; it must be 1 to 365", days=0).stored()
+        {'code': 'bad_parameter', 'params': {'days': 0}, 'text': 'days is 0; it must be 1 to 365'}
+        """
+        plain = {"code": self.code, "params": self.details, "text": self.message}
+        found: dict[str, Any] = json.loads(json.dumps(plain, allow_nan=False, default=str))
+        return found
 
 
 class BadFrame(RetailMLError):

@@ -24,7 +24,7 @@ def train(run: Any) -> dict[str, MLTrainingLog]:
             get_service(service).train(run)
             log.result = run.result
         except RetailMLError as error:
-            log.status, log.error = "failed", {"code": error.code, "params": error.details, "text": error.message}
+            log.status, log.error = "failed", error.stored()
         ended[service] = log
     return ended
 

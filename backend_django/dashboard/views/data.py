@@ -25,7 +25,7 @@ from ml_predictions.models import MLTrainingLog
 KIND = "import"
 LAST = 15
 State = ImportRun.State
-NOW_OR_NEVER = (State.WRITING, State.WEIGHING, State.UNDOING)
+NOW_OR_NEVER = (State.WRITING, *ImportRun.IN_UNDO)
 """Not to be cancelled."""
 
 
@@ -210,8 +210,8 @@ def settled(run: ImportRun) -> ImportRun:
 
 def _ended(run: ImportRun, log: MLTrainingLog) -> str:
     """The state after a worker's run that did not live to write it."""
-    if run.state in (State.WEIGHING, State.UNDOING):  # of an undo, nothing is lost: it is as it was before
-        return str((run.undo or {}).get("was", State.IMPORTED))
+    if run.state in ImportRun.IN_UNDO:
+        return run.before_undo
     return State.CANCELLED if log.status == MLTrainingLog.Status.CANCELLED else State.FAILED
 
 
@@ -233,7 +233,7 @@ def take_back(run: ImportRun, *, write: bool, who: str) -> str:
     try:
         undo.refuse(run)
     except undo.CannotUndo as error:
-        raise forms.ValidationError(said_undo.refused({"code": error.code, "params": error.details})) from error
+        raise forms.ValidationError(said_undo.refused(error.stored())) from error
     if run.under_way:
         raise forms.ValidationError(gettext("It is under way already."))
     if write and "weighed" not in (run.undo or {}):
@@ -265,7 +265,7 @@ def start(run: ImportRun, *, write: bool, who: str, back: bool = False) -> None:
         except jobs.AlreadyRunning as other:
             busy = gettext("Another file is being checked or imported; wait until that is over.")
             raise forms.ValidationError(busy) from other
-        states = (State.WEIGHING, State.UNDOING) if back else (State.CHECKING, State.IMPORTING)
+        states = ImportRun.IN_UNDO if back else (State.CHECKING, State.IMPORTING)
         if back:
             run.undo = {**(run.undo or {}), "was": run.state}
         run.state = states[write]

@@ -35,7 +35,7 @@ def headers_of(run: ImportRun) -> list[str]:
 
 def sentence(error: BadFile) -> str:
     """What is wrong with a file."""
-    return said.error({"code": error.code, "params": error.details}) or error.message
+    return said.error(error.stored()) or error.message
 
 
 def store(run: ImportRun, request: HttpRequest) -> None:

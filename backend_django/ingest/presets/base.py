@@ -119,7 +119,7 @@ class Preset:
                     label=label,
                     column=given[name],
                     field=name,
-                    headers=", ".join(filter(None, headers)),
+                    headers=named(headers),
                 )
             found[name] = header
         chosen = {name: found[name] for name in self.fields if name in found}
@@ -129,9 +129,14 @@ class Preset:
             hints = " ".join(f'--map {name}="…"' for name in missing)
             raise BadFile(
                 "file.lacks_columns", label=label, missing=", ".join(missing), meaning=FIELDS[missing[0]], known=known,
-                headers=", ".join(filter(None, headers)) or "none", hints=hints,
+                headers=named(headers) or "none", hints=hints,
             )  # fmt: skip
         return chosen
+
+
+def named(headers: Iterable[str]) -> str:
+    """The headers of a file in a row, for a sentence; what has none is left out."""
+    return ", ".join(filter(None, headers))
 
 
 def plain(header: str) -> str:

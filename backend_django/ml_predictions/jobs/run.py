@@ -94,7 +94,7 @@ def train_all(run: TrainingRun, **parameters: Any) -> None:
         try:
             get_service(service).train(PartOfAll(run, service, results), **parameters.get(service, {}))
         except RetailMLError as error:
-            results["errors"][service] = as_message(error)
+            results["errors"][service] = error.stored()
             first = first or error
     if first is not None and not results["services"]:
         raise first
@@ -131,7 +131,7 @@ def execute(log_id: int, owner: str) -> str | None:
     except Cancelled as stopped:
         status, error = Status.CANCELLED, message("training_cancelled", who=stopped.who)
     except RetailMLError as expected:
-        status, error = Status.FAILED, as_message(expected)
+        status, error = Status.FAILED, expected.stored()
     except NO_DATABASE as lost:
         logger.exception("Training %s (%s) lost the database", log_id, log.kind)
         close_old_connections()  # if it is still lost, this process ends with an error and its parent puts the run back
@@ -145,12 +145,6 @@ def execute(log_id: int, owner: str) -> str | None:
         logger.exception("Training %s (%s) failed", log_id, log.kind)
         status, error = Status.FAILED, message("training_error", error=f"{type(unexpected).__name__}: {unexpected}")
     return status if rows.finish(log_id, owner, status, error) else None
-
-
-def as_message(error: RetailMLError) -> dict[str, Any]:
-    """An expected error as a stored message: its code and figures, and its English sentence as a last resort."""
-    stored: dict[str, Any] = clean({"code": error.code, "params": error.details, "text": error.message})
-    return stored
 
 
 def clean(value: Any) -> Any:

@@ -14,6 +14,7 @@ from retail_ml import frames
 
 LIVE_DAYS = 7
 """A shop that has sold something in so many days is live, unless the setting LIVE says otherwise."""
+SOLD_BY_DAY: frames.Schema = {"day": pl.Date, "sales": pl.Float64, "units": pl.Float64}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from authentication import erasure
 from authentication.models import Role, User
 from ml_predictions import conf
 from ml_predictions.sources import scans
-from ml_predictions.sources.base import DataUntil, LeftOut, Person, until_of
+from ml_predictions.sources.base import SOLD_BY_DAY, DataUntil, LeftOut, Person, until_of
 from ml_predictions.sources.django_purchasing import DjangoPurchasing
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant, StockMovement
@@ -27,7 +27,6 @@ from retail_ml import frames
 
 PARTS = {"product": "variant__product_id", "variant": "variant_id"}
 """Parts of the range with an id of ours, as an order line names them."""
-SOLD_BY_DAY = {"day": pl.Date, "sales": pl.Float64, "units": pl.Float64}
 CHANGES: tuple[dict[str, Any], frames.Schema] = (
     {"variant_id": F("variant_id"), "seconds": scans.Epoch("at"), "units": F("units"), "kind": F("kind")},
     {"variant_id": pl.Int64, "seconds": pl.Int64, "units": pl.Float64, "kind": pl.String},

@@ -13,7 +13,7 @@ import polars as pl
 from django.utils import timezone
 
 from ml_predictions import conf
-from ml_predictions.sources.base import DataUntil, LeftOut, until_of
+from ml_predictions.sources.base import SOLD_BY_DAY, DataUntil, LeftOut, until_of
 from retail_ml import frames
 from retail_ml.errors import BadFrame
 
@@ -188,7 +188,7 @@ class JoinedShop(ABC):
         by part, and never in memory as a whole.
         """
         if self._until is None:
-            return pl.DataFrame(schema={"day": pl.Date, "sales": pl.Float64, "units": pl.Float64})
+            return pl.DataFrame(schema=SOLD_BY_DAY)
         ids = [object_id]
         if level == "category":
             ids = self.products().filter(pl.col("category") == object_id)["product_id"].to_list()

@@ -126,11 +126,11 @@ def test_who_is_not_there(run):
     work.train(run)
     with pytest.raises(UnknownId) as unknown:
         work.segment("nobody")
-    assert render({"code": unknown.value.code, "params": unknown.value.details}) == unknown.value.message
+    assert render(unknown.value.stored()) == unknown.value.message
     with pytest.raises(NotEnoughHistory) as no_orders:
         work.segment("looked_only")
     assert no_orders.value.code == "customer_without_orders"
-    said = render({"code": no_orders.value.code, "params": no_orders.value.details})
+    said = render(no_orders.value.stored())
     assert said.startswith("The customer looked_only is known, but has no order up to ")
 
 

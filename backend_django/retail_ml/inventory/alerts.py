@@ -85,16 +85,24 @@ class Shelf:
     all_stock: float | None = None  # the shop's stock at cost (`stock_value`); None: that of these variants
 
 
+def dead_after(interval: Floats) -> Floats:
+    """Days without a sale after which stock is dead: 180, or three of its usual intervals (days) where that is longer.
+
+    >>> dead_after(np.array([10.0, 90.0, np.nan])).tolist()
+    [180.0, 270.0, 180.0]
+    """
+    return np.asarray(np.maximum(DEAD_DAYS, 3 * np.nan_to_num(interval)))
+
+
 def is_dead(on_hand: Floats, idle_days: Ints, *, interval: Floats, range_days: Ints) -> Bools:
-    """Stock, and no sale for the longer of 180 days and three of its usual intervals; idle -1: never sold at all.
+    """Stock, and no sale for the days of `dead_after`; idle -1: never sold at all.
 
     >>> days = np.array([400, 400])
     >>> is_dead(np.ones(2), np.array([200, 200]), interval=np.array([10.0, 90.0]), range_days=days).tolist()
     [True, False]
     """
-    limit = np.maximum(DEAD_DAYS, 3 * np.nan_to_num(interval))
     idle = np.where(idle_days < 0, range_days, idle_days)
-    return (on_hand > 0) & (idle >= limit)
+    return (on_hand > 0) & (idle >= dead_after(interval))
 
 
 def lies(

@@ -111,7 +111,7 @@ def _raised(
     """
     daily, chance, shelf = seen
     there = at - sold.start
-    limit = np.ceil(np.maximum(alerts.DEAD_DAYS, 3 * np.nan_to_num(goods.interval))).astype(np.int64)
+    limit = np.ceil(alerts.dead_after(goods.interval)).astype(np.int64)
     still = sold.units[:, at] - sold.units[np.arange(len(there)), np.maximum(at - limit, 0)] <= 0
     dead = (shelf > 0) & still & (there >= limit)
     horizon = alerts.OVERSTOCK_DAYS + goods.lead_days

@@ -52,19 +52,21 @@ def pressure(free: Floats, *, daily: Floats, lead_days: Floats, excess: Floats) 
 
 
 def steered(score: Scores, weight: Floats, *, strength: float) -> tuple[Rows, Scores]:
-    """A new order of a list, as positions, and its scores: s · exp(strength · pressure) among the first 50.
+    """A new order of each list, as positions, and its scores: s · exp(strength · pressure) among the first 50.
 
-    `score` falls, `weight` is the pressure of each candidate; of equals the earlier one stays first. What lies beyond
-    the first 50 keeps its place.
+    `score` falls along its last axis, `weight` is the pressure of each candidate; of equals the earlier one stays
+    first. What lies beyond the first 50 keeps its place.
 
     >>> order, score = steered(np.array([1.0, 0.9, 0.5]), np.array([-1.0, 0.0, 0.0]), strength=0.2)
     >>> order.tolist(), score.round(3).tolist()
     ([1, 0, 2], [0.9, 0.819, 0.5])
     """
     new = np.asarray(score, dtype=np.float64).copy()
-    new[:REACH] *= np.exp(strength * weight[:REACH])
-    order = np.concatenate([np.argsort(-new[:REACH], kind="stable"), np.arange(min(REACH, len(new)), len(new))])
-    return order, np.minimum.accumulate(np.minimum(new[order], 1.0))
+    new[..., :REACH] *= np.exp(strength * weight[..., :REACH])
+    order = np.broadcast_to(np.arange(new.shape[-1]), new.shape).copy()
+    order[..., :REACH] = np.argsort(-new[..., :REACH], axis=-1, kind="stable")
+    sorted_ = np.take_along_axis(new, order, axis=-1)
+    return order, np.minimum.accumulate(np.minimum(sorted_, 1.0), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Cost:
                 right[at, : len(rows)], push[at, : len(rows)] = true[at, rows], weight[rows]
                 score[at, : len(rows)] = kept
             for i, strength in enumerate(tried):
-                order = np.argsort(-score * np.exp(strength * push), axis=1, kind="stable")[:, :TOP]
+                order = steered(score, push, strength=strength)[0][:, :TOP]
                 hits[i, first:last] = np.take_along_axis(right, order, axis=1)
                 there = np.take_along_axis(push, order, axis=1)
                 shown[:, i] += (there < 0).sum(), (there > 0).sum()

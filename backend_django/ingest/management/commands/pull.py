@@ -20,16 +20,13 @@ class Command(BaseCommand):
         """Pull, and say what came in."""
         from ingest import said
         from ingest.counts import Counts
-        from ingest.models import ImportRun
-        from ingest.pull import Here, pull
+        from ingest.pull import Here, bring_in
         from retail_ml.errors import RetailMLError
 
-        last = ImportRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         try:
-            pull(Here(), wait=0)
+            rows = bring_in(Here(), wait=0)
         except RetailMLError as error:
             raise CommandError(said.on_console(error)) from error
-        rows = ImportRun.objects.filter(pk__gt=last).order_by("pk")
         for row in rows:
             until = gettext("until {time}").format(time=row.options.get("until", "?"))
             self.stdout.write(f"{row.file_name}, {row.get_what_display()}, {until}")

@@ -51,8 +51,7 @@ class Command(BaseCommand):
                 raise CommandError(_("Nothing was undone."))
             take_back(row, write=True)
         except RetailMLError as error:
-            stored = {"code": error.code, "params": error.details}
-            raise CommandError(said_undo.refused(stored) or said.on_console(error)) from error
+            raise CommandError(said_undo.refused(error.stored()) or said.on_console(error)) from error
         self._say(said_undo.console(row.undo or {}, done=True))
         self.stdout.write(_("Trained models still know of it: train the services again, on the page Training."))
 

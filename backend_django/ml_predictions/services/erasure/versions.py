@@ -6,7 +6,6 @@ where it was; files that no version names any more are swept.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.db import transaction
@@ -103,8 +102,7 @@ def _train_again(run: TrainingRun, row: PersonalDataErasure, service: Service, m
     try:
         new = service.train_again(Retraining(run), model)
     except RetailMLError as error:
-        why = {"code": error.code, "params": json.loads(json.dumps(error.details, default=str)), "text": error.message}
-        _delete(run, row, model, DELETED, why=why)
+        _delete(run, row, model, DELETED, why=error.stored())
         return
     model.refresh_from_db()
     if model.is_active:  # the new one was not promoted: it serves all the same, since the old one must go
