@@ -21,9 +21,12 @@ _NO_CATEGORY = """
 SET PACK ASSORTED DESIGN LARGE SMALL MEDIUM MINI BIG RED PINK BLUE GREEN WHITE BLACK IVORY CREAM YELLOW ORANGE PURPLE
 GOLD SILVER BROWN GREY VINTAGE RETRO RETROSPOT ANTIQUE FRENCH WITH AND THE FOR FROM OLD NEW COLOUR COLOR HOME SWEET
 LOVE ZINC METAL WOOD WOODEN GLASS PAPER CERAMIC ENAMEL PLASTIC
+CON SIN PARA DEL LOS LAS UNA UNO POR TALLA MUJER HOMBRE PACK JUEGO GRANDE PEQUEÑO PEQUEÑA MEDIANO MEDIANA LARGO LARGA
+CORTO CORTA ROJO ROJA ROSA AZUL VERDE BLANCO BLANCA NEGRO NEGRA MARFIL CREMA AMARILLO AMARILLA NARANJA MORADO MORADA
+DORADO DORADA PLATEADO PLATEADA MARRÓN GRIS NUEVO NUEVA COLOR MADERA CRISTAL PAPEL ALGODÓN LINO LANA SEDA CUERO
 """
 NO_CATEGORY_WORDS = frozenset(_NO_CATEGORY.split())
-"""Colours, sizes, materials and fillers: they say how a thing looks, not what it is."""
+"""Colours, sizes, materials and fillers: they say how a thing looks, not what it is. In English and Spanish."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,11 @@ def fill(assumptions: Assumptions, catalogue: pl.DataFrame, lines: pl.DataFrame)
 def common_words(names: pl.DataFrame) -> pl.DataFrame:
     """`sku, category` from `sku, product_name`: the word that most names share, among the commonest; else `Other`.
 
-    >>> names = pl.DataFrame({"sku": ["1", "2", "3"], "product_name": ["RED MUG", "MUG TREE", "47"]})
-    >>> common_words(names).rows()
-    [('1', 'Mug'), ('2', 'Mug'), ('3', 'Other')]
+    >>> names = ["RED MUG", "MUG TREE", "47", "Bañador azul", "bañador rojo"]
+    >>> common_words(pl.DataFrame({"sku": ["1", "2", "3", "4", "5"], "product_name": names})).rows()
+    [('1', 'Mug'), ('2', 'Mug'), ('3', 'Other'), ('4', 'Bañador'), ('5', 'Bañador')]
     """
-    words = names.select("sku", word=pl.col("product_name").str.to_uppercase().str.extract_all(r"[A-Z]{3,}"))
+    words = names.select("sku", word=pl.col("product_name").str.to_uppercase().str.extract_all(r"\p{Lu}{3,}"))
     words = words.explode("word").filter(~pl.col("word").is_in(NO_CATEGORY_WORDS)).drop_nulls().unique()
     counts = words.group_by("word").len().sort("len", "word", descending=[True, False]).head(CATEGORIES)
     best = words.join(counts.filter(pl.col("len") > 1), on="word").sort("len", "word", descending=[True, False])

@@ -71,10 +71,17 @@ def asked(run: ImportRun) -> checkup.Asked:
     )
 
 
+ASSUMED: dict[str, Callable[[str], Any]] = {
+    "cost_share": Decimal, "supplier": str, "lead_time_days": float, "lead_time_sd": float, "category": str,
+    "opening_stock_days": int,
+}  # fmt: skip
+"""Fields of `Assumptions` among the options of a run, and what their text becomes."""
+
+
 def assumed(run: ImportRun) -> Assumptions:
     """What is to be assumed where the file says nothing."""
-    share, days = run.options.get("cost_share"), run.options.get("opening_stock_days")
-    return Assumptions(cost_share=Decimal(share) if share else None, opening_stock_days=int(days or 0))
+    said = {name: run.options[name] for name in ASSUMED if run.options.get(name)}
+    return Assumptions(**{name: ASSUMED[name](value) for name, value in said.items()})
 
 
 def process(run: ImportRun, paths: list[Path], *, write: bool, tell: Tell, begin: Callable[[], None]) -> None:

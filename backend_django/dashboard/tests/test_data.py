@@ -18,7 +18,8 @@ from ml_predictions.jobs import rows
 from ml_predictions.messages import message
 from ml_predictions.models import MLTrainingLog
 from orders.models import Order
-from products.models import ProductVariant
+from products.models import Product, ProductVariant
+from purchasing.models import Supplier
 
 pytestmark = pytest.mark.django_db
 SALES = (
@@ -282,8 +283,24 @@ def test_several_files_are_one_import_with_the_doctors_word_and_what_is_assumed(
     assert {str(v.cost) for v in ProductVariant.objects.all()} == {"6.2500", "2.5000"}
     assert ProductVariant.objects.get(sku="B-2").stock == 8
     assert run.counts["cost"]["updated"] == 3
+    assert not Supplier.objects.exists()
     answer = ben.post("/data/upload/", {"what": "stock", "file": files}, follow=True).content.decode()
     assert "upload one file at a time" in answer
+
+
+def test_a_supplier_and_categories_are_assumed_where_the_file_names_none(ben: Client) -> None:
+    run = upload(ben, SALES)
+    page = press(ben, run, "check", lead_time_days="21")
+    assert "Its lead time, days: Name the supplier too." in page
+    page = press(ben, run, "check", supplier="Telas Norte", lead_time_days="21.5", category="common-word")
+    assert 'value="Telas Norte"' in page
+    assert 'value="21.5"' in page
+    press(ben, run, "import")
+    assert run.state == "imported", run.error
+    norte = Supplier.objects.get()
+    assert (norte.name, norte.lead_time_days, norte.lead_time_sd) == ("Telas Norte", 21.5, 4.0)
+    assert norte.items.count() == ProductVariant.objects.count() == 2
+    assert not Product.objects.filter(category=None).exists()
 
 
 def test_the_doctor_shows_what_it_found_and_leaves_out_what_the_owner_says(ben: Client) -> None:

@@ -98,13 +98,18 @@ def owners_word(given: Any) -> dict[str, Any]:
     return told | {"leave_out": [code for code in LEAVABLE if code in given.getlist("leave_out")]}
 
 
-def initial(options: dict[str, Any]) -> dict[str, Decimal]:
-    """The numbers of the form as numbers, so that they are shown as the reader writes them."""
-    return {name: Decimal(options[name]) for name in OwnersWord.base_fields if options.get(name)}
+def initial(options: dict[str, Any]) -> dict[str, Any]:
+    """What was said already; numbers as numbers, so that they are shown as the reader writes them."""
+    numbers = {name: isinstance(field, forms.IntegerField) for name, field in OwnersWord.base_fields.items()}
+    return {
+        name: Decimal(options[name]) if number else options[name]
+        for name, number in numbers.items()
+        if options.get(name)
+    }
 
 
 class OwnersWord(forms.Form):
-    """Numbers of the form; empty: nothing is said."""
+    """What the form takes beside the columns; empty: nothing is said."""
 
     expect_total = forms.DecimalField(
         label=_("Total that you know"), required=False, decimal_places=2, max_digits=14, localize=True
@@ -116,6 +121,32 @@ class OwnersWord(forms.Form):
     opening_stock_days = forms.IntegerField(
         label=_("Opening stock, days of sales"), required=False, min_value=0, max_value=365
     )
+    supplier = forms.CharField(label=_("Supplier of what has none"), required=False, max_length=160)
+    lead_time_days = forms.DecimalField(
+        label=_("Its lead time, days"), required=False, min_value=0, max_value=365, localize=True
+    )
+    lead_time_sd = forms.DecimalField(
+        label=_("Spread of the lead time, days"), required=False, min_value=0, max_value=365, localize=True
+    )
+    category = forms.ChoiceField(
+        label=_("Category of what has none"), required=False,
+        choices=[("", _("stays empty")), ("common-word", _("the word that most names share"))],
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from ingest.assume import Assumptions
+
+        super().__init__(*args, **kwargs)
+        for name in ("lead_time_days", "lead_time_sd"):
+            self.fields[name].widget.attrs["placeholder"] = number_format(getattr(Assumptions, name), decimal_pos=0)
+
+    def clean(self) -> dict[str, Any]:
+        """A lead time is somebody's."""
+        told = super().clean() or self.cleaned_data
+        for name in ("lead_time_days", "lead_time_sd"):
+            if told.get(name) is not None and not told.get("supplier"):
+                self.add_error(name, gettext("Name the supplier too."))
+        return told
 
 
 def reading(run: ImportRun, paths: list[Any]) -> dict[str, Any]:
