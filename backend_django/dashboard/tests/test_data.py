@@ -290,8 +290,10 @@ def test_several_files_are_one_import_with_the_doctors_word_and_what_is_assumed(
 
 def test_a_supplier_and_categories_are_assumed_where_the_file_names_none(ben: Client) -> None:
     run = upload(ben, SALES)
-    page = press(ben, run, "check", lead_time_days="21")
+    page = press(ben, run, "check", lead_time_days="21", cost_share="0.4", currency="EURO")
     assert "Its lead time, days: Name the supplier too." in page
+    assert "EURO is no currency" in page
+    assert 'value="0.4"' in page  # the rest of what was typed stays
     page = press(ben, run, "check", supplier="Telas Norte", lead_time_days="21.5", category="common-word")
     assert 'value="Telas Norte"' in page
     assert 'value="21.5"' in page

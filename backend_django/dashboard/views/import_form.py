@@ -39,12 +39,15 @@ def sentence(error: BadFile) -> str:
 
 
 def store(run: ImportRun, request: HttpRequest) -> None:
-    """Take over how the file is to be read; another layout begins with its own columns. An earlier report goes."""
+    """Take over how the file is to be read; another layout begins with its own columns. An earlier report goes.
+
+    Raises ValidationError when something of the form is wrong or missing; the rest is taken over.
+    """
     from ingest import imports, sample
     from ingest.presets import PRESETS
 
     headers = headers_of(run)
-    given = request.POST
+    given, wrong = request.POST, list[str]()
     wanted, required = sample.WANTED[run.what]
     preset = given.get("preset", run.preset)
     if preset != run.preset and preset in PRESETS:
@@ -54,48 +57,48 @@ def store(run: ImportRun, request: HttpRequest) -> None:
         columns = {name: given.get(f"field-{name}", "") for name in wanted}
         run.columns = {name: header for name, header in columns.items() if header in headers}
         run.columns |= sample.of_layout(run, headers)
-        run.options = options_of(run, given)
+        run.options, wrong = options_of(run, given)
     run.state, run.report, run.error = State.UPLOADED, None, None
     run.save()
+    if wrong:
+        raise forms.ValidationError(wrong)
     if missing := [said.field(name) for name in required if name not in run.columns]:
         lacks = gettext("Choose which column is: {fields}.")
         raise forms.ValidationError(lacks.format(fields=", ".join(missing)))
 
 
-def options_of(run: ImportRun, given: Any) -> dict[str, str]:
-    """The options of the form. Raises ValidationError when one is none."""
-    taken = dict(run.options)
+def options_of(run: ImportRun, given: Any) -> tuple[dict[str, Any], list[str]]:
+    """The options of the form, and what is wrong with it; what is wrong stays as it was."""
+    taken, wrong = dict(run.options), []
     for name, values in CHOICES.items():
         if given.get(name) in values:
             taken[name] = given[name]
     zone, currency = given.get("time_zone", "").strip(), given.get("currency", "").strip().upper()
     if zone:
         try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError) as error:
+            taken["time_zone"] = ZoneInfo(zone).key
+        except (KeyError, ValueError, OSError):
             unknown = gettext("{zone} is no time zone; give one such as Europe/Madrid.")
-            raise forms.ValidationError(unknown.format(zone=zone)) from error
-        taken["time_zone"] = zone
-    if currency:
-        if len(currency) != 3 or not currency.isalpha():
-            wrong = gettext("{currency} is no currency; give three letters such as EUR.")
-            raise forms.ValidationError(wrong.format(currency=currency))
+            wrong.append(unknown.format(zone=zone))
+    if len(currency) == 3 and currency.isalpha():
         taken["currency"] = currency
-    return taken | (owners_word(given) if run.what == ImportRun.What.SALES else {})
+    elif currency:
+        no_code = gettext("{currency} is no currency; give three letters such as EUR.")
+        wrong.append(no_code.format(currency=currency))
+    if run.what == ImportRun.What.SALES:
+        word, refused = owners_word(given)
+        taken, wrong = taken | word, wrong + refused
+    return taken, wrong
 
 
-def owners_word(given: Any) -> dict[str, Any]:
-    """What the owner says of a file of sales: totals they know, findings to leave out, what to assume."""
+def owners_word(given: Any) -> tuple[dict[str, Any], list[str]]:
+    """What the owner says of a file of sales (known totals, findings to leave out, what to assume), what is wrong."""
     from ingest.rows import LEAVABLE
 
     form = OwnersWord(given)
-    if not form.is_valid():
-        labels = {name: str(bound.label) for name, bound in form.fields.items()}
-        raise forms.ValidationError(
-            [f"{labels[name]}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()]
-        )
+    wrong = [f"{form.fields[name].label}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()]
     told = {name: "" if value is None else str(value) for name, value in form.cleaned_data.items()}
-    return told | {"leave_out": [code for code in LEAVABLE if code in given.getlist("leave_out")]}
+    return told | {"leave_out": [code for code in LEAVABLE if code in given.getlist("leave_out")]}, wrong
 
 
 def initial(options: dict[str, Any]) -> dict[str, Any]:
