@@ -70,6 +70,8 @@ DETAILS: tuple[tuple[str, Any], ...] = (
     (r"the shop has no SKU (?P<cell>.*); give product_name to make it",
      _("the shop has no SKU {cell}; with a product's name it is made")),
     (r"the shop has no SKU (?P<cell>.*)", _("the shop has no SKU {cell}")),
+    (r"the SKU (?P<cell>.*) was counted later already; give all its counts in one file",
+     _("the SKU {cell} was counted later already; give all its counts in one file")),
 )  # fmt: skip
 """What is wrong with a row: the sentences of `ingest.rows` and `ingest.tables`, which fill whole columns at once."""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import polars as pl
 from django.db import transaction
-from django.db.models import Count, Q
 
 from ingest import canonical, layouts, load, parse, readers
 from ingest.counts import Counts
@@ -46,6 +45,8 @@ PRODUCT_FIELDS = {
 """The columns of `import_products`; all but sku may be missing, and an empty cell leaves what is stored."""
 STOCK_FIELDS = {"sku": "the variant's number", "counted": "units on the shelf", "counted_at": "when; missing: now"}
 """The columns of `import_stock`."""
+COUNT = "count:"
+"""How the reference of an adjustment by a count begins."""
 
 FAULTS = {"file": pl.String, "line": pl.Int64, "reason": pl.String}
 TEXTS = (
@@ -76,7 +77,7 @@ class Table:
 def read(
     path: Path, fields: Mapping[str, str], required: tuple[str, ...], *, columns: Mapping[str, str], zone: str
 ) -> Table:
-    """Read one row per SKU; a row with a cell that cannot be read, or an SKU met before, is a fault."""
+    """Read one row per SKU (and time of a count); a row with a cell that cannot be read, or met before, is a fault."""
     found_layouts: list[layouts.Layout | None] = []
 
     def pick(headers: list[str], label: str) -> dict[str, str]:
@@ -113,10 +114,10 @@ def read(
     whole = pl.concat(rows, how="diagonal")
     if whole.is_empty() and not sum(f.height for f in faults):
         raise BadFile("file.no_rows", path=str(path))
-    again = whole.filter(~whole["sku"].is_first_distinct())
+    first = pl.struct(name for name in ("sku", "counted_at") if name in whole.columns).is_first_distinct()
+    again = whole.filter(~first)
     faults.append(again.select("file", "line", reason=pl.format("the SKU {} stands in an earlier row", "sku")))
-    good = whole.filter(whole["sku"].is_first_distinct())
-    return Table(good, pl.concat(faults).sort("file", "line"), places)
+    return Table(whole.filter(first), pl.concat(faults).sort("file", "line"), places)
 
 
 def typed(part: readers.Part, required: tuple[str, ...], zone: str) -> pl.DataFrame:
@@ -208,8 +209,10 @@ def _cast(table: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 def write_counts(table: Table, *, now: datetime) -> tuple[Counts, Table]:
     """Set each SKU's stock to what was counted, by an adjustment of the difference at the moment of the count.
 
-    The difference is taken against the movements up to that moment, so that what was sold since stays sold; a
-    second run finds no difference. `created` counts adjustments, `unchanged` counts that agreed.
+    The difference is taken against the movements up to that moment and the counts before it, so that what was sold
+    since stays sold, and an SKU's counts of many days become its past; a second run finds no difference. A count that
+    would change the stock before one that is stored already is a fault: that one was taken of the stock as it was
+    known. `created` counts adjustments, `unchanged` counts that agreed.
     """
     rows = table.rows
     if "counted_at" not in rows.columns:
@@ -217,39 +220,56 @@ def write_counts(table: Table, *, now: datetime) -> tuple[Counts, Table]:
     rows = rows.with_columns(pl.col("counted_at").fill_null(pl.lit(now, canonical.AT)))
     with transaction.atomic():
         # Locked, so that no sale comes between reading the stock and correcting it.
-        found = ProductVariant.objects.select_for_update().filter(sku__in=rows["sku"].to_list())
+        found = ProductVariant.objects.select_for_update().filter(sku__in=rows["sku"].unique().to_list())
         ids = {variant.sku: variant.pk for variant in found.only("sku")}
         unknown = ~pl.col("sku").is_in(list(ids))
         lost = rows.filter(unknown).select("file", "line", reason=pl.format("the shop has no SKU {}", "sku"))
-        rows = rows.filter(~unknown)
-        moved = _moved(rows, ids)
-        rows = rows.join(moved, on="sku", how="left", maintain_order="left")
-        rows = rows.with_columns(units=pl.col("counted") - pl.col("stock").fill_null(0))
+        rows = _compared(rows.filter(~unknown), ids)
+        late = (pl.col("counted_at") < pl.col("last_count")) & (pl.col("units") != 0)
+        late_skus = rows.filter(late)["sku"].unique()
+        reason = pl.format("the SKU {} was counted later already; give all its counts in one file", "sku")
+        again = rows.filter(pl.col("sku").is_in(late_skus.implode())).select("file", "line", reason=reason)
+        rows = rows.filter(~pl.col("sku").is_in(late_skus.implode()))
         wrong = rows.filter(pl.col("units") != 0)
+        number = pl.col("adjustments") + pl.int_range(1, pl.len() + 1).over("sku")
         counts = load.movements(
             wrong.select(
                 "sku",
                 "units",
                 kind=pl.lit(StockMovement.Kind.ADJUSTMENT.value),
                 at="counted_at",
-                reference=pl.format("count:{}:{}", "sku", pl.col("counts").fill_null(0) + 1),
+                reference=pl.format(COUNT + "{}:{}", "sku", number),
             )
         )
     done = Counts(counts.created, rows.height - wrong.height)
-    return done, replace(table, rows=rows, faults=pl.concat([table.faults, lost]).sort("file", "line"))
+    return done, replace(table, rows=rows, faults=pl.concat([table.faults, lost, again]).sort("file", "line"))
 
 
-def _moved(rows: pl.DataFrame, ids: dict[str, int]) -> pl.DataFrame:
-    """`sku, stock, counts`: what the movements up to the count add up to, and how many adjustments there are."""
-    moves = StockMovement.objects.filter(variant__in=ids.values()).values_list("variant__sku", "units", "at")
-    schema: Schema = {"sku": pl.String, "units": pl.Int64, "at": canonical.AT}
+def _compared(rows: pl.DataFrame, ids: dict[str, int]) -> pl.DataFrame:
+    """The counts in the order of their times, with what is stored of their SKUs.
+
+    `units`: the adjustment; `last_count`: when it was counted last, as far as a count changed anything; `adjustments`:
+    how many there are.
+    """
+    moves = StockMovement.objects.filter(variant__in=ids.values()).values_list(
+        "variant__sku", "units", "at", "kind", "reference"
+    )
+    schema: Schema = {
+        "sku": pl.String, "units": pl.Int64, "at": canonical.AT, "kind": pl.String, "reference": pl.String,
+    }  # fmt: skip
     history = pl.DataFrame(list(moves.iterator()), schema=schema, orient="row")
-    history = history.join(rows.select("sku", "counted_at"), on="sku").filter(pl.col("at") <= pl.col("counted_at"))
-    stock = history.group_by("sku").agg(stock=pl.col("units").sum())
-    adjusted = ProductVariant.objects.filter(pk__in=ids.values()).annotate(
-        counts=Count("movements", filter=Q(movements__kind=StockMovement.Kind.ADJUSTMENT))
+    adjusted = history.filter(pl.col("kind") == StockMovement.Kind.ADJUSTMENT.value)
+    known = adjusted.group_by("sku").agg(
+        adjustments=pl.len().cast(pl.Int64),
+        last_count=pl.col("at").filter(pl.col("reference").str.starts_with(COUNT)).max(),
     )
-    counts = pl.DataFrame(
-        list(adjusted.values_list("sku", "counts")), schema={"sku": pl.String, "counts": pl.Int64}, orient="row"
+    levels = history.group_by("sku", "at").agg(pl.col("units").sum()).sort("at")
+    levels = levels.select("sku", "at", stock=pl.col("units").cum_sum().over("sku"))
+    off = pl.col("counted") - pl.col("stock").fill_null(0)
+    return (
+        rows.sort("counted_at", maintain_order=True)
+        .join_asof(levels, left_on="counted_at", right_on="at", by="sku", check_sortedness=False)
+        .with_columns(units=off - off.shift(1).over("sku").fill_null(0))
+        .join(known, on="sku", how="left", maintain_order="left")
+        .with_columns(pl.col("adjustments").fill_null(0))
     )
-    return counts.join(stock, on="sku", how="left")

@@ -22,6 +22,7 @@ from ingest.models import ImportEntry, ImportRun
 from ingest.prints import MODELS, Kind
 from ingest.report import EXAMPLES
 from orders.models import Order, OrderItem, OrderReturn
+from products.models import StockMovement
 from retail_ml.errors import RetailMLError
 
 BATCH = 2_000
@@ -177,15 +178,18 @@ def _same(run: ImportRun) -> Any:
 
 
 def _batches(run: ImportRun, progress: Progress, *, again: bool) -> Iterator[tuple[Kind, list[ImportEntry]]]:
-    """The entries that changed something, a batch at a time; `again`: those that are given are gone the next time."""
+    """The entries that changed something, a batch at a time; `again`: those that are given are gone the next time.
+
+    The last first: an import's later count of a variant stands on its earlier one.
+    """
     entries = run.entries.filter(~Q(found=F("after")) | Q(found=None) | Q(after=None) | ~Q(before=None))
     whole, done = entries.count(), 0
     for kind, deleted in STEPS:
         rest = entries.filter(kind=kind, after__isnull=deleted)
-        last = 0
-        while batch := list(rest.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        left = rest
+        while batch := list(left.order_by("-pk")[:BATCH]):
             yield kind, batch
-            last = 0 if again else batch[-1].pk
+            left = rest if again else rest.filter(pk__lt=batch[-1].pk)
             done += len(batch)
             progress(done, whole)
 
@@ -292,7 +296,9 @@ class _Batch:
         if not self._made:
             return
         if self.kind == Kind.MOVEMENT:
-            self._keep(dict.fromkeys(undo_rows.counted_since(self._made, self.gone), "counted"))
+            # A count of this batch goes too, unless one after it stays, which keeps what is before both.
+            gone: undo_rows.Gone = {StockMovement: self.gone.get(StockMovement, set()) | set(self._made)}
+            self._keep(dict.fromkeys(undo_rows.counted_since(self._made, gone), "counted"))
             return
         used = undo_rows.leaned_on(MODELS[self.kind], self._made, self.gone)
         self._keep(dict.fromkeys(used, "returns" if self.kind == Kind.ORDER else "used"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -13,6 +13,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.models import ImportRun
 from ingest.tests.platforms import GOLDEN
 from products.models import Product, ProductVariant, StockMovement
 from purchasing.models import Supplier
@@ -91,6 +92,40 @@ def test_a_count_in_the_past_leaves_what_was_sold_since(tmp_path):
     assert ProductVariant.objects.get().stock == 8
     out = run("import_stock", tmp_path / "s.csv", "sku,counted,counted_at\nA,10,2026-01-05 20:00\n")
     assert "Counts                           0 new         1 unchanged" in out
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_counts_of_many_days_become_the_past_of_the_stock(tmp_path, monkeypatch, batch):
+    monkeypatch.setattr("ingest.undo.BATCH", batch)
+    run("import_products", tmp_path / "p.csv", "sku,product_name\nA,Shirt\nB,Hat\n")
+    variant = ProductVariant.objects.get(sku="A")
+    for day, units in ((6, -2), (9, -3), (20, -1)):
+        at = datetime(2026, 1, day, 12, tzinfo=UTC)
+        StockMovement.objects.create(variant=variant, kind="sale", units=units, at=at, reference=str(day))
+    ProductVariant.objects.filter(sku="A").update(stock=-6)
+    counts = "sku,counted,counted_at\nA,4,2026-01-10 20:00\nB,7,2026-01-10 20:00\nA,9,2026-01-05 20:00\n"
+    counts += "A,0,2026-01-08 20:00\nA,1,2026-01-10 20:00\n"
+    out = run("import_stock", tmp_path / "s.csv", counts)
+    assert "line 6: the SKU A stands in an earlier row" in out
+    assert "Counts                           4 new         0 unchanged" in out
+    adjustments = StockMovement.objects.filter(variant=variant, kind="adjustment").order_by("at")
+    # 9 where 0 was known; 2 were sold, 0 left instead of 7; 3 were sold, 4 there instead of -3
+    assert list(adjustments.values_list("at__day", "units")) == [(5, 9), (8, -7), (10, 7)]
+    assert ProductVariant.objects.get(sku="A").stock == 3  # one was sold since the last count
+    assert "0 new         4 unchanged" in run("import_stock", tmp_path / "s.csv", counts)
+    call_command("undo_import", str(ImportRun.objects.get(counts__counts__created=4).pk), yes=True, stdout=StringIO())
+    assert dict(ProductVariant.objects.values_list("sku", "stock")) == {"A": -6, "B": 0}
+
+
+def test_a_count_before_a_stored_one_does_not_move_the_stock_of_today(tmp_path):
+    run("import_products", tmp_path / "p.csv", "sku,product_name\nA,Shirt\nB,Hat\n")
+    run("import_stock", tmp_path / "s.csv", "sku,counted,counted_at\nA,10,2026-01-09 20:00\n")
+    out = run(
+        "import_stock", tmp_path / "s.csv", "sku,counted,counted_at\nA,3,2026-01-05 20:00\nB,1,2026-01-05 20:00\n"
+    )
+    assert "line 2: the SKU A was counted later already" in out
+    assert dict(ProductVariant.objects.values_list("sku", "stock")) == {"A": 10, "B": 1}
 
 
 def test_a_dry_run_and_a_missing_column(tmp_path):
