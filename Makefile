@@ -12,8 +12,8 @@ export PORT
 help:           ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-run: setup      ## set up everything, fill an empty database with the demo boutique, train, serve on PORT
-	@$(MANAGE) start
+run: setup      ## set up everything, fill an empty database with the demo boutique (EMPTY=1: do not), train, serve on PORT
+	@$(MANAGE) start $(if $(EMPTY),--empty)
 
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 SEED = 7
 DAYS = 730
-SOURCE = "demo"
+SOURCE = "demo"  # ingest.hints looks for it
 """The source under which the demo's customers are known."""
 LOOK_BACK = timedelta(days=45)
 """So far before the last written day orders may still change: unpaid ones are cancelled after a month."""

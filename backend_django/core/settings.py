@@ -174,7 +174,6 @@ DATA_FOLDER = VAR
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 """Bytes of a body that is no file: a thousand orders. Most calls take less: `ml_predictions.views.errors`."""
 IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=50)
-IMPORT_UNDO_DAYS = env.int("IMPORT_UNDO_DAYS", default=90)
 """Of a file that is uploaded, also in memory or on its way: the first handler stops it."""
 FILE_UPLOAD_HANDLERS = [
     "ingest.uploads.Limit",
@@ -299,6 +298,7 @@ ML_PREDICTIONS = {
 
 # --- imports ---------------------------------------------------------------------------------------
 
+IMPORT_UNDO_DAYS = env.int("IMPORT_UNDO_DAYS", default=90)
 IMPORT_CURRENCY = "core.shop.currency"
 """What says the shop's currency to imports."""
 WOOCOMMERCE_URL = env.str("WOOCOMMERCE_URL", default="")

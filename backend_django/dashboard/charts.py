@@ -66,7 +66,7 @@ def looked_back(rows: Sequence[Row]) -> dict[str, Any]:
         }
         for share in ("95", "80")
     ]  # fmt: skip
-    names = {"forecast": _("Forecast"), "before": _("Naive"), "actual": _("Came")}
+    names = {"forecast": _("Forecast"), "before": _("Naive"), "actual": _("Actual")}
     read = {"before": "baseline"}
     lines = [
         {"role": role, "name": name, "x": days, "y": [row[read.get(role, role)] for row in known]}

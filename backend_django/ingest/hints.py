@@ -9,7 +9,21 @@ from django.utils.translation import gettext
 from ingest.errors import BadFile
 from retail_ml.errors import RetailMLError
 
+DEMO = "demo"
+"""Under which source the customers of the demo boutique are known (`generate_ml_data.py`)."""
 WRONG_LAYOUT = ("file.lacks_fields", "file.lacks_columns", "file.json", "file.xml_document")
+
+
+def beside_the_demo() -> str:
+    """A sentence that warns where this database holds the demo boutique; else ""."""
+    from authentication.models import User
+
+    if not User.objects.filter(source=DEMO).exists():
+        return ""
+    return gettext(
+        "This database holds the demo boutique: what you bring in will stand among its sales. For your own shop choose "
+        "another folder first (TRASTIENDA_DATA)."
+    )
 
 
 def another_layout(error: RetailMLError, path: Path, preset: str, *, what: str = "sales") -> str:

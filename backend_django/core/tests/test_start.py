@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+
+from products.models import Product
 
 BACKEND = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -115,3 +118,12 @@ def test_when_one_ends_the_other_is_ended_and_it_says_which(served: Any):
     assert process.returncode != 0
     assert "ended with code -9" in said
     assert gone(worker)
+
+
+@pytest.mark.django_db
+def test_a_shop_of_ones_own_begins_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any):
+    monkeypatch.setattr("core.console.PASSWORD_FILE", tmp_path / "admin_password")
+    monkeypatch.setattr("core.management.commands.start.PASSWORD_FILE", tmp_path / "admin_password")
+    call_command("start", "--no-serve", "--empty")
+    assert not Product.objects.exists()
+    assert "page Data" in capsys.readouterr().out

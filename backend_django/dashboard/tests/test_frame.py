@@ -66,7 +66,7 @@ def test_language_and_theme_are_kept(ben: Client) -> None:
     ben.post(reverse("set_language"), {"language": "es", "next": "/"})
     page = ben.get("/").content.decode()
     assert '<html lang="es" data-theme="auto">' in page
-    assert "Mañana" in page
+    assert "<span>Hoy</span>" in page
     ben.post(reverse("dashboard:theme"), {"theme": "dark", "next": "/"})
     assert 'data-theme="dark"' in ben.get("/").content.decode()
     away = ben.post(reverse("dashboard:theme"), {"theme": "purple", "next": "https://elsewhere.test/"})

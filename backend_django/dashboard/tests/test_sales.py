@@ -166,7 +166,7 @@ def test_one_looks_back_at_a_forecast_that_was_in_service(ben: Client) -> None:
     ForecastScore.objects.create(published=kept, **of, **sums)
     page = ben.get("/sales/look-back/").content.decode()  # it is the newest of those that were in service
     drawn = chart(page, "look-back")
-    assert drawn["actual"] == {"role": "actual", "name": "Came", "x": ["2026-06-01", "2026-06-02"], "y": [110, 130]}
+    assert drawn["actual"] == {"role": "actual", "name": "Actual", "x": ["2026-06-01", "2026-06-02"], "y": [110, 130]}
     assert "version 7" in page
     assert f'<p class="value">{signed(-40 / 240)}</p>' in page
     assert f"naive: {signed(-60 / 240)}" in page

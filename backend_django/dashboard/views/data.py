@@ -17,6 +17,7 @@ from dashboard.views.base import Page, Step
 from dashboard.views.import_form import headers_of, reading, sentence, store, told
 from ingest import said, said_undo, turns, uploads
 from ingest.errors import BadFile
+from ingest.hints import beside_the_demo
 from ingest.models import ImportRun
 from ml_predictions import conf, jobs, selectors, selectors_quality, selectors_sales
 from ml_predictions.messages import render
@@ -42,6 +43,7 @@ class Data(Page):
         return {
             "runs": [(run, why(run)) for run in map(settled, page)],
             "page": page,
+            "warning": beside_the_demo(),
             "pull": ImportRun.failed_pull(),
             "kinds": ImportRun.What.choices,
             "most": settings.IMPORT_MAX_MB,

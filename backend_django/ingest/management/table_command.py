@@ -42,7 +42,7 @@ class TableCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, write, report; errors of the file as one sentence."""
         from ingest import said, tables
-        from ingest.hints import another_layout
+        from ingest.hints import another_layout, beside_the_demo
         from ingest.management.mapping import mapping, zone
         from retail_ml.errors import RetailMLError
 
@@ -64,6 +64,8 @@ class TableCommand(BaseCommand):
         except RetailMLError as error:
             hint = another_layout(error, options["file"], "", what=self.what)
             raise CommandError(said.on_console(error) + hint) from error
+        if warning := beside_the_demo():
+            self.stdout.write(self.style.WARNING(warning))
         for line in said.written(counts):
             self.stdout.write(line)
         if table.places:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 import generate_ml_data as demo
 from authentication.models import User
-from ingest import canonical
+from ingest import canonical, hints
 from orders.models import Order, OrderItem, OrderReturn
 from products.models import Product, ProductVariant, StockMovement
 from purchasing.models import PurchaseOrder
@@ -280,3 +280,10 @@ def test_nothing_happens_at_import():
     folder = Path(demo.__file__).parent
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.django_db
+def test_imports_warn_beside_the_demo():
+    assert hints.beside_the_demo() == ""
+    fill()
+    assert "demo boutique" in hints.beside_the_demo()

@@ -36,7 +36,8 @@ class Command(BaseCommand):
     help = "Set up what is missing, then serve the API and admin with a worker until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """`--no-serve` for scripts that only want the set-up."""
+        """`--empty` for a shop of one's own, `--no-serve` for scripts that only want the set-up."""
+        parser.add_argument("--empty", action="store_true", help="write no demo boutique into an empty database")
         parser.add_argument("--no-serve", action="store_true", help="set up and train, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,7 +59,7 @@ class Command(BaseCommand):
         password, remark = ensure_admin()
         if remark:
             console.print(remark, style="yellow")
-        _fill(console)
+        _fill(console, demo=not options["empty"])
         in_service = set(MLModel.objects.filter(is_active=True).values_list("service", flat=True))
         missing = [service for service in SERVICES if service not in in_service]
         if missing and Order.objects.exists():
@@ -69,12 +70,15 @@ class Command(BaseCommand):
             Processes().serve()
 
 
-def _fill(console: Console) -> None:
-    """The demo boutique into an empty database; one that was cut short half-way is finished."""
+def _fill(console: Console, *, demo: bool = True) -> None:
+    """The demo boutique into an empty database, if it is wanted; one that was cut short half-way is finished."""
     from generate_ml_data import fill_demo, finish_demo
 
     if not Product.objects.exists() and not Order.objects.exists():
-        console.print("[bold]The database is empty: writing the demo boutique …[/]")
+        if not demo:
+            console.print("The database is empty: bring in your sales on the page Data.")
+            return
+        console.print("[bold]The database is empty: writing the demo boutique …[/] (EMPTY=1 make run leaves it empty)")
         fill_demo()
     elif finish_demo():
         console.print("The demo boutique had been cut short; now it is whole.")

@@ -130,6 +130,10 @@ class Command(BaseCommand):
             )
 
     def _settings(self, how: Any, assumed: Any, source: str) -> None:
+        from ingest.hints import beside_the_demo
+
+        if warning := beside_the_demo():
+            self.stdout.write(self.style.WARNING(warning))
         read = gettext("Time zone {zone}, currency {currency}, customers' numbers of {source}")
         self.stdout.write(read.format(zone=how.time_zone, currency=how.currency, source=source))
         shop = shop_currency()
