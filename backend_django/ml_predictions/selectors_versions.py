@@ -84,6 +84,7 @@ def _sentences(model: MLModel, refused: str | None, changed: list[str]) -> Itera
     if all(count is not None for count in seen.values()):
         yield message("report.data", **seen)
     yield from _evidence(model)
+    yield from _sample(model)
     if model.comparison:
         yield model.comparison["sentence"]
     if model.is_active and model.activated_at:
@@ -117,6 +118,25 @@ def _evidence(model: MLModel) -> Iterator[dict[str, Any]]:
         return
     found = next((receipt[name] for name in WHY if isinstance(receipt.get(name), dict)), None)
     yield found if found and "code" in found else message("report.untested")
+
+
+def _sample(model: MLModel) -> Iterator[dict[str, Any]]:
+    """From how many of how many rows was learned, and what that costs; nothing where it was from all."""
+    forecast = model.service == "sales_forecast"
+    sample = (model.receipt.get("product", {}) if forecast else model.receipt).get("sample")
+    if not sample:
+        return
+    told = {name: sample[name] for name in ("rows", "of")}
+    of = "wape_week" if forecast else "ndcg_10"
+    keys = {"whole": of, "half": f"{of}_half", "baseline": f"baseline_{of}"}
+    if sample[of] is None:
+        yield message("report.sample_untested", **told)
+        return
+    shares = {name: round(100 * sample[key], 2) for name, key in keys.items()}
+    if forecast:
+        yield message("report.sample", **told, **shares, origins=sample["origins"])
+    else:
+        yield message("report.sample_lists", **told, **shares, cases=sample["cases"])
 
 
 def _percent(share: float) -> float:

@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "backend_django"), str(HERE.parents[1])]
 
 from retail_ml import frames
-from retail_ml.forecast import bucket_panel, history, shop
+from retail_ml.forecast import bucket_panel, history, sample_cost, shop
 from retail_ml.forecast.bucket_model import BucketModel
 from retail_ml.forecast.bucket_panel import Panel
 from retail_ml.forecast.buckets import NEAR
@@ -49,18 +49,14 @@ def errors(size: int, seed: int, panel: Panel) -> tuple[int, float, float, float
     """Rows learned from, CPU seconds of a fit, WAPE of the weeks ahead, and that of the base rate."""
     bucket_panel.MOST_ROWS, panel.seed = size, seed
     table = panel.table()
-    numbers, chunk = next(panel.chunks())
-    missed, simple, sold, cpu = 0.0, 0.0, 0.0, 0.0
+    found, cpu = np.zeros(3), 0.0
     last = panel.history.days - NEAR
     for origin in range(last, last - ORIGINS * NEAR, -NEAR):
         began = time.process_time()
         model = BucketModel(seed=seed).fit(panel, table, origin)
         cpu += time.process_time() - began
-        rates, base = model.rates(panel, chunk, numbers, origin)
-        came, opened = chunk.target(origin)
-        missed += float((np.abs(rates - came) * opened).sum())
-        simple += float((np.abs(base[:, None] - came) * opened).sum())
-        sold += float((came * opened).sum())
+        found += sample_cost.missed(model, panel, origin)
+    missed, simple, sold = found.tolist()
     return len(table), cpu / ORIGINS, missed / sold, simple / sold
 
 

@@ -47,6 +47,21 @@ TEXTS: dict[str, Any] = {
         "What {customers} customers would bring in {days} days was foretold from before: it missed by {error} a "
         "customer on average; taking what they had just spent, by {baseline}."
     ),
+    "report.sample": _(
+        "There were more rows about products than are learned from: {rows} of {of} were drawn by chance. Over the last "
+        "{origins} replays that missed {whole} % of the units of a week, half of the rows {half} %, the naive rate "
+        "{baseline} %: twice the rows are worth about that difference, as far as it is no chance."
+    ),
+    "report.sample_lists": _(
+        "There were more candidates than the order of a customer's list is learned from: {rows} of {of} were drawn by "
+        "chance. Asked what {cases} customers bought next, they reached an NDCG@10 of {whole} %, half of them "
+        "{half} %, best sellers {baseline} %: twice the rows are worth about that difference, as far as it is no "
+        "chance."
+    ),
+    "report.sample_untested": _(
+        "There were more rows about products than are learned from: {rows} of {of} were drawn by chance. What that "
+        "costs could not be tested yet."
+    ),
     "report.untested": _("There was too little of the past to test it on."),
     "report.serves": _("In service since {since}."),
     "report.served": _("In service from {since} to {until}; it can be put back."),

@@ -18,6 +18,7 @@ from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evaluation import Measure
 from retail_ml.recommend.learning import Learnt
 from retail_ml.recommend.pages import Pages
+from retail_ml.recommend.sample_cost import SampleCost
 from retail_ml.recommend.selection import BASELINE, Choice, Trial
 from retail_ml.recommend.tables import Tables
 
@@ -54,7 +55,7 @@ def version_of(sales: Sales, learnt: Learnt, pages: Pages) -> Version:
             arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1], **_categories(sales)},
         ),
         metrics=_metrics(sales, choice, pages),
-        receipt=_receipt(sales, choice) | {"steering": learnt.steering},
+        receipt=_receipt(sales, choice) | {"steering": learnt.steering, "sample": _sample(learnt.cost)},
         as_of=sales.as_of,
         parameters={"weights": choice.weights.to_dict(), "served": served, "seed": conf.get("SEED")},
         beats_baseline=page.beats_baseline,
@@ -109,6 +110,15 @@ def _receipt(sales: Sales, choice: Choice) -> dict[str, Any]:
         "tuning": choice.tuning,
         "why": _why(sales, choice),
     }
+
+
+def _sample(cost: SampleCost | None) -> dict[str, Any] | None:
+    """Candidates that the second stage learned from, of how many, and what that costs; None: from all of them."""
+    if cost is None:
+        return None
+    of = {"ndcg_10": cost.whole, "ndcg_10_half": cost.half, "baseline_ndcg_10": cost.baseline}
+    figures = {name: round(measure.ndcg_10, 4) for name, measure in of.items()}
+    return {"rows": cost.rows, "of": cost.drawn_from, "cases": cost.whole.cases, **figures}
 
 
 def _table(choice: Choice) -> list[dict[str, Any]]:

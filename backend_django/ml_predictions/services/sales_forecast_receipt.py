@@ -15,6 +15,7 @@ from retail_ml.forecast.models import BASELINE, DAILY, SIMPLE, LearnedForecaster
 from retail_ml.forecast.newcomer_level import NewcomersTrained
 from retail_ml.forecast.products import SIMPLE as SIMPLE_BELOW
 from retail_ml.forecast.products import ProductsTrained
+from retail_ml.forecast.sample_cost import SampleCost
 from retail_ml.forecast.selection import Score
 from retail_ml.forecast.shop import ENOUGH_DAYS, ENOUGH_ORDERS, ShopData, ShopForecast
 from retail_ml.forecast.variant_level import METHOD, VariantsTrained
@@ -108,7 +109,13 @@ def receipt(forecast: ShopForecast) -> dict[str, Any]:
         "quantity": level_receipt(forecast.total["units"]),
         "category": {target: level_receipt(trained) for target, trained in forecast.category.items()},
         "product": _below(
-            forecast.product.name, forecast.product, {"products": len(forecast.product_ids), "stock": forecast.stock}
+            forecast.product.name,
+            forecast.product,
+            {
+                "products": len(forecast.product_ids),
+                "stock": forecast.stock,
+                "sample": _sample(forecast.product.cost),
+            },
         ),
         "variant": _below(METHOD, forecast.variant, {"variants": len(forecast.variant.ids)}),
         "newcomer": _newcomer(forecast.newcomer),
@@ -234,6 +241,20 @@ def _below(name: str, one: ProductsTrained | VariantsTrained, more: dict[str, An
         ],
         "coverage": {key: rounded(value) for key, value in one.coverage.items()},
         **more,
+    }
+
+
+def _sample(cost: SampleCost | None) -> dict[str, Any] | None:
+    """Rows that the learner of the products learned from, of how many, and what that costs; None: from all of them."""
+    if cost is None:
+        return None
+    return {
+        "rows": cost.rows,
+        "of": cost.drawn_from,
+        "origins": cost.origins,
+        "wape_week": rounded(cost.whole),
+        "wape_week_half": rounded(cost.half),
+        "baseline_wape_week": rounded(cost.baseline),
     }
 
 

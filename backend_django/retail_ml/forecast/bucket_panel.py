@@ -29,7 +29,10 @@ FIRST = 91
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to learn from: `X` (rows, columns); `y` units per open day, `base`, `opened` days, `origin`, `bucket`."""
+    """Rows to learn from: `X` (rows, columns); `y` units per open day, `base`, `opened` days, `origin`, `bucket`.
+
+    `drawn_from`: how many rows there were, where these are a sample of them; 0: these are all.
+    """
 
     X: Small
     y: Array
@@ -37,6 +40,7 @@ class Table:
     opened: Array
     origin: Ints
     bucket: Ints
+    drawn_from: int = 0
 
     def until(self, days: int) -> Table:
         """The rows whose four weeks were over after `days` days."""
@@ -141,16 +145,16 @@ class Panel:
         """Rows of all origins, at most MOST_ROWS; products not sold for a year before the origin stay out."""
         origins = self.origins(self.history.days)
         picks = self._picks(origins)
-        made = [
-            (origin, self._rows(chunk, numbers, origin, picks[origin]))
-            for numbers, chunk in self.chunks()
-            for origin in origins
-        ]
+        made, there = [], 0
+        for numbers, chunk in self.chunks():
+            made += [(origin, self._rows(chunk, numbers, origin, picks[origin])) for origin in origins]
+            there += sum(_usable_rows(chunk, origin) for origin in origins if not picks[origin].all())
         parts = [rows for _, rows in sorted(made, key=itemgetter(0))]  # one order, whatever the chunks
         if not parts:
             none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
             return Table(np.zeros((0, len(NAMES)), dtype=np.float32), none, none, none, whole, whole)
-        return Table(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return replace(Table(*columns), drawn_from=there)
 
     def features(self, chunk: Chunk, numbers: Ints, origin: int) -> Small:
         """Columns of the products `numbers`, which `chunk` holds, at `origin`: (products × BUCKETS, columns)."""
@@ -196,3 +200,8 @@ class Panel:
         bucket = np.tile(np.arange(BUCKETS), len(chosen))
         parts = (X, y.ravel(), base, opened.ravel(), np.full(len(bucket), origin), bucket)
         return tuple(part[keep] for part in parts)
+
+
+def _usable_rows(chunk: Chunk, origin: int) -> int:
+    """How many rows `Panel.table` would have of a chunk and origin if it took them all."""
+    return int((chunk.target(origin)[1][chunk.alive(origin)] > 0).sum())

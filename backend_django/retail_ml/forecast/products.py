@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retail_ml import engine
-from retail_ml.forecast import bucket_errors, metrics
+from retail_ml.forecast import bucket_errors, metrics, sample_cost
 from retail_ml.forecast.backtest import LONG, Fold, replay
 from retail_ml.forecast.bucket_errors import Errors
 from retail_ml.forecast.bucket_learners import DEFAULT, LEARNERS
@@ -22,6 +22,7 @@ from retail_ml.forecast.history import History
 from retail_ml.forecast.levels import AHEAD, Trial
 from retail_ml.forecast.models import BASELINE, PANEL
 from retail_ml.forecast.models.panel import BaseRate, LastWeek, RateForecaster
+from retail_ml.forecast.sample_cost import SampleCost
 from retail_ml.forecast.volume_bins import VolumeBins, nested_coverage
 
 SIMPLE: dict[str, type[RateForecaster]] = {LastWeek.name: LastWeek, **PANEL}  # type: ignore[dict-item]
@@ -52,6 +53,8 @@ class ProductsTrained:
     sampled: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     later: float = 0.5
     """How much wider sums are that do not begin tomorrow: `bucket_errors.later_growth`."""
+    cost: SampleCost | None = None
+    """What it costs that the learner learned from a sample; None where it learned from all rows, or was not tried."""
 
 
 @dataclass
@@ -92,6 +95,8 @@ class Training:
         if history.days < LEAST_DAYS:
             self.default = BaseRate.name
         self.asked = self.default if asked in LEARNERS else None
+        self.fitted: dict[int, BucketModel] = {}
+        """The learner of each back-test by its origin."""
 
     def run(self) -> ProductsTrained:
         """Everything."""
@@ -112,8 +117,14 @@ class Training:
         spread = widths.spread(columns, mean[:, :28].sum(axis=1, dtype=float))
         return ProductsTrained(
             name, mean, widths, spread, errors, coverage, len(chosen.folds), chosen.folds, self.panel.sample[0],
-            bucket_errors.later_growth(chosen.errors),
+            bucket_errors.later_growth(chosen.errors), self.cost(),
         )  # fmt: skip
+
+    def cost(self) -> SampleCost | None:
+        """What it costs that the learner learned from a sample of the rows."""
+        if self.table is None:
+            return None
+        return sample_cost.measured(self.panel, self.table, self.fitted, seed=self.seed)
 
     def replay(self, name: str) -> Replay:
         """A candidate at every origin of the plan."""
@@ -158,7 +169,7 @@ class Training:
         adjusted: list[Errors] = []
         folds: list[Fold] = []
         for cutoff in self.plan.cutoffs:
-            model = BucketModel(name, self.seed).fit(self.panel, self.table_, cutoff)
+            model = self.fitted[cutoff] = BucketModel(name, self.seed).fit(self.panel, self.table_, cutoff)
             factor = np.exp(_level(raw, cutoff))
             for origin in range(cutoff, min(cutoff + self.plan.step, self.panel.history.days - 6), 7):
                 fold = self._fold(model, cutoff, origin)

@@ -106,12 +106,18 @@ def scorers_of(moments: Sequence[Moment], *, seed: int, lists: Sequence[Mode] = 
             sum(x.customers for x in taught) >= FEWEST_CUSTOMERS
             and sum(int(x.bought.sum()) for x in taught) >= FEWEST_BOUGHT
         ):
-            X, y = np.concatenate([x.features for x in taught]), np.concatenate([x.bought for x in taught])
+            X, y = rows_of(moments, mode)
             if mode == "novel":
                 found[LIST_OF[mode]] = Logistic.learn(X, y, seed=seed)
             else:
                 found[LIST_OF[mode]] = trees().learn(*thinned(X, y, seed=seed), seed=seed)
     return found
+
+
+def rows_of(moments: Sequence[Moment], mode: Mode) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Features and labels of all candidates of a list, of all windows."""
+    taught = [moment.lessons[mode] for moment in moments]
+    return np.concatenate([x.features for x in taught]), np.concatenate([x.bought for x in taught])
 
 
 def lesson(sales: Sales, tables: Tables, crowd: Crowd, window: Window, *, mode: Mode, seed: int) -> Lesson:

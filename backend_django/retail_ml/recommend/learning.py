@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from retail_ml.recommend import evaluation
+from retail_ml.recommend import evaluation, sample_cost
 from retail_ml.recommend.base import Mode
 from retail_ml.recommend.crowd import Crowd
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.evaluation import Window
 from retail_ml.recommend.learned import LIST_OF, TAUGHT, Moment, scorers_of
+from retail_ml.recommend.sample_cost import SampleCost
 from retail_ml.recommend.second_stage import SecondStage
 from retail_ml.recommend.selection import (
     LEARNED,
@@ -43,6 +44,8 @@ class Learnt:
     choice: Choice
     steering: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Per surface how strongly the stock may change its lists, and what that costs; empty: not at all."""
+    cost: SampleCost | None = None
+    """What it costs that the second stage learned from a sample; None: it did not, or there is none."""
 
 
 def learn(
@@ -77,12 +80,13 @@ def learn(
             Moment.of(sales, tables, window, seed=seed) for tables, window in zip(asked, found[:-1], strict=True)
         ]
     second: SecondStage | None = None
+    cost: SampleCost | None = None
     if found:
         progress("test")
         before = sales.before(found[-1][0])
         tables = _taught(Tables.learn(before, weights=weights, passing=True), before, moments, seed=seed)
         test = trial(sales, tables, found[-1], seed=seed)
-        second = tables.second
+        second, cost = tables.second, sample_cost.measured(sales, tables, moments, test, seed=seed)
     surfaces = {surface: surface_of(surface, small, validation, test) for surface in RUNGS}
     choice = Choice(surfaces, validation, test, small, weights, tuning)
     steering: dict[str, dict[str, Any]] = {}
@@ -96,7 +100,7 @@ def learn(
         moments = [*moments[-1:], Moment.of(sales, replace(tables, second=None), found[-1], seed=seed)]
         scorers = scorers_of(moments, seed=seed, lists=lists)
         final = replace(final, second=SecondStage(Crowd.of(sales, rhythm=weights.rhythm), scorers))
-    return Learnt(final, choice, steering)
+    return Learnt(final, choice, steering, cost)
 
 
 def _steering(

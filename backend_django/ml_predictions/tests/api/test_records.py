@@ -224,6 +224,36 @@ def test_each_service_says_how_it_was_tested_in_its_own_words(make_model: Any):
         assert any("file is refused" in sentence for sentence in sentences)
 
 
+@pytest.mark.parametrize(
+    ("language", "drawn", "missed"),
+    [("en", "96,000 of 2,400,000", "33.13 %"), ("es", "96 000 de 2 400 000", "33,13 %")],
+)
+def test_the_report_says_from_how_many_rows_was_learned(
+    make_model: Any, api: Any, language: str, drawn: str, missed: str
+):
+    def sentences(model: MLModel) -> list[str]:
+        body = api.get(f"/api/ml/models/{model.pk}/report/", HTTP_ACCEPT_LANGUAGE=language).json()
+        return [one.replace("\N{NO-BREAK SPACE}", " ") for one in body["sentences"]]
+
+    rows = {"rows": 96_000, "of": 2_400_000}
+    forecast = rows | {"origins": 3, "wape_week": 0.33128, "wape_week_half": 0.333, "baseline_wape_week": 0.40657}
+    untested = forecast | dict.fromkeys(("wape_week", "wape_week_half", "baseline_wape_week"))
+    lists = rows | {"cases": 1_500, "ndcg_10": 0.4188, "ndcg_10_half": 0.4171, "baseline_ndcg_10": 0.1934}
+    told = {
+        "sales_forecast": ({"product": {"sample": forecast}}, missed),
+        "product_recommendation": ({"sample": lists}, "41.71 %" if language == "en" else "41,71 %"),
+    }
+    for service, (receipt, figure) in told.items():
+        model = make_model(service, receipt=receipt)
+        said = sentences(model)
+        (one,) = [sentence for sentence in said if drawn in sentence]
+        assert figure in one
+    silent: list[dict[str, Any]] = [{"product": {"sample": None}}, {"product": {}}, {}]
+    for version, receipt in enumerate([{"product": {"sample": untested}}, *silent], start=2):
+        said = sentences(make_model("sales_forecast", version, receipt=receipt))
+        assert sum(drawn in sentence for sentence in said) == (version == 2)
+
+
 # --- predictions ----------------------------------------------------------------------------------
 
 

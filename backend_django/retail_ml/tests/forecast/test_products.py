@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retail_ml.forecast import backtest, bucket_panel, products
+from retail_ml.forecast import backtest, bucket_panel, products, sample_cost
 from retail_ml.forecast.backtest import Fold
 from retail_ml.forecast.bucket_learners import DEFAULT, LEARNERS
 from retail_ml.forecast.bucket_model import BucketModel, daily, shop_ahead
@@ -122,6 +122,29 @@ def test_rows_are_capped_and_drawn_at_every_origin(monkeypatch):
     table = panel.table()
     assert len(table) <= 400
     assert set(table.origin.tolist()) == set(panel.origins(DAYS))
+
+
+def test_what_a_sample_costs_is_measured_on_weeks_that_no_row_has_seen(monkeypatch):
+    h = history(shop(60))
+    assert train(h).cost is None, "all rows were learned from"
+    every, end = len(Panel(h).table()), backtest.plan(DAYS).cutoffs
+    monkeypatch.setattr(bucket_panel, "MOST_ROWS", 1_500)
+    cost = train(h, seed=3).cost
+    panel = Panel(h, seed=3)
+    table = panel.table()
+    assert (cost.rows, cost.drawn_from, cost.origins) == (len(table), every, 3)
+    half = sample_cost.halved(table, seed=3)
+    assert len(half) == pytest.approx(len(table) / 2, rel=0.05)
+    weeks = [h.y[:, o : o + 28].reshape(60, 4, 7).sum(axis=2) for o in end[-3:]]
+    sold = sum(float(week.sum()) for week in weeks)
+    for rows, told in ((table, cost.whole), (half, cost.half)):
+        missed = 0.0
+        for origin, came in zip(end[-3:], weeks, strict=True):
+            (numbers, chunk), days = panel.sample, panel.grid.before[origin + 7 * np.arange(5)]
+            rates, _ = BucketModel(seed=3).fit(panel, rows, origin).rates(panel, chunk, numbers, origin)
+            missed += float(np.abs(rates * np.diff(days) - came).sum())
+        assert told == pytest.approx(missed / sold)
+    assert cost.whole < cost.baseline
 
 
 @pytest.mark.parametrize("name", list(LEARNERS))

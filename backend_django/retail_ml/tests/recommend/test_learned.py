@@ -173,6 +173,24 @@ def test_trees_of_a_window_are_learnt_from_thinned_rows(monkeypatch):
     assert seen == {scorers.trees().kind: 120, "logistic": 1_000}
 
 
+def test_what_the_trees_sample_costs_is_measured_on_the_test_window(sales, monkeypatch):
+    assert learn(sales, seed=2).cost is None, "all rows were learned from"
+    monkeypatch.setattr(scorers, "MOST_ROWS", 600)
+    taught: list[int] = []
+    kind = scorers.trees()
+    real = kind.learn.__func__
+    monkeypatch.setattr(
+        kind, "learn", classmethod(lambda cls, X, y, *, seed: taught.append(len(X)) or real(cls, X, y, seed=seed))
+    )
+    learnt = learn(sales, seed=2)
+    cost, test = learnt.cost, learnt.choice.test.measures["customer"]
+    assert taught[:2] == [cost.rows, cost.rows // 2]
+    assert cost.rows < cost.drawn_from
+    assert (cost.whole, cost.baseline) == (test["learned"], test["popularity"])
+    assert cost.half.cases == cost.whole.cases
+    assert cost.half != cost.whole
+
+
 def test_plain_trees_are_those_of_scikit_learn():
     from sklearn.ensemble import HistGradientBoostingClassifier
 
