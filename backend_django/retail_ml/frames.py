@@ -237,7 +237,7 @@ def net_same_day(lines: pl.DataFrame) -> pl.DataFrame:
     """Order lines without those that were wholly reversed on the same day.
 
     Lines of one customer, variant and day whose units add up to zero are taken out: an order cancelled
-    minutes later is not demand. Guests' lines stay.
+    minutes later is not demand. Guests' lines stay. `retail_ml.daily.DAILY` says itself what was reversed.
 
     >>> day = date(2011, 12, 9)
     >>> lines = pl.DataFrame({"customer_id": ["7", "7", "8"], "variant_id": ["v", "v", "v"],
@@ -245,8 +245,19 @@ def net_same_day(lines: pl.DataFrame) -> pl.DataFrame:
     >>> net_same_day(lines)["units"].to_list()
     [2.0]
     """
+    if "reversed" in lines.columns:
+        return lines.filter(~pl.col("reversed"))
     left = pl.col("units").sum().over("customer_id", "variant_id", "day").round(DECIMALS)
     return lines.filter(pl.col("customer_id").is_null() | (left != 0))
+
+
+def orders_in(lines: pl.DataFrame) -> int:
+    """How many orders have a sale in ORDER_LINES or `retail_ml.daily.DAILY` that hold nothing but sales.
+
+    >>> orders_in(pl.DataFrame({"order_id": ["1", "1", "2"]})), orders_in(pl.DataFrame({"orders": [2, 0]}))
+    (2, 2)
+    """
+    return int(lines["orders"].sum()) if "orders" in lines.columns else lines["order_id"].n_unique()
 
 
 def daily_sales(lines: pl.DataFrame, by: list[str], *, until: date) -> pl.DataFrame:

@@ -19,6 +19,10 @@ AHEAD = 2
 """Parts in hand per worker thread: one that is computed, one that is sent meanwhile."""
 
 
+def _handed_on(fn: Work) -> Work:
+    return fn
+
+
 class DaskEngine(Engine):
     """The engine `ENGINE = "ml_predictions.engines.dask.DaskEngine"`, options `{"address": "tcp://…:8786"}`.
 
@@ -52,11 +56,14 @@ class DaskEngine(Engine):
             self._client = None
 
     def compute(self, fn: Work, parts: Iterable[Any]) -> Iterator[Answer]:
-        """See the base class. The function is sent to every worker once, a part when somebody is free for it."""
+        """See the base class. The function is sent once and handed on among the workers, a part when one is free.
+
+        The function is a task like the parts: the scheduler has it again when all workers that held it are lost.
+        """
         from distributed import as_completed
 
         client = self._connected()
-        shared = client.scatter(fn, broadcast=True, hash=False)
+        shared = client.submit(_handed_on, fn, pure=False)
         waiting = enumerate(parts)
 
         def send(count: int) -> list[Any]:

@@ -30,7 +30,7 @@ from ml_predictions.services import (
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.inventory_answers import Analysis, short
 from ml_predictions.sources import currency_of
-from ml_predictions.sources.base import open_orders_of, read_optional, shelf
+from ml_predictions.sources.base import daily_lines, open_orders_of, read_optional, shelf
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import lead_times, live, policy
@@ -78,7 +78,7 @@ class InventoryOptimizationService(Service):
                 "The shop has no variant to keep in stock. Add products with their variants first.",
                 code="inventory.no_variants",
             )
-        lines, products = self.source.order_lines(), self.source.products()
+        lines, products = daily_lines(self.source), self.source.products()
         lead = lead_times.learn(
             stock,
             *(read_optional(self.source, name) for name in ("deliveries", "open_orders")),

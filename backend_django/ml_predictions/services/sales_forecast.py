@@ -20,6 +20,7 @@ from ml_predictions.services import sales_forecast_explained as explained
 from ml_predictions.services import sales_forecast_receipt as receipts
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.sources import currency_of
+from ml_predictions.sources.base import daily_lines
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
 from retail_ml.forecast import shop
 from retail_ml.forecast.levels import AHEAD, Trial
@@ -67,7 +68,7 @@ class SalesForecastService(Service):
                 needed=FEWEST_SALES,
             )
         calendar = calendar_events.digest()  # before the events are read: a change in between counts as one
-        lines = self.source.order_lines()
+        lines = daily_lines(self.source)
         data = shop.read(lines, as_of=until.as_of, **_place(lines, until.as_of))
         del lines
         tables = shop.Tables(self.source.products(), self.source.stock(), self.source.stock_history())

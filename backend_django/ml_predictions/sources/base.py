@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from ml_predictions import conf
-from retail_ml import frames
+from retail_ml import daily, frames
 
 LIVE_DAYS = 7
 """A shop that has sold something in so many days is live, unless the setting LIVE says otherwise."""
@@ -150,6 +150,12 @@ def open_orders_of(source: Source, variant_ids: Sequence[str]) -> pl.DataFrame:
     if method is None:
         return read_optional(source, "open_orders").filter(pl.col("variant_id").is_in(list(variant_ids)))
     return frames.check(method(variant_ids), frames.OPEN_ORDERS, name="open_orders_of")
+
+
+def daily_lines(source: Source) -> pl.DataFrame:
+    """`order_lines` for those who need days only: `retail_ml.daily.DAILY` of a shop that adds them up itself."""
+    method = getattr(source, "daily_lines", None)
+    return source.order_lines() if method is None else frames.check(method(), daily.DAILY, name="daily_lines")
 
 
 def stock_history_since(source: Source, since: date) -> pl.DataFrame | None:

@@ -15,7 +15,7 @@ import polars as pl
 from ml_predictions import conf
 from ml_predictions.sources import joined
 from ml_predictions.sources.base import OPTIONAL_READS, DataUntil
-from retail_ml import frames
+from retail_ml import daily, engine, frames
 from retail_ml.errors import BadFrame, BadParameter
 
 NEEDED: dict[str, frames.Schema] = {
@@ -33,6 +33,8 @@ BESIDE: dict[str, frames.Schema] = {
 """Columns that a table may have beside those of its frame."""
 DERIVED = {"order_lines": {"is_return"}, "stock_history": {"day"}}
 """Columns that follow from others where they are not given."""
+PART_BYTES = 2**28
+"""Size of the files that are read at once where order lines are added up; one file is never parted."""
 ABOUT = "shop.json"
 """What may stand beside the tables: `currency`, and `data_until` with a time zone."""
 
@@ -53,9 +55,9 @@ class Folder:
             self.found[what] = compute()
         return self.found[what]
 
-    def scan(self, table: str) -> pl.LazyFrame:
-        """The table, not read yet; parts of a path such as `status=completed` are columns too."""
-        return pl.scan_parquet(self.files[table], hive_partitioning=True, extra_columns="ignore")
+    def scan(self, table: str, files: list[str] | None = None) -> pl.LazyFrame:
+        """The table, or these files of it, not read yet; parts of a path such as `status=completed` are columns too."""
+        return pl.scan_parquet(files or self.files[table], hive_partitioning=True, extra_columns="ignore")
 
 
 def look(path: Path) -> Folder:
@@ -185,6 +187,30 @@ class FileShop(joined.JoinedShop):
         """Counts and last times of what is read; read once for each state of the files and settings."""
         told = (self.currency, self.data_until(), tuple(conf.get("SALE_STATUSES")))
         return dict(self.folder.remembered(told, super().fingerprint))
+
+    # --- part by part -------------------------------------------------------------------------
+
+    def counts(self) -> daily.Counts:
+        """What is in the order lines, counted where the engine in use computes."""
+        return daily.counts(self._parts(), time_zone=self.time_zone)
+
+    def daily_lines(self) -> pl.DataFrame:
+        """`retail_ml.daily.DAILY`: what `order_lines` tells of days, added up where the engine in use computes.
+
+        The sale lines of an order stand in one file.
+        """
+        return daily.lines(self._parts(), time_zone=self.time_zone)
+
+    def _parts(self) -> list[pl.LazyFrame]:
+        """What `order_lines` reads, not read yet, in blocks of files: as many as the engine or the memory wants."""
+        until, files = self.data_until(), self.folder.files["order_lines"]
+        if until is None:
+            return []
+        most = max(PART_BYTES // max(Path(file).stat().st_size for file in files), 1)
+        mine = (pl.col("at") <= until.at) & (pl.col("currency") == self.currency)
+        blocks = [files[rows] for rows in engine.blocks(len(files), most=most)]
+        scans = (self.folder.scan("order_lines", some) for some in blocks)
+        return [self._sales(table=one).filter(mine).select(*joined.LINES) for one in scans]
 
     # --- the four tables ----------------------------------------------------------------------
 

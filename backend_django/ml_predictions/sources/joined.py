@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from ml_predictions import conf
 from ml_predictions.sources.base import SOLD_BY_DAY, DataUntil, LeftOut, until_of
-from retail_ml import frames
+from retail_ml import daily, frames
 from retail_ml.errors import BadFrame
 
 ABSENT: dict[str, Any] = {
@@ -128,7 +128,7 @@ class JoinedShop(ABC):
         sales = self._sales().filter(pl.col("at") <= now)
         sold, last = sales.select(
             sold=pl.col("at").filter(~pl.col("is_return")).max(), last=pl.col("at").max()
-        ).collect().row(0)  # fmt: skip
+        ).collect(engine="streaming").row(0)  # fmt: skip
         return until_of(sold, last, now=now, time_zone=self.time_zone)
 
     def data_until(self) -> DataUntil | None:
@@ -144,15 +144,21 @@ class JoinedShop(ABC):
         customer_ids: Sequence[str] | None = None,
         product_ids: Sequence[str] | None = None,
         marked: bool = False,
+        table: pl.LazyFrame | None = None,
     ) -> pl.LazyFrame:
-        """Lines of orders that are sales, in whatever currency; `marked`: test orders among them."""
+        """Lines of orders that are sales, in whatever currency; `marked`: test orders among them.
+
+        `table`: a part of the lines, None: `lines`.
+        """
         start = None if since is None else datetime.combine(since, time.min, ZoneInfo(self.time_zone)).astimezone(UTC)
-        raw = self.lines(since=start, customer_ids=customer_ids, product_ids=product_ids).lazy()
+        raw = table
+        if raw is None:
+            raw = self.lines(since=start, customer_ids=customer_ids, product_ids=product_ids).lazy()
         told = raw.collect_schema()
         if "is_return" not in told and "units" in told:
             raw = raw.with_columns(is_return=pl.col("units") < 0)
-        table = fitted(raw, {**LINES, **{c: t for c, t in MARKS.items() if c in told}})
-        found = frames.check(pl.DataFrame(schema=table.collect_schema()), LINES, name="order lines")  # before reading
+        rows = fitted(raw, {**LINES, **{c: t for c, t in MARKS.items() if c in told}})
+        found = frames.check(pl.DataFrame(schema=rows.collect_schema()), LINES, name="order lines")  # before reading
         limits = [pl.lit(True)]
         if start is not None:
             limits.append(pl.col("at") >= start)
@@ -163,12 +169,12 @@ class JoinedShop(ABC):
         if "status" in told:
             limits.append(pl.col("status").is_in(list(conf.get("SALE_STATUSES"))))
         if "is_test" not in told:
-            table = table.with_columns(is_test=pl.lit(False))
+            rows = rows.with_columns(is_test=pl.lit(False))
         if "currency" not in told:
-            table = table.with_columns(currency=pl.lit(self.currency))
+            rows = rows.with_columns(currency=pl.lit(self.currency))
         if not marked:
             limits.append(~pl.col("is_test"))
-        return table.filter(*limits).select(*found.columns, "is_test", "currency")
+        return rows.filter(*limits).select(*found.columns, "is_test", "currency")
 
     def order_lines(self, *, since: date | None = None, customer_id: str | None = None) -> pl.DataFrame:
         """`frames.ORDER_LINES`, oldest first."""
@@ -178,7 +184,7 @@ class JoinedShop(ABC):
         table = sales.filter(pl.col("at") <= self._until.at, pl.col("currency") == self.currency).collect()
         table = frames.with_day(table, self.time_zone)
         table = table.sort("at", "order_id", "variant_id", "is_return", "units", "amount")
-        _signs(table)
+        daily.signs(table)
         return frames.check(table, frames.ORDER_LINES, name="order lines")
 
     def sold_by_day(self, *, since: date | None = None, level: str = "total", object_id: str = "") -> pl.DataFrame:
@@ -210,7 +216,7 @@ class JoinedShop(ABC):
             test_order=test.sum(),
             other_currency=(~test & other).sum(),
             after_data_until=(~test & ~other & late).sum(),
-        ).collect()  # fmt: skip
+        ).collect(engine="streaming")  # fmt: skip
         return LeftOut({reason: int(n) for reason, n in counts.row(0, named=True).items() if n})
 
     def purchases(self, *, customer_id: str) -> pl.DataFrame:
@@ -266,39 +272,29 @@ class JoinedShop(ABC):
 
     # --- which data was it? ---------------------------------------------------------------------
 
+    def counts(self) -> daily.Counts:
+        """What is in the order lines."""
+        return daily.counted(self.order_lines())[0]
+
     def fingerprint(self) -> dict[str, Any]:
         """Counts and last times of what is read."""
-        until, lines, stock = self._until, self.order_lines(), self.stock()
-        sold = lines.filter(~pl.col("is_return"))
+        until, found = self._until, self.counts()
         return {
-            "orders": sold["order_id"].n_unique(),
-            "customers": sold["customer_id"].drop_nulls().n_unique(),
-            "lines": sold.height,
-            "returns": lines.height - sold.height,
+            "orders": found.orders,
+            "customers": found.customers,
+            "lines": found.lines,
+            "returns": found.returns,
             "products": self.products().height,
-            "variants": stock.height,
-            "last_order": _utc(sold["at"].max()),
+            "variants": self.stock().height,
+            "last_order": _utc(found.last),
             "data_until": _utc(until.at) if until else None,
             "live": until.live if until else None,
             "currency": self.currency,
         }
 
 
-def _utc(moment: Any) -> str | None:
+def _utc(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat() if moment else None
-
-
-def _signs(table: pl.DataFrame) -> None:
-    """A return has negative units, and nothing else has."""
-    wrong = table.filter(pl.col("is_return") != (pl.col("units") < 0)).height
-    if wrong:
-        raise BadFrame(
-            f"In {wrong} row(s) of the order lines the sign of the units does not fit is_return: a return has negative "
-            "units, a sale positive ones",
-            code="bad_frame.signs",
-            table="order lines",
-            rows=wrong,
-        )
 
 
 def once(ids: pl.Series, name: str) -> None:

@@ -17,7 +17,7 @@ from ml_predictions.sources import currency_of
 from ml_predictions.sources.base import OPTIONAL_READS, Source, read_optional
 from ml_predictions.testing.runs import decided_nothing
 from ml_predictions.testing.shops import SMALL, SOLD_IN_SMALL, Filler, Order, Shop, boutique
-from retail_ml import frames
+from retail_ml import daily, frames
 
 READS = ("order_lines", "products", "stock", "customers", "stock_history", "left_out", "available", "data_until")
 COUNTED = {"lines", "orders", "customers", "products", "variants", "returns", "last_order"}
@@ -246,6 +246,17 @@ class SourceContract:
                 found = source.sold_by_day(since=since, level=level, object_id=one)
                 assert found.height > 1
                 assert_frame_equal(found, wanted, abs_tol=1e-6)
+
+    def test_lines_that_the_shop_adds_up_are_its_lines(self, filler: Filler) -> None:
+        """Per variant and day, with what was reversed on its day, and orders."""
+        filler.fill(SMALL)
+        filler.fill(renumbered(boutique(orders=30, products=6, customers=8, days=60)))
+        source: Any = filler.source()
+        if not hasattr(source, "daily_lines"):
+            pytest.skip("this shop does not add up its lines; they are read")
+        whole = source.order_lines().drop("day").lazy()
+        wanted = daily.lines([whole], time_zone=source.data_until().time_zone)
+        assert_frame_equal(source.daily_lines(), wanted)
 
     def test_no_read_asks_more_often_in_a_larger_shop(self, filler: Filler) -> None:
         """Thirty orders, and a hundred of a wider range: as many queries."""

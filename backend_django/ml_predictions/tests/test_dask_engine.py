@@ -6,16 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
-from retail_ml import engine
+from retail_ml import daily, engine
 from retail_ml.engine import EngineFault
+from retail_ml.tests import test_daily
 from retail_ml.tests.test_engine import WORK, _double, here, same
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'trastienda[distributed]'")
@@ -52,6 +56,17 @@ def _dies_once(flag: str, part: int) -> tuple[int, int]:
     return part, os.getpid()
 
 
+def _all_die_once(flags: str, part: int) -> int:
+    """The first two parts, which two workers have at the same time, kill them once each, when both have begun."""
+    flag = Path(flags) / str(part)
+    if part < 2 and not flag.exists():
+        flag.touch()
+        while not (Path(flags) / str(1 - part)).exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return part
+
+
 def _fails(part: int) -> int:
     if part == 2:
         raise ValueError("the third part is bad")
@@ -65,12 +80,39 @@ def test_the_same_bits_as_on_one_machine(name: str, dask: Any):
     assert same(found, here(name)) == []
 
 
+def test_workers_read_the_files_and_the_training_gets_sums(tmp_path: Path, dask: Any, monkeypatch: pytest.MonkeyPatch):
+    lines, parts = test_daily.order_lines(), []
+    for number in range(7):
+        file = tmp_path / f"{number}.parquet"
+        lines.filter(pl.col("order_id").hash(3) % 7 == number).write_parquet(file)
+        parts.append(pl.scan_parquet(file))
+    whole = daily.lines([lines.lazy()], time_zone=test_daily.ZONE)
+
+    def here(*_: object) -> None:
+        raise AssertionError("read by the process of the training")
+
+    monkeypatch.setattr(daily, "read", here)
+    with engine.using(dask):
+        assert_frame_equal(daily.lines(parts, time_zone=test_daily.ZONE), whole)
+        (tmp_path / "3.parquet").unlink()
+        with pytest.raises(EngineFault, match=r"3.parquet.*under the same path"):
+            daily.lines(parts, time_zone=test_daily.ZONE)
+
+
 def test_a_worker_killed_in_mid_run_costs_its_parts_again_and_nothing_else(tmp_path: Path, dask: Any):
     with engine.using(dask):
         found = engine.map(partial(_dies_once, str(tmp_path / "died")), range(20))
     assert [part for part, _ in found] == list(range(20))
     assert (tmp_path / "died").exists()
     assert os.getpid() not in {process for _, process in found}
+
+
+def test_all_workers_killed_at_once_cost_their_parts_again(tmp_path: Path, dask: Any):
+    """What they had been given to compute is in nobody's memory then."""
+    with engine.using(dask):
+        found = engine.map(partial(_all_die_once, str(tmp_path)), range(12))
+    assert found == list(range(12))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["0", "1"]
 
 
 def test_an_error_of_the_work_is_raised_as_it_was_and_the_engine_goes_on(dask: Any):

@@ -88,7 +88,7 @@ class ShopForecast:
 def read(
     lines: pl.DataFrame, *, as_of: date, country: str = "", region: str = "", planned: tuple[Event, ...] = ()
 ) -> ShopData:
-    """Histories of the whole shop up to `as_of` from `frames.ORDER_LINES`; same-day reversals netted.
+    """Histories of the whole shop up to `as_of` from `frames.ORDER_LINES` or `daily.DAILY`; same-day reversals netted.
 
     `country` and `region` as `public_holidays.country_code` gives them ("": guessed); `planned`: the owner's calendar.
     Lines after `as_of` (of the day that is not over) are left out of everything; only whether there are FEWEST_SALES
@@ -97,7 +97,7 @@ def read(
     """
     lines = frames.net_same_day(lines)
     sales = lines.filter(~pl.col("is_return"))
-    orders = sales["order_id"].n_unique()
+    orders = frames.orders_in(sales)
     if orders < FEWEST_SALES:
         raise NotEnoughHistory(
             f"A sales forecast needs at least {FEWEST_SALES} sales; this shop has {orders}. "
@@ -110,7 +110,7 @@ def read(
     if over.is_empty():
         lines = lines.with_columns(day=pl.lit(as_of, dtype=pl.Date))
     else:
-        lines, orders = lines.filter(pl.col("day") <= as_of), over["order_id"].n_unique()
+        lines, orders = lines.filter(pl.col("day") <= as_of), frames.orders_in(over)
     place: dict[str, Any] = {"country": country, "region": region, "events": planned}
     total = dict(zip(TARGETS, history.from_lines(lines, until=as_of, **place), strict=True))
     data = ShopData(lines, as_of, total, orders, place)

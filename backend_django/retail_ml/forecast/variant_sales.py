@@ -89,9 +89,10 @@ def sales(
     table = table.sort("variant_id").with_columns(pl.col("category").fill_null(""))
     ids = table["variant_id"].to_numpy().astype(str) if len(table) else np.empty(0, "<U1")
     units = pl.col("units")
+    count = pl.col("lines") if "lines" in lines.columns else pl.lit(1)
     cells = (
         lines.group_by("variant_id", "day")
-        .agg(units=units.sum().round(frames.DECIMALS).clip(0), purchases=(units > 0).sum().cast(pl.Float64))
+        .agg(units=units.sum().round(frames.DECIMALS).clip(0), purchases=((units > 0) * count).sum().cast(pl.Float64))
         .filter(pl.col("units") > 0)
         .sort("variant_id", "day")
     )

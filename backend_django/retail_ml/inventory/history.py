@@ -73,7 +73,7 @@ class History:
             found[rows] -= np.take_along_axis(excess, at[rows], 1)
         return found
 
-    def of(self, rows: slice) -> History:
+    def of(self, rows: slice | Ints) -> History:
         """Of some of the variants; days far beyond the usual are not marked."""
         own = self.open_days if self.open_days.shape[0] == 1 else self.open_days[rows]
         return History(

@@ -80,6 +80,7 @@ def make(
 ) -> Plan:
     """Levels of every variant in `stock` from the sales in `lines` up to `as_of` (tables of `retail_ml.frames`).
 
+    `lines` may be `daily.DAILY`.
     Any number of sales will do, none included: a shop that never sold anything has zero levels, a new item its
     category's.
     """
@@ -204,7 +205,8 @@ def positive(column: pl.Series) -> Floats:
 
 def _terms(lines: pl.DataFrame, variants: pl.DataFrame, known: dict[str, Any]) -> Terms:
     sold = lines.filter((pl.col("units") > 0) & (pl.col("amount") > 0)).group_by("variant_id")
-    paid = sold.agg(paid=pl.col("amount").sum() / pl.col("units").sum())
+    amount, units = (pl.col(name).sum().round(frames.DECIMALS) for name in ("amount", "units"))
+    paid = sold.agg(paid=amount / units)
     paid = variants.select("variant_id").join(paid, on="variant_id", how="left", maintain_order="left")
     price = positive(variants["price"])
     price = np.where(np.isfinite(price), price, positive(paid["paid"]))  # no list price: what was paid on average

@@ -58,7 +58,7 @@ class Terms:
     lead_sd: Floats
     abc: Ints  # 0, 1, 2: A, B, C
 
-    def of(self, rows: slice) -> Terms:
+    def of(self, rows: slice | Ints) -> Terms:
         """Of some of the variants."""
         return Terms(*(column[rows] for column in vars(self).values()))
 

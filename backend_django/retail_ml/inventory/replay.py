@@ -7,7 +7,7 @@ the shop made), the same lead times and start from the same stock. Demand that t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -30,6 +30,8 @@ Decide = Callable[[History], tuple[Floats, Floats]]
 MOST_WEEKS, FEWEST_WEEKS = 26, 4
 TRAIN_WEEKS = 8
 MOST_VARIANTS = 5_000
+POOL = 1_000
+"""Variants that learn from one another in the replay, at most: see `pools`."""
 THUMB_DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 180)
 THUMB_LOT_DAYS = 30
 FEWEST_UNITS = 30
@@ -58,7 +60,7 @@ class World:
     lead: Ints  # (N, reviews)
     stock: Floats
 
-    def of(self, rows: slice) -> World:
+    def of(self, rows: slice | Ints) -> World:
         """Of some of the variants."""
         h, terms = self.h.of(rows), self.terms.of(rows)
         arrays = (self.pack[rows], self.minimum[rows])
@@ -99,8 +101,9 @@ def replay(
     shown, and under `same_service` the cheapest that served as much as the policy (None: none did). A variant without
     a cost gets the shop's usual cost share (else half the price); those without a price, or not sold before the
     replay begins, are left out. `classes` has the same figures per ABC class (of the year before), the fill rate
-    `promised` to it, and its part of the baseline. At most 5,000 variants, drawn by `seed`. With `own` there is
-    `own_history`: see `_beside_own`. None: fewer than 14 weeks, or fewer than 30 units sold in those scored.
+    `promised` to it, and its part of the baseline. At most 5,000 variants, drawn by `seed`; what the policy learns from
+    several at once, it learns within `pools`. With `own` there is `own_history`: see `_beside_own`. None: fewer than 14
+    weeks, or fewer than 30 units sold in those scored.
     """
     days = window(h.days)
     if days is None or not len(h.start):
@@ -108,7 +111,7 @@ def replay(
     world, left = make_world(h, terms, rules, days=days, goods=(pack, minimum), seed=seed)
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
-    outcome = simulate(world, lambda known: _levels(world, known))
+    outcome = _of_policy(world)
     ours = _figures(outcome, world)
     thumbs, theirs = _rules_of_thumb(world, served=ours["fill_rate"] or 0.0)
     first = h.first_day + timedelta(days=days.scored)
@@ -176,7 +179,8 @@ def _by_class(world: World, ours: Outcome, theirs: Outcome) -> list[dict[str, An
 def _rules_of_thumb(world: World, *, served: float) -> tuple[dict[str, Any], Outcome]:
     """The cheapest rule of thumb in hindsight with what became of each variant, and the cheapest of those whose fill
     rate is at least `served`."""
-    outcomes = by_block(_thumbs, world, [world.of(rows) for rows in blocks_of(world)])
+    where = blocks_of(world)
+    outcomes = by_block(_thumbs, [world.of(rows) for rows in where], where, count=len(world.stock))
     rules = {k: _figures(outcome, world) for k, outcome in zip(THUMB_DAYS, outcomes, strict=True)}
     found = [{"name": "rule_of_thumb", "cover_days": k, "chosen": "best_in_hindsight", **rules[k]} for k in THUMB_DAYS]
     serving = [rule for rule in found if (rule["fill_rate"] or 0) >= served]
@@ -185,16 +189,46 @@ def _rules_of_thumb(world: World, *, served: float) -> tuple[dict[str, Any], Out
     return {"baseline": best, "same_service": same}, outcomes[THUMB_DAYS.index(best["cover_days"])]
 
 
+def pools(count: int) -> list[Ints]:
+    """Rows of the variants that learn from one another: of more than POOL, every so-many-th with the same ones.
+
+    Rates of categories, the shop's year and the law of errors are learnt from all variants of a pool, every week anew
+    from what the policy itself sold: a pool is replayed as one. Who is in it follows from the number of variants, not
+    from who computes it; ids of one category, which often follow one another, come into all of them.
+
+    >>> [rows.tolist() for rows in pools(3)], [len(rows) for rows in pools(2_500)]
+    ([[0, 1, 2]], [834, 833, 833])
+    """
+    several = max(-(-count // POOL), 1)
+    return [np.arange(first, count, several) for first in range(several)]
+
+
+def _of_policy(world: World) -> Outcome:
+    """What becomes of each variant under the policy."""
+    where = pools(len(world.stock))
+    return by_block(_policy, (world.of(rows) for rows in where), where, count=len(world.stock))[0]
+
+
+def _policy(world: World) -> tuple[Outcome, ...]:
+    """What becomes of a pool of variants under the policy."""
+    return (simulate(world, partial(_levels, world)),)
+
+
 def blocks_of(world: World) -> list[slice]:
-    """The blocks of variants in which a world is replayed, where no decision looks at all variants together."""
+    """The blocks of variants in which a world is replayed, where no decision looks at several variants together."""
     return engine.blocks(len(world.stock), most=MOST_VARIANTS)
 
 
-def by_block(fn: Callable[[Any], tuple[Outcome, ...]], world: World, parts: Iterable[Any]) -> list[Outcome]:
-    """The outcomes that fn finds of every part, which are the blocks of `blocks_of`, each over all variants again."""
-    found = engine.map(partial(_columns, fn), parts, rows=[rows.stop - rows.start for rows in blocks_of(world)])
+def by_block(
+    fn: Callable[[Any], tuple[Outcome, ...]], parts: Iterable[Any], where: Sequence[slice | Ints], *, count: int
+) -> list[Outcome]:
+    """The outcomes that fn finds of every part, each over all `count` variants again; `where` has each part's rows."""
+    at = [np.arange(count)[rows] for rows in where]
+    found = engine.map(partial(_columns, fn), parts, rows=[len(rows) for rows in at])
+    table = np.empty((count, *found[0].shape[1:]))
+    for rows, one in zip(at, found, strict=True):
+        table[rows] = one
     names = list(Outcome.__dataclass_fields__)
-    table = np.concatenate(found)
     return [Outcome(**dict(zip(names, one.T, strict=True))) for one in np.swapaxes(table, 0, 1)]
 
 

@@ -76,8 +76,9 @@ def reached(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floa
     if not len(world.stock) or world.daily[:, days.scored :].sum() < FEWEST_UNITS:
         return None
     expected = _expected(world)
-    parts = [(world.of(rows), {day: one.of(rows) for day, one in expected.items()}) for rows in blocks_of(world)]
-    outcomes = by_block(_at_each_aim, world, parts)
+    where = blocks_of(world)
+    parts = [(world.of(rows), {day: one.of(rows) for day, one in expected.items()}) for rows in where]
+    outcomes = by_block(_at_each_aim, parts, where, count=len(world.stock))
     fill = np.ones((len(AIMS), 3))
     for i, found in enumerate(outcomes):
         asked, sold = (

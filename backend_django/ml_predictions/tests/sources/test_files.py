@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
@@ -16,15 +17,18 @@ from polars.testing import assert_frame_equal
 
 from ml_predictions import checks
 from ml_predictions.messages import spoken
+from ml_predictions.sources import files as module
 from ml_predictions.sources.base import OPTIONAL_READS, read_optional
 from ml_predictions.sources.django_shop import DjangoShop
 from ml_predictions.sources.export import export
 from ml_predictions.sources.files import BESIDE, DERIVED, TABLES, FileShop, Folder
-from ml_predictions.sources.joined import ABSENT, WHOLE
+from ml_predictions.sources.joined import ABSENT, WHOLE, JoinedShop
 from ml_predictions.testing.folder import FolderFiller
 from ml_predictions.testing.shops import SMALL, Shop, boutique
 from products.models import ProductVariant
 from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, SupplierItem, SupplierPrice
+from retail_ml import daily, engine
+from retail_ml.engine import EngineFault
 from retail_ml.errors import BadFrame, BadParameter, RetailMLError
 
 
@@ -224,7 +228,7 @@ def test_files_that_are_exchanged_are_looked_at_again(folder: Path):
 def test_what_is_counted_of_the_files_is_counted_once_for_each_state_of_them(folder: Path, monkeypatch):
     read: list[str] = []
     scan = Folder.scan
-    monkeypatch.setattr(Folder, "scan", lambda self, table: read.append(table) or scan(self, table))
+    monkeypatch.setattr(Folder, "scan", lambda self, table, *files: read.append(table) or scan(self, table, *files))
     first = FileShop(folder).fingerprint()
     often = len(read)
     assert FileShop(folder).fingerprint() == first
@@ -309,6 +313,76 @@ def test_an_export_writes_all_or_nothing(shop: None, tmp_path: Path, monkeypatch
     with pytest.raises(OSError, match="no space left"):
         call_command("export_frames", tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["used"]
+
+
+# --- part by part ---------------------------------------------------------------------------------
+
+
+def parted(folder: Path, shop: pl.DataFrame, parts: int, *, seed: int = 0) -> FileShop:
+    """The folder with its order lines in so many files: an order's sales in one, its customer's in any, returns too."""
+    shutil.rmtree(folder / "order_lines")
+    (folder / "order_lines").mkdir()
+    mine = pl.col("order_id").hash(seed) % parts
+    file = pl.when(pl.col("units") < 0).then((mine + 1) % parts).otherwise(mine)
+    for number in range(parts):
+        shop.filter(file == number).write_parquet(folder / "order_lines" / f"{number}.parquet")
+    return FileShop(folder)
+
+
+@pytest.fixture
+def large(folder: Path) -> pl.DataFrame:
+    """The lines of a folder with 400 orders, of which some were brought back within a day, partly or wholly."""
+    FolderFiller(folder).fill(boutique(orders=400, customers=20, days=90))
+    lines = FileShop(folder).folder.scan("order_lines").drop("year").collect()
+    back = lines.gather_every(9).with_columns(-pl.col("units"), -pl.col("amount"))
+    part = lines.gather_every(7, 3).with_columns(pl.lit(-1, lines["units"].dtype).alias("units"), -pl.col("amount"))
+    return pl.concat([lines, back, part])
+
+
+def test_days_are_the_same_however_the_lines_lie_in_files(
+    folder: Path, large: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    whole = parted(folder, large, 1)
+    wanted, told = whole.daily_lines(), whole.fingerprint()
+    lines = whole.order_lines()
+    assert wanted["reversed"].any()
+    assert wanted["lines"].sum() == lines.height
+    monkeypatch.setattr(FileShop, "counts", JoinedShop.counts)
+    assert JoinedShop.fingerprint(whole) == told
+    monkeypatch.undo()
+    for parts in (2, 7):
+        for seed in (1, 2):
+            shop = parted(folder, large, parts, seed=seed)
+            with engine.using(engine.InProcess(parts)):
+                assert len(shop._parts()) == parts
+                assert_frame_equal(shop.daily_lines(), wanted)
+                assert shop.fingerprint() == told
+
+
+def test_days_are_the_same_from_two_processes(folder: Path, large: pl.DataFrame):
+    wanted = parted(folder, large, 1).daily_lines()
+    with engine.using(engine.Processes(2)):
+        assert_frame_equal(parted(folder, large, 7).daily_lines(), wanted)
+
+
+def test_no_more_is_read_at_once_than_memory_holds(folder: Path, large: pl.DataFrame, monkeypatch: pytest.MonkeyPatch):
+    shop = parted(folder, large, 7)
+    assert len(shop._parts()) == 1
+    monkeypatch.setattr(module, "PART_BYTES", 1)
+    assert len(shop._parts()) == 7
+    seen: list[int] = []
+    read = daily.read
+    monkeypatch.setattr(daily, "read", lambda *told: seen.append(read(*told).height) or read(*told))
+    shop.daily_lines()
+    assert max(seen) < large.height / 3
+
+
+def test_a_file_that_a_worker_does_not_have_is_named(folder: Path, large: pl.DataFrame):
+    shop = parted(folder, large, 2)
+    parts = shop._parts()
+    (folder / "order_lines" / "1.parquet").unlink()
+    with pytest.raises(EngineFault, match=r"order_lines/1.parquet.*under the same path"):
+        daily.lines(parts, time_zone=shop.time_zone)
 
 
 # --- what the documentation says --------------------------------------------------------------------
