@@ -17,7 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
 from api_base.audit import record
-from ml_predictions.models import CalendarEvent, MLModel, Prediction
+from ml_predictions.models import MLModel, Prediction
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.models_erasure import PersonalDataErasure
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.models_schedule import Schedule, Task

@@ -53,7 +53,8 @@ def leave_traces(admin: Any, folder: Path) -> Any:
     from django.core.management import call_command
 
     from authentication.models import User
-    from ml_predictions.models import CalendarEvent, MLTrainingLog, Prediction
+    from ml_predictions.models import MLTrainingLog, Prediction
+    from ml_predictions.models_calendar import CalendarEvent
     from ml_predictions.models_inventory import InventoryAlert
     from products.models import StockMovement
 

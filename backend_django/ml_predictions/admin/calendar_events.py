@@ -18,7 +18,7 @@ from ml_predictions import actions
 from ml_predictions.access import may_enter
 from ml_predictions.admin.base import Kept, NamedProducts
 from ml_predictions.messages import spoken
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.serializers import calendar_csv
 from ml_predictions.serializers.calendar_events import WRITTEN, not_in_shop
 from ml_predictions.services import calendar_events

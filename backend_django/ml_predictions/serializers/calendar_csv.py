@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, serializers
 
 from api_base.spreadsheets import UTF8_MARK, csv_line, original
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.serializers.calendar_events import WRITTEN, CalendarEventRecord, check_whole, not_in_shop
 from ml_predictions.services import calendar_events
 

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from api_base.fields import Day
 from api_base.serializers import Explained, Record
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.services import calendar_events
 
 WRITTEN = (

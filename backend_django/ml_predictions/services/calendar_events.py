@@ -17,7 +17,8 @@ from django.db.models import Q
 
 from ml_predictions import conf
 from ml_predictions.messages import message
-from ml_predictions.models import CalendarEvent, MLModel
+from ml_predictions.models import MLModel
+from ml_predictions.models_calendar import CalendarEvent
 
 if TYPE_CHECKING:
     from retail_ml.forecast.events import Event

@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ml_predictions.messages import render
-from ml_predictions.models import CalendarEvent, MLModel
+from ml_predictions.models import MLModel
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.services import calendar_events
 from ml_predictions.services.calendar_events import changed_since, digest, for_forecast, happens, occurrences, unknown
 from retail_ml.forecast import events

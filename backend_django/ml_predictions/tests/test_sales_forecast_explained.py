@@ -11,7 +11,8 @@ import pytest
 from django.utils import translation
 
 from ml_predictions.messages import render
-from ml_predictions.models import CalendarEvent, MLModel
+from ml_predictions.models import MLModel
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.services import sales_forecast_explained as explained
 from ml_predictions.services.sales_forecast import SalesForecastService
 from ml_predictions.tests.test_sales_forecast import daily_shop

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from api_base.spreadsheets import UTF8_MARK, harmless, original
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.serializers import calendar_csv
 from ml_predictions.views import recommending
 

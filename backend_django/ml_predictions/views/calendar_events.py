@@ -21,7 +21,7 @@ from rest_framework.response import Response
 
 from api_base.lists import DayFilter, FilterSet
 from ml_predictions import actions
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.serializers import answers, calendar_csv
 from ml_predictions.serializers.calendar_events import CalendarEventRecord, Upload, UploadedFile
 from ml_predictions.services import calendar_events

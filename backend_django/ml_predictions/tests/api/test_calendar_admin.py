@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 
 SALE = {"kind": "promotion", "name": "Summer sale", "first_day": "2026-07-01", "last_day": "", "level": "total"}
 

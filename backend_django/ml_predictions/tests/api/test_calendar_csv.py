@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 from ml_predictions.serializers import calendar_csv
 from ml_predictions.serializers.calendar_csv import FaultyFile, read, write
 from ml_predictions.services import calendar_events

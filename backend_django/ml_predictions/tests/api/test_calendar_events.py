@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from ml_predictions import actions
-from ml_predictions.models import CalendarEvent
+from ml_predictions.models_calendar import CalendarEvent
 
 pytestmark = pytest.mark.postgres
 
