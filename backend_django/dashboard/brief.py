@@ -125,8 +125,12 @@ def _models(found: dict[str, Any]) -> Section:
 
 def critical(alerts: Sequence[InventoryAlert], money: str) -> list[Section]:
     """Critical stock-outs, the new ones of today and those that are still there."""
+    expected = _("{money} expected")
     lines = [
-        (f"{one.product_name} ({one.sku}): {render(one.reason).rstrip('.')}", amount(one.expected_money, money))
+        (
+            f"{one.product_name} ({one.sku}): {render(one.reason).rstrip('.')}",
+            expected.format(money=amount(one.expected_money, money)),
+        )
         for one in alerts[:MOST_NAMED]
     ]
     if rest := len(alerts) - MOST_NAMED if len(alerts) > MOST_NAMED else 0:

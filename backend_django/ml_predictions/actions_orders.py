@@ -62,8 +62,8 @@ def _open(source: Any) -> pl.DataFrame | None:
 
 def _plan(service: Any, lines: Mapping[str, float] | None, **limits: Any) -> OrderPlan:
     if lines is None:
-        return inventory_orders.reorder(service.analysis(), service.source, **limits)
-    return inventory_orders.chosen(service.analysis(), service.source, lines, **limits)
+        return inventory_orders.reorder(service.orderable(), service.source, **limits)
+    return inventory_orders.chosen(service.orderable(list(lines)), service.source, lines, **limits)
 
 
 def _groups(plan: OrderPlan) -> list[tuple[dict[str, Any], OrderDraft]]:

@@ -63,6 +63,10 @@ STOCK: Schema = {  # one row per variant (SKU)
     "season_end": pl.Date,  # last day on which it is to be sold; null: no end
     "minimum_order_value": pl.Float64,  # the supplier's, money of one order; null: no supplier known
 }
+POSITIONS: Schema = {  # one row per variant: what of `STOCK` tells whether it may have to be ordered
+    name: STOCK[name]
+    for name in ("variant_id", "active", "on_hand", "reserved", "on_order", "drafted", "supplier_id", "season_end")
+}
 SHELF: Schema = {  # one row per variant: what of the others says something of one
     "variant_id": pl.String,
     "category": pl.String,  # "": none

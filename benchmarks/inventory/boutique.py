@@ -54,8 +54,11 @@ class Boutique:
         )
         return cls(tables, frames.check(lines, frames.ORDER_LINES, name="lines"))
 
-    def known(self, evening: date) -> Tables:
-        """All that was known after `evening`: what came into the range later is in no table."""
+    def known(self, evening: date, *, ends: bool = False) -> Tables:
+        """All that was known after `evening`: what came into the range later is in no table.
+
+        With `ends` the stock keeps the ends of seasons that are long over, as a shop's table does.
+        """
         range_ = self.tables["catalogue"].filter(pl.col("created_at").dt.date() <= evening)
         moves = self._moves().filter(pl.col("day") <= evening)
         orders = self._open_orders(evening)
@@ -63,7 +66,7 @@ class Boutique:
         coming = orders.group_by(sku="variant_id").agg(on_order=pl.col("units").sum())
         range_ = range_.join(shelf, on="sku", how="left").join(coming, on="sku", how="left")
         lines = self.lines.filter(pl.col("day") <= evening)
-        return Tables(lines, self._stock(range_, evening), _products(range_), moves, orders)
+        return Tables(lines, self._stock(range_, evening, ends=ends), _products(range_), moves, orders)
 
     def _moves(self) -> pl.DataFrame:
         found = self.tables["movements"].select(
@@ -90,7 +93,7 @@ class Boutique:
         )
         return frames.check(found, frames.OPEN_ORDERS, name="open orders")
 
-    def _stock(self, range_: pl.DataFrame, evening: date) -> pl.DataFrame:
+    def _stock(self, range_: pl.DataFrame, evening: date, *, ends: bool) -> pl.DataFrame:
         suppliers = self.tables["suppliers"].rename({"name": "supplier"})
         soon = pl.col("season_end") > evening - timedelta(days=30)  # an end that is long gone was not this one's
         found = range_.drop("lead_time_days").join(suppliers, on="supplier", how="left")
@@ -110,7 +113,7 @@ class Boutique:
             reserved=pl.lit(0.0),
             drafted=pl.lit(0.0),
             supplier_id="supplier",
-            season_end=pl.when(soon).then("season_end"),
+            season_end="season_end" if ends else pl.when(soon).then("season_end"),
         )
         return frames.check(found, frames.STOCK, name="stock")
 

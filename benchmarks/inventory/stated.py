@@ -48,8 +48,9 @@ def _told(rows: pl.DataFrame, code: str) -> dict[str, Any]:
     return {"claims": len(mine), "came": round(float(came.to_numpy().mean()), 4), **means, **scores}
 
 
-Case = tuple[Tables, pl.DataFrame, pl.DataFrame | None, date, date]
-"""What was known, the lines and the moves up to the day of scoring, the day of the claims, and the day of scoring."""
+Case = tuple[Tables, pl.DataFrame, tuple[pl.DataFrame, pl.DataFrame | None], date, date]
+"""What was known, the stock with all ends of seasons, lines and moves up to the day of scoring, the days of claims and
+of scoring."""
 
 
 def _boutiques() -> Iterator[Case]:
@@ -60,7 +61,7 @@ def _boutiques() -> Iterator[Case]:
             known = shop.known(cut)
             own = known.stock["variant_id"].implode()
             lines, moves = (table.filter(pl.col("variant_id").is_in(own)) for table in (later.lines, later.moves))
-            yield known, lines, moves, cut, boutique.END
+            yield known, shop.known(cut, ends=True).stock, (lines, moves), cut, boutique.END
 
 
 def _retail(folder: Path) -> Iterator[Case]:
@@ -69,7 +70,7 @@ def _retail(folder: Path) -> Iterator[Case]:
     for cut in RETAIL_CUTS:
         known = _with_shelves(lines.filter(pl.col("day") <= cut), cut)
         own = known.stock["variant_id"].implode()
-        yield known, lines.filter(pl.col("variant_id").is_in(own)), None, cut, RETAIL_UNTIL
+        yield known, known.stock, (lines.filter(pl.col("variant_id").is_in(own)), None), cut, RETAIL_UNTIL
 
 
 def _with_shelves(past: pl.DataFrame, cut: date) -> Tables:
@@ -103,9 +104,12 @@ def _scored(cases: Iterator[Case]) -> pl.DataFrame:
     return pl.concat([_one(*case) for case in cases])
 
 
-def _one(known: Tables, lines: pl.DataFrame, moves: pl.DataFrame | None, cut: date, until: date) -> pl.DataFrame:
+def _one(
+    known: Tables, stock: pl.DataFrame, after: tuple[pl.DataFrame, pl.DataFrame | None], cut: date, until: date
+) -> pl.DataFrame:
+    lines, moves = after
     records = plan.Records(stock_history=known.moves)
-    arrays = plan.make(known.lines, known.stock, known.products, as_of=cut, rules=RULES, records=records).arrays
+    arrays = plan.make(known.lines, stock, known.products, as_of=cut, rules=RULES, records=records).arrays
     plain = _claims(arrays | {"recalibration": recalibration.AS_STATED}, known, cut)
     made = _claims(arrays, known, cut).with_columns(before=plain["probability"])
     made = made.filter(pl.col("code").is_in(CODES), pl.col("due_on") <= until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -28,6 +29,17 @@ REORDER_COLUMNS = (
     "cover_days", "filled_units", "break_taken", "next_break_units", "next_break_cost", "season_end",
     "supplier_id", "supplier", "confidence",
 )  # fmt: skip
+REORDER_FACTS = (
+    "position", "reorder_point", "daily_demand", "lead_days", "current_stock", "confidence", "cost_known",
+    "service_target",
+)  # fmt: skip
+"""What `reorder_reason` speaks of."""
+ALERT_FACTS = (
+    "code", "money_at_stake", "price", "effective_cost", "predicted_demand_30days", "late_number", "late_units",
+    "late_days", "next_receipt_days", "season_end", "leftover_units", "free_stock", "on_order", "week_expected",
+    "drift_days", "stated_lead_days", "excess_units", "sold_7", "gone_before_receipt", "idle_days", *REORDER_FACTS,
+)  # fmt: skip
+"""What `alert_reason` speaks of."""
 ROUNDED = 4
 
 
@@ -45,6 +57,8 @@ class Analysis:
     """True when the demand of the next days comes from the sales forecast, False: from each variant's own rates."""
     counted: bool = True
     """False in a shop that has never counted its stock: shelves are taken as empty, and nothing is called an alert."""
+    suppliers: Callable[[Sequence[str]], pl.DataFrame] | None = None
+    """Gives `goods` of all that some suppliers bring, where this is of but a part of the shop."""
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -52,9 +66,20 @@ class Analysis:
         return self.assessment.frame
 
     @property
+    def goods(self) -> pl.DataFrame:
+        """`frame` with what alerts and orders are made of."""
+        return self.assessment.goods
+
+    def brought_by(self, suppliers: Sequence[str]) -> pl.DataFrame:
+        """`goods` of all variants that these suppliers bring."""
+        if self.suppliers is not None and len(suppliers):
+            return self.suppliers(suppliers)
+        return self.goods.filter(pl.col("supplier_id").is_in(list(suppliers)))
+
+    @property
     def total_analyzed(self) -> int:
         """Variants looked at."""
-        return len(self.frame)
+        return len(self.assessment)
 
     @property
     def note(self) -> dict[str, Any]:
@@ -63,7 +88,7 @@ class Analysis:
 
     @property
     def _found(self) -> pl.DataFrame:
-        return self.frame.filter(pl.col("code").is_not_null() & pl.lit(self.counted))
+        return self.goods.filter(pl.col("code").is_not_null() & pl.lit(self.counted))
 
     @property
     def alerts(self) -> pl.DataFrame:
@@ -90,7 +115,7 @@ class Analysis:
         """Rows of `alerts` (or of a part of it) as they are answered and stored; `reason` is a message."""
         chosen = (self.alerts if frame is None else frame).with_columns(daily_sales_rate=pl.col("daily_demand"))
         rows = chosen.select(ALERT_COLUMNS).to_dicts()
-        full = chosen.to_dicts()
+        full = chosen.select(ALERT_FACTS).to_dicts()
         return [finite(row) | {"reason": alert_reason(all_, self)} for row, all_ in zip(rows, full, strict=True)]
 
     def reorder_rows(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -102,9 +127,10 @@ class Analysis:
             lead_time_days=pl.col("lead_days"),
         )
         rows = chosen.select(REORDER_COLUMNS).to_dicts()
+        facts = chosen.select("urgency_level", *REORDER_FACTS).to_dicts()
         return [
             finite(row) | {"priority": full["urgency_level"], "reason": reorder_reason(full)}
-            for row, full in zip(rows, chosen.to_dicts(), strict=True)
+            for row, full in zip(rows, facts, strict=True)
         ]
 
 

@@ -18,7 +18,7 @@ TREND = ("day", "health_score", "margin_at_risk", "cash_in_excess")
 
 def health_answer(analysis: Analysis) -> dict[str, Any]:
     """Score, band, parts (0…100), money and counts of the variants on offer or in stock, and what to do first."""
-    frame = analysis.frame
+    frame = analysis.assessment.brief
     counted = frame.filter(pl.col("active") | (pl.col("current_stock") > 0))
     score, parts = health.shop(analysis.assessment.parts, analysis.assessment.weights)
     by_type = dict(counted.group_by("alert_type").len().iter_rows())

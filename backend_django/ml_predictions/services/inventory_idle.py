@@ -26,7 +26,7 @@ def found(analysis: Analysis, *, elasticity: float, days: int) -> pl.DataFrame:
     A markdown is reckoned until the season ends, at most over `days`, with `season.markdown`. What is left then is
     taken to be worth half of its cost. Null where price or demand is unknown: nobody can say what a lower price brings.
     """
-    frame = analysis.frame.filter(pl.lit(analysis.counted))
+    frame = analysis.goods.filter(pl.lit(analysis.counted))
     cover = pl.when(pl.col("daily_demand") > 0).then(pl.col("current_stock") / pl.col("daily_demand"))
     slow = (pl.col("current_stock") > 0) & ~pl.col("young") & (cover.fill_null(float("inf")) > alerts.SLOW_DAYS)
     excess = (pl.col("excess_units") > 0) & (

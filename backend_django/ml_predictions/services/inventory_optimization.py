@@ -7,6 +7,7 @@ in service is held against the stock of the minute. There are no rows per versio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -30,11 +31,12 @@ from ml_predictions.services import (
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.inventory_answers import Analysis, short
 from ml_predictions.sources import currency_of
-from ml_predictions.sources.base import daily_lines, open_orders_of, read_optional, shelf
+from ml_predictions.sources.base import daily_lines, open_orders_of, positions, read_optional, shelf
 from retail_ml import frames
 from retail_ml.errors import NotEnoughHistory, UnknownId
 from retail_ml.inventory import lead_times, live, policy
 from retail_ml.inventory.beside import Beside
+from retail_ml.inventory.due import may_be_due
 from retail_ml.inventory.plan import PROBABILITIES, VARIANT_DEMAND, Plan, Records, aimed, make, replayed
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
@@ -43,6 +45,8 @@ MODEL_TYPE = "reorder_point"
 WARM_WEEKS = 2
 LONGEST_FORECAST = 300
 """Days of a protection period that the forecast is asked for at most."""
+READ_ALONE = 0.2
+"""Share of all variants up to which it is cheaper to ask for some than to read all and leave the others out."""
 OWNERS = ("holding_rate", "review_days", "order_cost", "service_level", "default_lead_days")
 """Rules that are the owner's settings."""
 
@@ -181,14 +185,16 @@ class InventoryOptimizationService(Service):
 
         The rows of these are those of the whole. Raises NotTrained.
         """
-        model = self.active()
+        return self._analysed(self.active(), variant_ids)
+
+    def _analysed(self, model: MLModel, variant_ids: Sequence[str] | None, *, scan: bool = False) -> Analysis:
         content = self.content(model)
         rules = rules_in_force()
         until = self.source.data_until()
         as_of = max(until.as_of if until else model.as_of, model.as_of)
         found = live.assess(
             content.arrays,
-            *self._of_this_minute(variant_ids),
+            *self._of_this_minute(variant_ids, scan=scan),
             days=(model.as_of, as_of + timedelta(days=1)),
             rules=rules,
             beside=None if variant_ids is None else Beside(content.arrays, partial(shelf, self.source)),
@@ -203,13 +209,38 @@ class InventoryOptimizationService(Service):
             counted=self.source.counts_stock(),
         )
 
-    def _of_this_minute(self, variant_ids: Sequence[str] | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Stock, products and open orders: all, or what belongs to some variants."""
-        if variant_ids is None:
-            return self.source.stock(), self.source.products(), read_optional(self.source, "open_orders")
+    def _of_this_minute(
+        self, variant_ids: Sequence[str] | None, *, scan: bool
+    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Stock, products and open orders: all, or what belongs to some variants; with `scan` read with all others."""
+        if variant_ids is None or scan:
+            stock = self.source.stock()
+            some = stock if variant_ids is None else stock.filter(pl.col("variant_id").is_in(variant_ids))
+            return some, self.source.products(), read_optional(self.source, "open_orders")
         stock = self.source.stock(variant_ids=variant_ids)
         products = self.source.products(ids=stock["product_id"].unique().to_list())
         return stock, products, open_orders_of(self.source, variant_ids)
+
+    def orderable(self, variant_ids: Sequence[str] | None = None) -> Analysis:
+        """`analysis` of all that an order of now could be for, or of `variant_ids`, to order from.
+
+        Of the others only positions are looked at; all that a supplier brings is judged when an order misses the least
+        that it takes. Raises NotTrained.
+        """
+        model = self.active()
+        places = positions(self.source)
+        if variant_ids is None:
+            due = may_be_due(self.content(model).arrays, places)
+            variant_ids = places.filter(pl.Series(due, dtype=pl.Boolean))["variant_id"].to_list()
+
+        def judged(ids: Sequence[str]) -> Analysis:
+            return self._analysed(model, ids, scan=len(ids) > READ_ALONE * len(places))
+
+        def brought(suppliers: Sequence[str]) -> pl.DataFrame:
+            ids = places.filter(pl.col("supplier_id").is_in(list(suppliers)))["variant_id"]
+            return judged(ids.to_list()).goods
+
+        return replace(judged(variant_ids), suppliers=brought)
 
     def reorder(
         self,
@@ -227,7 +258,7 @@ class InventoryOptimizationService(Service):
         is filled up to it. `most` lines are told, sums are over all. Raises NotTrained, UnknownId.
         """
         limits: dict[str, Any] = {"budget": budget, "supplier": supplier, "fill_minimum": fill_minimum}
-        plan = inventory_orders.reorder(self.analysis(), self.source, **limits)
+        plan = inventory_orders.reorder(self.orderable(), self.source, **limits)
         return inventory_orders.reorder_answer(plan, most=most)
 
     def order_table(
@@ -235,7 +266,7 @@ class InventoryOptimizationService(Service):
     ) -> tuple[Sequence[str], list[list[Any]]]:
         """What `reorder` recommends, as header and cells of a file. Raises NotTrained, UnknownId."""
         limits: dict[str, Any] = {"budget": budget, "supplier": supplier, "fill_minimum": fill_minimum}
-        return inventory_orders.table(inventory_orders.reorder(self.analysis(), self.source, **limits))
+        return inventory_orders.table(inventory_orders.reorder(self.orderable(), self.source, **limits))
 
     def health(self) -> dict[str, Any]:
         """Score with its five parts, money at risk, counts of variants, and what to do. Raises NotTrained."""

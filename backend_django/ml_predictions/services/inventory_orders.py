@@ -25,6 +25,11 @@ WEEKS_TO_FILL, FEWEST_TO_FILL = 4, 20
 """Above so many usual weeks' lines, and so many lines, it is said that shelves are being filled for the first time."""
 MOST_LEFT_OUT = 20
 """Lines that a limited budget leaves out, named in the answer: those with the most money at stake."""
+NOTED = (
+    UNITS, "filled_units", "asked_units", "drafted", "pack_size", "minimum_order", "supplier", "break_taken",
+    "unit_cost", "next_break_units", "next_break_cost",
+)  # fmt: skip
+"""What `notes` speaks of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +56,9 @@ class OrderPlan:
 
     def rows(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
         """Lines as they are answered; `reason` is a message, `notes` are messages."""
-        full = frame.to_dicts()
+        facts = frame.select(NOTED).to_dicts()
         rows = self.analysis.reorder_rows(frame)
-        return [row | {"notes": notes(all_, self.analysis.currency)} for row, all_ in zip(rows, full, strict=True)]
+        return [row | {"notes": notes(full, self.analysis.currency)} for row, full in zip(rows, facts, strict=True)]
 
     def suppliers(self, frame: pl.DataFrame) -> list[dict[str, Any]]:
         """What each supplier would get, with `note` where its smallest order is not reached."""
@@ -92,9 +97,9 @@ def reorder(
     With `fill_minimum` orders below the least that their supplier takes are filled up to it (`filling`). Raises
     UnknownId for a supplier that no variant is bought from.
     """
-    frame = analysis.frame
+    frame = analysis.goods
     if supplier is not None:
-        check_supplier(frame, supplier)
+        check_supplier(frame, source, supplier)
         frame = frame.filter(of_supplier(supplier))
     if budget is None:
         frame = frame.filter(pl.col(UNITS) > 0)
@@ -119,12 +124,12 @@ def chosen(
     come, or that another supplier brings. Raises UnknownId for variants and suppliers that the shop does not have.
     """
     if supplier is not None:
-        check_supplier(analysis.frame, supplier)
+        check_supplier(analysis.goods, source, supplier)
     wanted = pl.DataFrame(
         {"variant_id": list(lines), "asked_units": [float(units) for units in lines.values()]},
         schema={"variant_id": pl.String, "asked_units": pl.Float64},
     )
-    frame = wanted.join(analysis.frame, on="variant_id", how="left", maintain_order="left")
+    frame = wanted.join(analysis.goods, on="variant_id", how="left", maintain_order="left")
     if unknown := frame.filter(pl.col("sku").is_null())["variant_id"].to_list():
         raise UnknownId(
             f"The shop has no variant with the id {unknown[0]}.",
@@ -184,8 +189,9 @@ def _finished(
     elif raise_to_breaks:
         frame = ordering.best_breaks(frame.drop("break_taken"), breaks, today=today, rules=analysis.rules)
     spare = None if budget is None else _unspent(budget, left, ordering.priced(frame, breaks))
-    fill = filling.additions(frame, analysis.frame, breaks, today=today, rules=analysis.rules, budget=spare)
-    frame = filling.with_additions(frame, analysis.frame, fill if fill_minimum else fill.clear())
+    brought = analysis.brought_by(filling.short_of_minimum(frame, breaks))
+    fill = filling.additions(frame, brought, breaks, today=today, rules=analysis.rules, budget=spare)
+    frame = filling.with_additions(frame, brought, fill if fill_minimum else fill.clear())
     frame = ordering.next_breaks(ordering.priced(frame, breaks), breaks)
     if budget is not None:
         left = {**left, "unspent": _unspent(budget, left, frame)}
@@ -257,8 +263,11 @@ def of_supplier(supplier: str) -> pl.Expr:
     return (pl.col("supplier_id") == wanted) | (pl.col("supplier").str.to_lowercase() == wanted.lower())
 
 
-def check_supplier(frame: pl.DataFrame, supplier: str) -> None:
-    """Raise UnknownId when no variant is bought from this supplier."""
+def check_supplier(goods: pl.DataFrame, source: Source, supplier: str) -> None:
+    """Raise UnknownId when no variant is bought from this supplier; the shop is asked where `goods` has none."""
+    if len(goods.filter(of_supplier(supplier))):
+        return
+    frame = source.stock().select("supplier_id", "supplier")
     if not len(frame.filter(of_supplier(supplier))):
         known = ", ".join(frame["supplier"].drop_nulls().unique().sort().head(5).to_list()) or "–"
         raise UnknownId(
@@ -287,7 +296,7 @@ def reorder_answer(plan: OrderPlan, *, most: int | None = None) -> dict[str, Any
 def _first_fill(plan: OrderPlan) -> dict[str, Any]:
     """`note` where far more is to be ordered than in a usual week of the replay; nothing where there was none."""
     replay = plan.analysis.model.metrics.get("replay")
-    lines = int((plan.analysis.frame["recommended_order_quantity"] > 0).sum())  # of no budget and all suppliers
+    lines = int((plan.analysis.goods["recommended_order_quantity"] > 0).sum())  # of no budget and all suppliers
     if not replay or lines < FEWEST_TO_FILL:
         return {}
     usual = replay["order_lines"] / replay["weeks"]

@@ -14,12 +14,14 @@ from retail_ml.inventory import policy, receipts
 PROJECTION_DAYS = 90
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 LISTS = ("receipt_days", "receipt_units")
+UNSAID = (*LISTS, "left_units")
+"""Columns that stand in an answer in another form, or not at all."""
 
 
 def explained(row: dict[str, Any], analysis: Analysis) -> dict[str, Any]:
     """A row of `Analysis.frame` with `reason`, `alert_reason`, `demand`, `deliveries` and `projected_stock`."""
     coming = list(zip(*(row[name] for name in LISTS), strict=True))
-    plain = {name: value for name, value in row.items() if name not in LISTS}
+    plain = {name: value for name, value in row.items() if name not in UNSAID}
     told = analysis.counted and row["code"] is not None
     return {
         **finite(plain),

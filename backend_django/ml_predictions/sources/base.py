@@ -168,6 +168,14 @@ def stock_history_since(source: Source, since: date) -> pl.DataFrame | None:
     return None if found is None else frames.check(found, frames.STOCK_HISTORY, name="stock_history_since")
 
 
+def positions(source: Source) -> pl.DataFrame:
+    """`frames.POSITIONS` of all variants; a shop without this read gives its stock."""
+    method = getattr(source, "positions", None)
+    if method is not None:
+        return frames.check(method(), frames.POSITIONS, name="positions")
+    return source.stock().select(*frames.POSITIONS)
+
+
 def shelf(source: Source, categories: Sequence[str] | None) -> pl.DataFrame:
     """`frames.SHELF` of the variants of some categories, None: of all; a shop without this read gives its stock."""
     method = getattr(source, "shelf_of", None)

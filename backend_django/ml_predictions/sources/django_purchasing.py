@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 from django.contrib.admin.models import ADDITION
-from django.db.models import F, Q, Sum
+from django.db.models import Case, F, Q, Sum, When
 from django.utils.translation import gettext_noop
 
 from api_base import audit
@@ -70,6 +70,25 @@ class DjangoPurchasing:
             lead_time_days=pl.coalesce("own_lead", "lead"),
         )
         return frames.check(table, frames.STOCK, name="stock")
+
+    def positions(self) -> pl.DataFrame:
+        """`frames.POSITIONS`, live: one scan of few columns, and one for what is on order."""
+        offered = Case(When(is_active=True, product__status=Product.Status.ACTIVE.value, then=1), default=0)
+        table = scans.read(
+            ProductVariant.objects.all(),
+            {"variant_id": F("id"), "offered": offered, "on_hand": F("stock"), "reserved": F("reserved"),
+             "supplier_id": F("supplier_item__supplier_id"), "season_end": scans.as_text("season_end")},
+            {"variant_id": pl.Int64, "offered": pl.Int64, "on_hand": pl.Float64, "reserved": pl.Float64,
+             "supplier_id": pl.Int64, "season_end": pl.String},
+        )  # fmt: skip
+        table = table.join(self._purchased(Q(), everything=True), on="variant_id", how="left").with_columns(
+            scans.text("variant_id"),
+            scans.text("supplier_id"),
+            pl.col("on_order", "drafted").fill_null(0.0),
+            pl.col("season_end").str.to_date("%Y-%m-%d"),
+            active=pl.col("offered") == 1,
+        )
+        return frames.check(table, frames.POSITIONS, name="positions")
 
     def _purchased(self, chosen: Q, *, everything: bool) -> pl.DataFrame:
         """Units per variant that are on order, and that stand in drafts; of the `chosen` variants."""

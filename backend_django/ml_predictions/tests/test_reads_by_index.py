@@ -282,7 +282,7 @@ class NoReadsOfItsOwn:
         self.shop = DjangoShop()
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("shelf_of", "open_orders_of", "sold_by_day", "stock_history_since"):
+        if name in ("shelf_of", "open_orders_of", "positions", "sold_by_day", "stock_history_since"):
             raise AttributeError(name)
         return getattr(self.shop, name)
 

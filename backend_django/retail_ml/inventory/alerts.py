@@ -57,11 +57,7 @@ class Shelf:
     order_up_to: Floats
     abc: Ints
     out_before_receipt: Floats  # probability that more is asked for than is there
-    gone_before_receipt: Floats  # … that the last unit goes
     excess: Floats
-    excess_stays: Floats  # probability that none of the excess sells in 90 days + lead time
-    lies_still: Floats  # probability of no sale in 91 days
-    moves_slowly: Floats  # probability that no more than half of the stock sells in 91 days
     young: Bools
     dead: Bools
     spike: Bools
@@ -72,7 +68,6 @@ class Shelf:
     drift_days: Floats  # by which deliveries take longer than stated; 0: not beyond two standard deviations
     season_days: Floats  # until the season ends, NaN: it does not
     leftover: Floats  # units expected to be left at its end
-    leftover_risk: Floats  # probability that more than a tenth is left
     incoming: Floats  # units on the shelf and on order
     review_days: int
     cost: Floats  # without gaps; 0 where nothing at all is known
@@ -83,6 +78,17 @@ class Shelf:
     short_protection: Floats  # … over review + lead time
     short_risk: Floats  # … over 14 days
     all_stock: float | None = None  # the shop's stock at cost (`stock_value`); None: that of these variants
+
+
+@dataclass(frozen=True, eq=False)
+class Chances:
+    """Probabilities of what alerts warn of; one entry per variant."""
+
+    gone_before_receipt: Floats  # the last unit goes before the next delivery
+    excess_stays: Floats  # none of the excess sells in 90 days + lead time
+    lies_still: Floats  # no sale in 91 days
+    moves_slowly: Floats  # no more than half of the stock sells in 91 days
+    leftover_risk: Floats  # more than a tenth is left when the season ends
 
 
 def dead_after(interval: Floats) -> Floats:
@@ -213,23 +219,23 @@ EXPECTED_ALREADY = {"STOCKOUT_BEFORE_DELIVERY", "LATE_PO", "REORDER_NOW", "REORD
 """Codes whose money is a mean over what may come: it is not weighed with the probability a second time."""
 
 
-def probabilities(shelf: Shelf) -> Floats:
+def probabilities(chances: Chances) -> Floats:
     """Probability of what each code warns of (rows, as in `CODES`); NaN where it is so already.
 
     Missing goods: sold out before the next delivery, or before an order of today would arrive. Too many: none of the
     excess sells in 90 days and the lead time; no sale, or no more than half of the stock, in 91 days; more than a tenth
     left when the season ends.
     """
-    out = shelf.gone_before_receipt
+    out = chances.gone_before_receipt
     rows = {
         "STOCKOUT_BEFORE_DELIVERY": out,
         "LATE_PO": out,
         "REORDER_NOW": out,
         "REORDER_SOON": out,
-        "SEASON_END_RISK": shelf.leftover_risk,
-        "DEAD_STOCK": shelf.lies_still,
-        "OVERSTOCK": shelf.excess_stays,
-        "SLOW_MOVING": shelf.moves_slowly,
+        "SEASON_END_RISK": chances.leftover_risk,
+        "DEAD_STOCK": chances.lies_still,
+        "OVERSTOCK": chances.excess_stays,
+        "SLOW_MOVING": chances.moves_slowly,
     }
     unknown = np.full(len(out), np.nan)
     return np.array([rows.get(name, unknown) for name in NAMES], dtype=float).reshape(len(NAMES), len(out))
@@ -243,37 +249,44 @@ class Found:
     """Its row in `CODES`, -1 for none."""
     urgency: Ints
     money: Floats
-    probability: Floats
-    """NaN where the alert speaks of what is so already."""
-    expected: Floats
-    """The money weighed with the probability, where it is not a mean already."""
-    also: pl.Series
-    """Lists of the other codes that are true, the most urgent first."""
+    urgencies: Ints
+    """Of all codes (`urgencies`)."""
 
 
 def choose(shelf: Shelf) -> Found:
-    """The most urgent alert of each variant, and the codes of the others."""
+    """The most urgent alert of each variant, with the money at stake."""
     urgency = urgencies(shelf)
     worst = np.argmax(urgency, axis=0) if urgency.size else np.zeros(0, dtype=np.int64)
     pick = np.arange(len(worst))
     level = urgency[worst, pick]
     there = level > 0
     stake = np.where(there, money(shelf)[worst, pick], 0.0)
-    chance = np.where(there, probabilities(shelf)[worst, pick], np.nan)
+    return Found(np.where(there, worst, -1), level, stake, urgency)
+
+
+def weighed(found: Found, chances: Chances) -> tuple[Floats, Floats]:
+    """The probability of each alert, NaN where it speaks of what is so already; and the money weighed with it.
+
+    Money that is a mean over what may come is not weighed a second time (`EXPECTED_ALREADY`).
+    """
+    there = found.code >= 0
+    worst = np.where(there, found.code, 0)
+    chance = np.where(there, probabilities(chances)[worst, np.arange(len(worst))], np.nan)
     mean = np.isin(worst, [NAMES.index(name) for name in EXPECTED_ALREADY])
-    weighed = stake * np.where(mean, 1.0, np.nan_to_num(chance, nan=1.0))
-    return Found(np.where(there, worst, -1), level, stake, chance, weighed, _also(urgency, worst))
+    return chance, found.money * np.where(mean, 1.0, np.nan_to_num(chance, nan=1.0))
 
 
-def _also(urgency: Ints, worst: Ints) -> pl.Series:
+def also(found: Found) -> pl.Series:
+    """Lists of the other codes that are true of each variant, the most urgent first."""
+    urgency = found.urgencies
     code, row = np.nonzero(urgency)
-    other = code != worst[row] if len(row) else np.zeros(0, dtype=bool)
+    other = code != found.code[row] if len(row) else np.zeros(0, dtype=bool)
     named = pl.DataFrame(
         {"row": row[other], "code": code[other], "level": urgency[code[other], row[other]]},
         schema={"row": pl.Int64, "code": pl.Int64, "level": pl.Int64},
     ).sort("row", "level", "code", descending=[False, True, False])
     named = named.with_columns(name=pl.Series(NAMES, dtype=pl.String).gather(named["code"]))
     lists = named.group_by("row", maintain_order=True).agg("name")
-    every = pl.DataFrame({"row": np.arange(len(worst), dtype=np.int64)})
+    every = pl.DataFrame({"row": np.arange(len(found.code), dtype=np.int64)})
     joined = every.join(lists, on="row", how="left", maintain_order="left")
     return joined["name"].fill_null(pl.lit([], pl.List(pl.String)))

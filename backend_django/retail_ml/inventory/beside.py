@@ -63,12 +63,13 @@ def rows_of(arrays: Arrays, variant_ids: pl.Series) -> Ints:
     >>> rows_of({"variant_id": np.array(["a", "c"])}, pl.Series(["c", "b"])).tolist()
     [1, -1]
     """
-    known = np.asarray(arrays["variant_id"]).astype(str)
+    known = np.asarray(arrays["variant_id"]).astype(str, copy=False)
     wanted = np.array(variant_ids.to_list(), dtype=str)
     if not len(known) or not len(wanted):
         return np.full(len(wanted), -1, dtype=np.int64)
-    order = np.argsort(known, kind="stable")
-    row = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
+    order = None if (known[1:] >= known[:-1]).all() else np.argsort(known, kind="stable")  # a plan is sorted
+    row = np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)
+    row = row if order is None else order[row]
     return np.where(known[row] == wanted, row, -1).astype(np.int64)
 
 

@@ -38,6 +38,8 @@ EVENTS: dict[str, str] = {  # code → what must happen within its days for the 
     "OVERSTOCK": AT_MOST,  # none of the excess sold
     "SLOW_MOVING": AT_MOST,  # no more than half of the stock sold
 }
+LYING = ("DEAD_STOCK", "OVERSTOCK", "SLOW_MOVING")
+"""Codes whose money at stake is all that lies; that of the others is a mean already."""
 LONGEST = 180
 """Days ahead beyond which nothing is claimed."""
 RULE_DAYS = 7
@@ -124,7 +126,7 @@ def _alerts(frame: pl.DataFrame, review_days: int) -> pl.DataFrame:
                 **_about(),
                 days=_number(days).ceil().cast(pl.Int64),
                 probability="probability" if code != "REORDER_SOON" else "soon_probability",
-                money=pl.lit(None, pl.Float64) if worth is None else pl.col("money_at_stake"),
+                money=_promised(code, worth),
                 units=_number(units),
                 stock=_number(stock),
                 bound=_number(bound),
@@ -132,6 +134,15 @@ def _alerts(frame: pl.DataFrame, review_days: int) -> pl.DataFrame:
             )
         )
     return pl.concat(parts)
+
+
+def _promised(code: str, worth: object) -> pl.Expr:
+    """Money that is expected to come: of what lies, the worth of what is expected to lie there still."""
+    if worth is None:
+        return pl.lit(None, pl.Float64)
+    if code in LYING:
+        return (pl.col("left_units") * _number(worth)).round(2)
+    return pl.col("money_at_stake")
 
 
 def _number(value: object) -> pl.Expr:

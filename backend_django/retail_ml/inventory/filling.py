@@ -35,25 +35,36 @@ def additions(
 ) -> pl.DataFrame:
     """What to add so that every supplier of `ordered` gets the least it takes: `ADDED`, a row per variant.
 
-    `ordered`: rows to order; `stock`: all rows of `live.assess`; `breaks`: `frames.PRICE_BREAKS`. Added is what sells,
-    with a known cost and not on little history, up to `policy.LOT_DAYS` of demand above the reorder point and to the
-    season's end; `estimated_cost` is by how much the line becomes dearer. Nothing where that does not suffice, or where
-    it costs more than what is left of `budget` (the order that misses least comes first).
+    `ordered`: rows to order; `stock`: rows of `live.assess`, all of the suppliers in question; `breaks`:
+    `frames.PRICE_BREAKS`. Added is what sells, with a known cost and not on little history, up to `policy.LOT_DAYS` of
+    demand above the reorder point and to the season's end; `estimated_cost` is by how much the line becomes dearer.
+    Nothing where that does not suffice, or where it costs more than what is left of `budget` (the order that misses
+    least comes first).
     """
-    short = ordering.by_supplier(ordering.priced(ordered, breaks))
-    short = short.filter(pl.col("supplier_id").is_not_null(), pl.col("missing_to_minimum") > CENT)
-    if short.is_empty():
+    names = short_of_minimum(ordered, breaks)
+    if not names:
         return pl.DataFrame(schema=ADDED)
     found, left = [pl.DataFrame(schema=ADDED)], np.inf if budget is None else budget
     rest = stock.join(ordered.select("variant_id"), on="variant_id", how="anti")
     table = pl.concat([ordered, rest.with_columns(pl.lit(0.0).alias(UNITS))], how="diagonal")
-    for name in short.sort("missing_to_minimum", "supplier_id")["supplier_id"].to_list():
-        added = _filled(table.filter(pl.col("supplier_id") == name), breaks, today=today, rules=rules)
+    table = table.filter(pl.col("supplier_id").is_in(names))
+    of = breaks.join(table.select("variant_id", "supplier_id"), on="variant_id", maintain_order="left")
+    own = {key[0]: some.drop("supplier_id") for key, some in of.partition_by("supplier_id", as_dict=True).items()}
+    lines = table.partition_by("supplier_id", as_dict=True)
+    for name in names:
+        added = _filled(lines[(name,)], own.get(name, breaks.clear()), today=today, rules=rules)
         cost = float(added["estimated_cost"].sum())
         if len(added) and cost <= left + CENT:
             found.append(added)
             left -= cost
     return pl.concat(found)
+
+
+def short_of_minimum(ordered: pl.DataFrame, breaks: pl.DataFrame) -> list[str]:
+    """Suppliers of `ordered` that would get less than the least they take, the one that misses least first."""
+    short = ordering.by_supplier(ordering.priced(ordered, breaks))
+    short = short.filter(pl.col("supplier_id").is_not_null(), pl.col("missing_to_minimum") > CENT)
+    return short.sort("missing_to_minimum", "supplier_id")["supplier_id"].to_list()
 
 
 def with_additions(ordered: pl.DataFrame, stock: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:

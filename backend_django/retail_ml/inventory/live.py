@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from retail_ml import frames
-from retail_ml.inventory import alerts, health, lead_times, ordering, policy, recalibration, receipts, season
-from retail_ml.inventory.beside import Beside, free_units, rows_of
-from retail_ml.inventory.plan import Arrays, assume_costs, positive, usual_cost_share
+from retail_ml.inventory import alerts, health, lying, policy, receipts, season
+from retail_ml.inventory.beside import Beside
+from retail_ml.inventory.plan import Arrays
 from retail_ml.inventory.policy import Rules
 from retail_ml.inventory.receipts import Receipts
+from retail_ml.inventory.standing import Standing
 
 Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = ("low", "medium", "high")
-UNITS = ("on_hand", "reserved", "on_order", "drafted", "pack_size", "minimum_order")
-UNKNOWN: dict[str, Any] = {  # a variant that the version has not seen
-    "daily": 0.0, "likely": 0.0, "ratio": 1.02, "units_7": 0.0, "units_30": 0.0, "from_forecast": False,
-    "reorder_point": 0.0, "order_up_to": 0.0, "tau": 0.95, "economic": False, "abc": 2, "excess_bound": np.inf,
-    "confidence": 0, "spike": False, "drop": False, "week_expected": 0.0, "idle_days": -1, "interval": np.nan,
-    "sold_365": 0.0, "sold_7": 0.0, "sold_30": 0.0, "range_days": 0, "lead_days": 0.0, "lead_sd": 0.0, "lead_source": 0,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Assessment:
-    """Every variant with what was found; `frame` one row per variant, `vitals` its health's parts and weights."""
-
-    frame: pl.DataFrame
-    parts: dict[str, Floats]
-    weights: Floats
-    receipts: Receipts
-    """What is on its way to each row of `frame`."""
 
 
 def assess(
@@ -57,142 +39,94 @@ def assess(
     today); drafts count in no date. `position` = on hand + on order + drafted - reserved; stock below zero counts as
     none. Never ordered are variants that are not active, and those whose season is over before an order of today would
     come (`season_over`); what the plan has not seen has no levels. Where `stock` is but a part of the shop's, `beside`
-    says what the judgement of one takes from all; the weights are then those within the part. Columns: those of
-    `stock`, `product_name`, `category`, and what `_columns` adds.
+    says what the judgement of one takes from all; the weights are then those within the part.
     """
     about = products.select("product_id", product_name="name", category="category")
     stock = stock.sort("variant_id").join(about, on="product_id", how="left", maintain_order="left")
-    table = _Table(arrays, stock, rules, days, beside=beside)
-    table.expect(frames.empty(frames.OPEN_ORDERS) if open_orders is None else open_orders)
-    shelf = _shelf(table, rules)
-    found = alerts.choose(shelf)
-    parts = health.components(_vitals(table, shelf))
-    usual, early = (_days_out(table, probability) for probability in (0.5, 0.1))
-    frame = stock.with_columns(
-        product_name=pl.col("product_name").fill_null(pl.col("sku")),
-        category=pl.col("category").fill_null(""),
-        code=pl.Series([alerts.NAMES[c] if c >= 0 else None for c in found.code], dtype=pl.String),
-        alert_type=pl.Series([alerts.CODES[alerts.NAMES[c]] if c >= 0 else None for c in found.code], dtype=pl.String),
-        urgency_level=pl.Series(found.urgency, dtype=pl.Int64),
-        money_at_stake=pl.Series(np.round(found.money, 2), dtype=pl.Float64),
-        probability=pl.Series(np.round(found.probability, 4), dtype=pl.Float64).fill_nan(None),
-        expected_money=pl.Series(np.round(found.expected, 2), dtype=pl.Float64),
-        also=found.also,
-        estimated_stockout_date=_dates(usual, table.today),
-        earliest_stockout_date=_dates(early, table.today),
-        health_score=pl.Series(health.scores(parts), dtype=pl.Float64),
-        **_columns(table, shelf, usual),
-    )
-    weights = health.shop_weights(table["sold_365"] * table.value, np.maximum(table.on_hand, 0) * table.value)
-    return Assessment(frame, parts, np.where(shelf.active | (table.on_hand > 0), weights, 0.0), table.receipts)
+    standing = Standing(arrays, stock, rules, days, beside=beside)
+    standing.expect(frames.empty(frames.OPEN_ORDERS) if open_orders is None else open_orders)
+    return Assessment(standing, _shelf(standing, rules))
 
 
-class _Table:
-    """Plan and live stock side by side, as arrays over the rows of the live stock."""
+class Assessment:
+    """Every variant with what was found, one row per variant; what is dear is reckoned when it is first asked for."""
 
-    def __init__(
-        self,
-        arrays: Arrays,
-        stock: pl.DataFrame,
-        rules: Rules,
-        days: tuple[date, date],
-        *,
-        beside: Beside | None = None,
-    ) -> None:
-        as_of, today = days
-        self.row = rows_of(arrays, stock["variant_id"])
-        self.known = self.row >= 0
-        self.beside = beside
-        self.arrays, self.stock, self.today = arrays, stock, today
-        self.days_since = max((today - as_of).days - 1, 0)
-        self.cost, self.price = positive(stock["cost"]), positive(stock["price"])
-        share = (usual_cost_share if beside is None else beside.cost_share)(self.cost, self.price)
-        assumed = assume_costs(self.cost, self.price, share)
-        self.value = np.nan_to_num(assumed)  # cost, assumed where unknown, 0 where nothing is known
-        self.margin = np.nan_to_num(self.price - assumed)
-        for column in stock.select(pl.col(UNITS).fill_null(0.0)):
-            setattr(self, column.name, column.to_numpy().astype(float))
-        self.active = stock["active"].to_numpy().astype(bool)
-        stated = lead_times.stated(stock, rules)
-        learned = self["lead_source"] >= lead_times.LEARNED  # else what the shop's records say now
-        self.lead_days = np.where(learned, self["lead_days"], stated.days)
-        self.lead_sd = np.where(learned, self["lead_sd"], stated.sd)
-        self.stated_lead_days = stated.days
-        self.season_over = ordering.season_over(stock["season_end"], self.lead_days, today=today)
-        longer = self.lead_days - stated.days
-        known = stock["lead_time_days"].is_not_null().to_numpy()
-        self.drift_days = np.where(learned & known & (longer > 2 * stated.sd), longer, 0.0)
-        left = (stock["season_end"] - today).dt.total_days().cast(pl.Float64) + 1  # its last day sells too
-        self.season_days = np.maximum(left.fill_null(float("nan")).to_numpy(), 0.0)
-        group = stock["category"].fill_null("").rank("dense").cast(pl.Int64).fill_null(1)
-        self.group = group.to_numpy() - 1
-        self.checks = np.mean(
-            [
-                np.isfinite(self.price),
-                np.isfinite(self.cost),
-                stock["lead_time_days"].is_not_null().to_numpy(),
-                stock["supplier_id"].is_not_null().to_numpy(),
-                self.on_hand >= 0,
-            ],
-            axis=0,
+    def __init__(self, standing: Standing, shelf: alerts.Shelf) -> None:
+        self._t, self._shelf = standing, shelf
+
+    def __len__(self) -> int:
+        return len(self._t.stock)
+
+    @property
+    def receipts(self) -> Receipts:
+        """What is on its way to each row."""
+        return self._t.receipts
+
+    @cached_property
+    def _found(self) -> alerts.Found:
+        return alerts.choose(self._shelf)
+
+    @cached_property
+    def _chances(self) -> alerts.Chances:
+        return _chances(self._t, self._shelf)
+
+    @cached_property
+    def brief(self) -> pl.DataFrame:
+        """What the sums over a stock are made of: columns of `frame` that need neither dates nor chances."""
+        t = self._t
+        money = {name: pl.Series(x.astype(float)).fill_nan(None) for name, x in _money(t, self._shelf).items()}
+        return t.stock.select(
+            "active",
+            **_alert(self._found),
+            current_stock=pl.Series(t.on_hand).fill_nan(None),
+            cost_known=pl.Series(np.isfinite(t.cost), dtype=pl.Boolean),
+            **money,
         )
 
-    on_hand: Floats
-    reserved: Floats
-    on_order: Floats
-    drafted: Floats
-    pack_size: Floats
-    minimum_order: Floats
-    receipts: Receipts
-
-    def expect(self, open_orders: pl.DataFrame) -> None:
-        """What is on its way, by its days."""
-        self.receipts = receipts.expected(
-            open_orders,
-            self.stock["variant_id"],
-            on_order=self.on_order,
-            lead=(self.lead_days, self.lead_sd),
-            today=self.today,
+    @cached_property
+    def goods(self) -> pl.DataFrame:
+        """`frame` without what ordering does not ask for: the health, the early date, the chance of ordering soon."""
+        t, usual = self._t, _days_out(self._t, 0.5)
+        probability, expected = alerts.weighed(self._found, self._chances)
+        return t.stock.with_columns(
+            product_name=pl.col("product_name").fill_null(pl.col("sku")),
+            category=pl.col("category").fill_null(""),
+            **_alert(self._found),
+            probability=pl.Series(np.round(probability, 4), dtype=pl.Float64).fill_nan(None),
+            expected_money=pl.Series(np.round(expected, 2), dtype=pl.Float64),
+            also=alerts.also(self._found),
+            estimated_stockout_date=_dates(usual, t.today),
+            **_columns(t, self._shelf, days=usual, gone=self._chances.gone_before_receipt),
         )
 
-    @property
-    def next_days(self) -> Floats:
-        """Days of demand before the next delivery, or before an order of today comes where nothing is on its way."""
-        first = self.receipts.next_days
-        return np.maximum(np.where(np.isfinite(first), first, self.lead_days), 1.0)
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """All that is known of each variant."""
+        more = {
+            "earliest_stockout_date": _dates(_days_out(self._t, 0.1), self._t.today),
+            "health_score": pl.Series(health.scores(self.parts), dtype=pl.Float64),
+            "soon_probability": pl.Series(_soon(self._t, self._shelf), dtype=pl.Float64).fill_nan(None),
+        }
+        names = list(self.goods.columns)
+        for name, before in zip(more, ("current_stock", "current_stock", "short_before"), strict=True):
+            names.insert(names.index(before), name)
+        left = lying.left(self._t, self._shelf, self._chances, self._found)
+        return self.goods.with_columns(**more).select(names).with_columns(left_units=pl.Series(left).fill_nan(None))
 
-    def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        """An array of the plan at the rows of the live stock; `UNKNOWN` where the plan has not seen a variant.
+    @cached_property
+    def parts(self) -> dict[str, Floats]:
+        """The parts of each variant's health."""
+        return health.components(_vitals(self._t, self._shelf))
 
-        So it is of everything that a version of an older release does not hold.
-        """
-        if name not in self.arrays or not len(self.arrays[name]):
-            return np.full(len(self.row), UNKNOWN[name])
-        values = self.arrays[name][np.maximum(self.row, 0)]
-        return np.where(self.known, values, np.asarray(UNKNOWN[name], dtype=values.dtype))
-
-    @property
-    def likely(self) -> Floats:
-        """Units a day to state the chances of alerts with (`likely`); that of the levels in an older version."""
-        return self["likely" if "likely" in self.arrays else "daily"]
-
-    def believed(self, code: str, chance: Floats) -> Floats:
-        """A chance as such chances came true in the shop's past (`recalibration`); as stated in an older version."""
-        learnt = self.arrays.get("recalibration", recalibration.AS_STATED)
-        return recalibration.believed(chance, learnt[recalibration.CODES.index(code)])
-
-    @property
-    def free(self) -> Floats:
-        """Units on the shelf that nobody has been promised; none where the count is below zero."""
-        return free_units(self.on_hand, self.reserved)
-
-    @property
-    def position(self) -> Floats:
-        """On hand + on order + drafted - reserved."""
-        return np.maximum(self.on_hand, 0) + self.on_order + self.drafted - self.reserved
+    @cached_property
+    def weights(self) -> Floats:
+        """What each variant weighs in the shop's health."""
+        t = self._t
+        weights = health.shop_weights(t["sold_365"] * t.value, np.maximum(t.on_hand, 0) * t.value)
+        return np.where(self._shelf.active | (t.on_hand > 0), weights, 0.0)
 
 
-def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
+def _shelf(t: Standing, rules: Rules) -> alerts.Shelf:
     daily, ratio = t["daily"], t["ratio"]
     point, up_to = season.bounded(  # what will not be bought again has no levels to hold
         (t["reorder_point"], t["order_up_to"]),
@@ -208,10 +142,6 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     idle = np.where(t["idle_days"] < 0, -1, t["idle_days"] + t.days_since)
     excess = np.where(young, 0.0, np.maximum(coming - bound, 0.0))
 
-    def above(units: Floats, days: Floats | float) -> Floats:
-        """The chance that more than `units` are asked for: what is alerted of was picked by its recent rate."""
-        return policy.probability_above(units, t.likely, ratio, days=days)
-
     return alerts.Shelf(
         active=t.active,
         on_hand=np.where(t.on_hand > 0, t.free, t.on_hand),
@@ -221,12 +151,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         reorder_point=point,
         order_up_to=up_to,
         abc=t["abc"],
-        out_before_receipt=above(t.free, t.next_days),
-        gone_before_receipt=np.where(daily > 0, above(t.free - 1, t.next_days), 0.0),
+        out_before_receipt=_above(t, t.free, t.next_days),
         excess=excess,
-        excess_stays=t.believed("OVERSTOCK", 1 - above(coming - excess, alerts.OVERSTOCK_DAYS + t.lead_days)),
-        lies_still=t.believed("DEAD_STOCK", 1 - above(np.zeros(len(daily)), alerts.STILL_DAYS)),
-        moves_slowly=t.believed("SLOW_MOVING", 1 - above(np.floor(np.maximum(t.on_hand, 0) / 2), alerts.STILL_DAYS)),
         young=young,
         dead=alerts.is_dead(t.on_hand, idle, interval=t["interval"], range_days=t["range_days"] + t.days_since)
         & t.known,
@@ -237,7 +163,8 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
         late_days=t.receipts.late_days,
         drift_days=t.drift_days,
         season_days=t.season_days,
-        **_season(t, coming),
+        leftover=_leftover(t, coming),
+        incoming=coming,
         review_days=rules.review_days,
         cost=t.value,
         margin=t.margin,
@@ -248,23 +175,41 @@ def _shelf(t: _Table, rules: Rules) -> alerts.Shelf:
     )
 
 
-def _season(t: _Table, coming: Floats) -> dict[str, Floats]:
-    """Units expected to be left when the season ends, and the probability that more than a tenth is."""
-    days = np.nan_to_num(t.season_days)
-    daily, ratio = t.likely, t["ratio"]
-    ends = np.isfinite(t.season_days)
-    mean = daily * days
-    left = coming - mean + policy.units_short(coming, daily, ratio, days=np.maximum(days, 1e-9))
-    share = np.ceil((1 - alerts.LEFTOVER_SHARE) * coming) - 1
-    risk = 1 - policy.probability_above(share, daily, ratio, days=np.maximum(days, 1e-9))
-    return {
-        "leftover": np.where(ends, np.maximum(left, 0.0), 0.0),
-        "leftover_risk": np.where(ends, risk, 0.0),
-        "incoming": coming,
-    }
+def _above(t: Standing, units: Floats, days: Floats | float) -> Floats:
+    """The chance that more than `units` are asked for: what is alerted of was picked by its recent rate."""
+    return policy.probability_above(units, t.likely, t["ratio"], days=days)
 
 
-def _shortages(t: _Table, rules: Rules) -> dict[str, Floats]:
+def _chances(t: Standing, shelf: alerts.Shelf) -> alerts.Chances:
+    half, horizon = np.floor(np.maximum(t.on_hand, 0) / 2), alerts.OVERSTOCK_DAYS + t.lead_days
+    return alerts.Chances(
+        gone_before_receipt=np.where(t["daily"] > 0, _above(t, t.free - 1, t.next_days), 0.0),
+        excess_stays=t.believed("OVERSTOCK", 1 - _above(t, shelf.incoming - shelf.excess, horizon)),
+        lies_still=t.believed("DEAD_STOCK", 1 - _above(t, np.zeros(len(half)), alerts.STILL_DAYS)),
+        moves_slowly=t.believed("SLOW_MOVING", 1 - _above(t, half, alerts.STILL_DAYS)),
+        leftover_risk=t.believed("SEASON_END_RISK", _leftover_risk(t, shelf.incoming)),
+    )
+
+
+def _leftover(t: Standing, coming: Floats) -> Floats:
+    """Units expected to be left when the season ends; 0 where it does not."""
+    left, some = np.zeros(len(coming)), np.flatnonzero(np.isfinite(t.season_days))
+    days, daily, ratio = t.season_days[some], t.likely[some], t["ratio"][some]
+    short = policy.units_short(coming[some], daily, ratio, days=np.maximum(days, 1e-9))
+    left[some] = np.maximum(coming[some] - daily * days + short, 0.0)
+    return left
+
+
+def _leftover_risk(t: Standing, coming: Floats) -> Floats:
+    """The chance that more than a tenth is left when the season ends; 0 where it does not."""
+    risk, some = np.zeros(len(coming)), np.flatnonzero(np.isfinite(t.season_days))
+    share = np.ceil((1 - alerts.LEFTOVER_SHARE) * coming[some]) - 1
+    days, daily, ratio = np.maximum(t.season_days[some], 1e-9), t.likely[some], t["ratio"][some]
+    risk[some] = 1 - policy.probability_above(share, daily, ratio, days=days)
+    return risk
+
+
+def _shortages(t: Standing, rules: Rules) -> dict[str, Floats]:
     """Units expected to be missing before the next delivery, over review + lead time, and over 14 days."""
     daily, ratio = t["daily"], t["ratio"]
 
@@ -280,7 +225,7 @@ def _shortages(t: _Table, rules: Rules) -> dict[str, Floats]:
     }
 
 
-def _vitals(t: _Table, shelf: alerts.Shelf) -> health.Vitals:
+def _vitals(t: Standing, shelf: alerts.Shelf) -> health.Vitals:
     never = t["idle_days"] < 0
     return health.Vitals(
         on_hand=shelf.on_hand,
@@ -303,13 +248,13 @@ def _vitals(t: _Table, shelf: alerts.Shelf) -> health.Vitals:
     )
 
 
-def _soon(t: _Table, shelf: alerts.Shelf) -> Floats:
+def _soon(t: Standing, shelf: alerts.Shelf) -> Floats:
     """Probability that demand until the next review reaches the reorder point."""
     room = np.ceil(np.maximum(t.position - shelf.reorder_point, 0))
     return policy.probability_above(room - 1, shelf.daily, t["ratio"], days=shelf.review_days)
 
 
-def _days_out(t: _Table, probability: float) -> Floats:
+def _days_out(t: Standing, probability: float) -> Floats:
     return receipts.days_until_out(t["daily"], t["ratio"], on_hand=t.free, receipts=t.receipts, probability=probability)
 
 
@@ -320,7 +265,26 @@ def _dates(days: Floats, today: date) -> pl.Series:
     return pl.DataFrame({"days": last}).select(pl.lit(today) + pl.duration(days="days")).to_series()
 
 
-def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Series]:
+def _alert(found: alerts.Found) -> dict[str, pl.Series]:
+    """The alert of each row, and the money at stake."""
+    codes = [alerts.NAMES[c] if c >= 0 else None for c in found.code.tolist()]
+    return {
+        "code": pl.Series(codes, dtype=pl.String),
+        "alert_type": pl.Series([None if c is None else alerts.CODES[c] for c in codes], dtype=pl.String),
+        "urgency_level": pl.Series(found.urgency, dtype=pl.Int64),
+        "money_at_stake": pl.Series(np.round(found.money, 2), dtype=pl.Float64),
+    }
+
+
+def _money(t: Standing, shelf: alerts.Shelf) -> dict[str, Floats]:
+    """Margin that is likely to be missed, and money in what is too much."""
+    return {
+        "margin_at_risk": shelf.short_risk * np.maximum(t.margin, 0) * t.active,
+        "cash_in_excess": shelf.excess * t.value,
+    }
+
+
+def _columns(t: Standing, shelf: alerts.Shelf, *, days: Floats, gone: Floats) -> dict[str, pl.Series]:
     """The numbers of each row; unknown ones are null, never NaN."""
     quantity = np.where(
         t.active & (shelf.daily > 0) & ~t.season_over,
@@ -355,14 +319,12 @@ def _columns(t: _Table, shelf: alerts.Shelf, days: Floats) -> dict[str, pl.Serie
         "stock_value": np.maximum(t.on_hand, 0) * t.value,
         "effective_cost": t.value,
         "unit_margin": t.margin,
-        "margin_at_risk": shelf.short_risk * np.maximum(t.margin, 0) * t.active,
-        "cash_in_excess": shelf.excess * t.value,
+        **_money(t, shelf),
         "estimated_cost": np.where(np.isfinite(t.cost), quantity * np.nan_to_num(t.cost), np.nan),
         "idle_days": np.where(t["idle_days"] < 0, np.nan, t["idle_days"] + t.days_since),
         "lead_days": t.lead_days,
         "out_before_receipt": shelf.out_before_receipt,
-        "gone_before_receipt": shelf.gone_before_receipt,
-        "soon_probability": _soon(t, shelf),
+        "gone_before_receipt": gone,
         "short_before": shelf.short_before,
         "short_risk": shelf.short_risk,
         "sold_7": t["sold_7"],

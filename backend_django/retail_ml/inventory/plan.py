@@ -179,7 +179,10 @@ def _recalibrated(
     """`recalibration.learn` from every so-many-th variant; with past shelves where a stock history can be believed."""
     known, expected, terms = found
     on_hand = np.maximum(variants["on_hand"].to_numpy().astype(float), 0.0)
-    goods = recalibration.Goods(expected.protection, terms.lead_days, expected.ratio, known["interval"], on_hand)
+    over = (variants["season_end"] - h.first_day).dt.total_days().fill_null(-1).to_numpy() + 1
+    goods = recalibration.Goods(
+        expected.protection, terms.lead_days, expected.ratio, known["interval"], on_hand, np.maximum(over, 0)
+    )
     rows = slice(None, None, -(-max(len(on_hand), 1) // recalibration.MOST))
     sold = h.of(rows)
     shelves = recalibration.nights(sold, moves, variants) if seen else None

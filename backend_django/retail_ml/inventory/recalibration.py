@@ -1,9 +1,10 @@
-"""How far the stated chances that goods lie still are believed, learnt from the shop's own past shelves.
+"""How far the stated chances that goods are left are believed, learnt from the shop's own past shelves.
 
 Dead, slow and too much stock is picked by rates that were low lately, and a negative binomial at such a rate knows
 nothing of seasons that come back, nor of goods that never will. So the same alerts are raised on past days, on the
 shelf as it lay there, and their chances are held against what came: p' = 1/(1 + exp(-(a + b·log(p/(1 - p))))), Platt's
-scaling (1999), a and b for each code.
+scaling (1999), a and b for each code. Seasons that are over teach the same of goods that a season may leave: shops
+reduce prices before the end, which no rate of before knows.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-CODES = ("DEAD_STOCK", "OVERSTOCK", "SLOW_MOVING")
+CODES = ("DEAD_STOCK", "OVERSTOCK", "SLOW_MOVING", "SEASON_END_RISK")
 ORIGINS, APART = 13, 28
 """Past days on which the alerts are raised, and the days between them."""
+SEASON_DAYS = 180
+"""Days before the end of a season from which it is looked at."""
 FEWEST = 30
 """Past alerts of a code below which its chances stay as they are."""
 MOST = 5_000
@@ -49,6 +52,8 @@ class Goods:
     ratio: Floats
     interval: Floats
     on_hand: Floats
+    season: Ints
+    """The day of the histories after the last one of its season, by which that is over; 0: it has no end."""
 
     def of(self, rows: slice) -> Goods:
         """Of some of the variants."""
@@ -56,7 +61,7 @@ class Goods:
 
 
 def learn(h: History, sold: History, goods: Goods, *, shelves: Floats | None) -> Floats:
-    """(a, b) of each of `CODES`, (3, 2), from up to 13 past days, 28 days apart, and the days that followed each.
+    """(a, b) of each of `CODES`, (4, 2), from up to 13 past days, 28 days apart, and the days that followed each.
 
     `h` is the demand behind the sales, `sold` what was sold; `shelves` the units that lay there on the evening before
     each of `origins` (N, K), None where no stock history tells: then only what is dead is known, of what has stock now.
@@ -71,6 +76,8 @@ def learn(h: History, sold: History, goods: Goods, *, shelves: Floats | None) ->
             shelf = goods.on_hand if shelves is None else shelves[:, k]
             seen = (recent[:, k], chance[:, k], shelf)
             found.append(_raised(sold, goods, seen, at=int(at[k]), shelves=shelves is not None))
+            if shelves is not None:
+                found.append(_ended(sold, goods, seen, at=int(at[k])))
     learnt = AS_STATED.copy()
     if found:
         code, stated, came = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -130,6 +137,20 @@ def _raised(
     bought = sold.units[rows, at + days[rows]] - sold.units[rows, at]
     stated = 1 - policy.probability_above(bound[rows], chance[rows], goods.ratio[rows], days=days[rows].astype(float))
     return code[rows], stated, bought <= bound[rows]
+
+
+def _ended(sold: History, goods: Goods, seen: tuple[Floats, Floats, Floats], *, at: int) -> tuple[Ints, Floats, Bools]:
+    """The same of the alerts of seasons that were then to end and are over now: `SEASON_END_RISK`."""
+    _, chance, shelf = seen
+    days = goods.season - at
+    rows = np.flatnonzero((days > 0) & (days <= SEASON_DAYS) & (goods.season <= sold.days) & (shelf > 0))
+    there, law, left = shelf[rows], (chance[rows], goods.ratio[rows]), days[rows].astype(float)
+    expected = there - law[0] * left + policy.units_short(there, *law, days=left)
+    rows = rows[expected > alerts.LEFTOVER_SHARE * there]
+    bound, left = (1 - alerts.LEFTOVER_SHARE) * shelf[rows], days[rows].astype(float)
+    stated = 1 - policy.probability_above(np.ceil(bound) - 1, chance[rows], goods.ratio[rows], days=left)
+    bought = sold.units[rows, goods.season[rows]] - sold.units[rows, at]
+    return np.full(len(rows), CODES.index("SEASON_END_RISK"), np.int64), stated, bought <= bound
 
 
 def platt(stated: Floats, came: Bools) -> Floats:

@@ -153,8 +153,9 @@ def test_what_came_is_what_was_stated(scored: pl.DataFrame):
     assert abs(said.sum() - came) < 2.5 * spread
 
 
-def test_what_is_called_slow_was_picked_by_its_recent_rate_too(shop: Shop, trained: plan.Arrays):
-    """Shelves of 160 days: those that sold little lately are called slow, and sell more again.
+@pytest.fixture(scope="module")
+def slow(shop: Shop, trained: plan.Arrays) -> tuple[pl.DataFrame, np.ndarray]:
+    """Claims of slow goods on shelves of 160 days, and the true mean demand until each is decided.
 
     The shop never had such shelves: what its own past teaches (`recalibration`) is of others.
     """
@@ -166,9 +167,26 @@ def test_what_is_called_slow_was_picked_by_its_recent_rate_too(shop: Shop, train
     ).frame  # fmt: skip
     made = claims.make(frame, review_days=RULES.review_days).filter(pl.col("code") == "SLOW_MOVING")
     rate = shop.rate[made["variant_id"].str.slice(1).cast(pl.Int64).to_numpy()]
-    truth = poisson.cdf(np.floor(made["bound"].to_numpy()), rate * made["days"].to_numpy())
+    return made, rate * made["days"].to_numpy()
+
+
+def test_what_is_called_slow_was_picked_by_its_recent_rate_too(slow: tuple[pl.DataFrame, np.ndarray]):
+    """Those that sold little lately are called slow, and sell more again."""
+    made, mean = slow
+    truth = poisson.cdf(np.floor(made["bound"].to_numpy()), mean)
     assert len(made) > 300
     assert made["probability"].mean() == pytest.approx(truth.mean(), abs=0.05)
+
+
+def test_the_money_promised_is_that_of_what_will_lie_there(slow: tuple[pl.DataFrame, np.ndarray]):
+    """Not that of all that lies: some of it sells."""
+    made, mean = slow
+    there, named, worth = (made[name].to_numpy()[:, None] for name in ("stock", "units", "unit_money"))
+    sold = np.arange(200.0)
+    left = worth * np.minimum(np.maximum(there - sold, 0), named)
+    truth = float((poisson.pmf(sold, mean[:, None]) * left).sum())
+    assert made["money"].sum() == pytest.approx(truth, rel=0.05)
+    assert float((named * worth).sum()) > 1.15 * truth
 
 
 def test_nothing_after_the_cut_off_touches_the_chance(shop: Shop, trained: plan.Arrays):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_ml import frames
-from retail_ml.inventory import formulas, live, ordering
+from retail_ml.inventory import formulas, live, ordering, standing
 from retail_ml.inventory.ordering import UNITS
 from retail_ml.inventory.policy import Rules
 from retail_ml.tests.inventory.tables import products, stock
@@ -25,7 +25,7 @@ RULES = Rules()
 def assessed(*, levels: dict[str, Any] | None = None, **columns: Any) -> pl.DataFrame:
     """One variant, with levels and stock as given: reorder point 3, order up to 4, half a unit a day."""
     found = {"daily": 0.5, "reorder_point": 3.0, "order_up_to": 4.0, "confidence": 2, **(levels or {})}
-    arrays = {name: np.array([found.get(name, value)]) for name, value in live.UNKNOWN.items()}
+    arrays = {name: np.array([found.get(name, value)]) for name, value in standing.UNKNOWN.items()}
     arrays["variant_id"] = np.array(["v"])
     rows = stock(["v"], **{"on_hand": 3.0, **columns})
     as_of = TODAY - timedelta(days=1)

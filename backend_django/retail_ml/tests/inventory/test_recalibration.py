@@ -71,6 +71,49 @@ def test_dead_goods_come_back_as_often_as_such_goods_did(comes_back: float, move
     assert abs(plain - came) > 2 * abs(made["probability"].mean() - came)
 
 
+def seasonal(arrays: plan.Arrays | None = None) -> tuple[pl.DataFrame, plan.Arrays, np.ndarray]:
+    """Seasons, half of them over; their last 60 days, at reduced prices, sell three times as much.
+
+    The claims of what the seasons to come leave, the plan, and whether they leave more than a tenth.
+    """
+    rng = np.random.default_rng(8)
+    ends = np.where(np.arange(VARIANTS) < VARIANTS // 2, rng.integers(420, DAYS, VARIANTS), 0)
+    ends = np.where(ends > 0, ends, DAYS + rng.integers(40, AHEAD, VARIANTS))
+    day = np.arange(DAYS + AHEAD)
+    rate = np.where(day < ends[:, None] - 60, 0.15, 0.45) * (day < ends[:, None])
+    daily = rng.poisson(rate).astype(float)
+    over = rng.integers(0, 12, VARIANTS).astype(float)
+    shelf = daily[:, DAYS:].sum(axis=1) + over
+    table = lines(dict(zip(IDS, daily, strict=True)))
+    past = table.filter(pl.col("day") <= MADE)
+    last = [MADE + timedelta(days=int(end) - DAYS) for end in ends]
+    goods = stock(IDS, on_hand=shelf.tolist(), season_end=last)
+    went = past.select("variant_id", "at", "day", units=-pl.col("units"), kind=pl.lit("sale"))
+    first = pl.DataFrame({"variant_id": IDS, "units": daily.sum(axis=1) + over}).with_columns(
+        at=past["at"].min() - timedelta(days=1), kind=pl.lit("receipt")
+    )
+    first = first.with_columns(day=pl.col("at").dt.date()).select(went.columns)
+    history = frames.check(pl.concat([first, went]), frames.STOCK_HISTORY, name="stock history")
+    if arrays is None:
+        records = plan.Records(stock_history=history)
+        arrays = plan.make(past, goods, products(IDS), as_of=MADE, rules=RULES, records=records).arrays
+    frame = live.assess(arrays, goods, products(IDS), days=(MADE, MADE + timedelta(days=1)), rules=RULES).frame
+    frame = frame.filter(pl.col("season_end") > MADE)
+    made = claims.make(frame, review_days=RULES.review_days).filter(pl.col("code") == "SEASON_END_RISK")
+    row = made["variant_id"].str.slice(1).cast(pl.Int64).to_numpy()
+    return made, arrays, over[row] >= 0.1 * shelf[row]
+
+
+def test_what_a_season_leaves_is_learnt_of_seasons_that_are_over():
+    made, arrays, came = seasonal()
+    plain, _, _ = seasonal(arrays | {"recalibration": recalibration.AS_STATED})
+    assert len(made) > 80
+    assert plain["probability"].mean() > came.mean() + 0.15
+    assert made["probability"].mean() == pytest.approx(came.mean(), abs=0.08)
+    older = arrays | {"recalibration": arrays["recalibration"][:3]}
+    assert seasonal(older)[0].equals(plain), "a version that has learnt nothing of seasons"
+
+
 def test_little_past_changes_nothing():
     """A shop of half a year has no quarter to learn from."""
     daily = sold(comes_back=0.9)[:, :220]
