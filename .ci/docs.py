@@ -31,7 +31,7 @@ from docs_pages import Fence, broken_links, differences, fences, last_json
 from road import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE_SECONDS = 400
+PAGE_SECONDS = 1500
 OWN = ("TRASTIENDA_DATA", "DATABASE_URL", "DJANGO_SECRET_KEY", "ML_ARTIFACT_KEY", "ADMIN_PASSWORD")
 PRELUDE = (Path(__file__).parent / "docs_prelude.sh").read_text()
 MARK = "\x1e"

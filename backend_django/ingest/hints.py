@@ -11,7 +11,7 @@ from retail_ml.errors import RetailMLError
 
 DEMO = "demo"
 """Under which source the customers of the demo boutique are known (`generate_ml_data.py`)."""
-WRONG_LAYOUT = ("file.lacks_fields", "file.lacks_columns", "file.json", "file.xml_document")
+WRONG_LAYOUT = ("file.no_column_given", "file.lacks_fields", "file.lacks_columns", "file.json", "file.xml_document")
 
 
 def beside_the_demo() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -169,26 +170,27 @@ def write_errors(path: Path, frame: pl.DataFrame, parts: list[str]) -> int:
 
 
 def money(cents: int) -> str:
-    """Cents with two decimals and thousands parted.
+    """Cents with two decimals and thousands parted, as the language writes them.
 
     >>> money(-1234567)
     '-12,345.67'
     """
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02}"
+    return said.number(Decimal(cents) / 100, 2)
 
 
 def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[str]:
     """The reconciliation as lines of text, in the language of the console."""
-    added = gettext("{n} of them figures of whole orders").format(n=f"{r.added:,}")
-    yield _row(gettext("Rows read"), f"{r.rows_read:,}", 24) + (f", {added}" if r.added else "")
-    orders = gettext("in {orders} orders ({guests} by guests)").format(orders=f"{r.orders:,}", guests=f"{r.guests:,}")
+    added = gettext("{n} of them figures of whole orders").format(n=said.number(r.added))
+    yield _row(gettext("Rows read"), said.number(r.rows_read), 24) + (f", {added}" if r.added else "")
+    orders = gettext("in {orders} orders ({guests} by guests)").format(
+        orders=said.number(r.orders), guests=said.number(r.guests)
+    )
     yield _count(gettext("sale lines"), r.sale_rows, orders)
     if r.erased:
         erased = gettext("{n} of these guests' orders are of persons who were erased")
-        yield f"{'':27} · {erased.format(n=f'{r.erased:,}')}"
+        yield f"{'':27} · {erased.format(n=said.number(r.erased))}"
     yield _count(gettext("shipping, tax"), r.shipping_rows, gettext("into their orders"))
-    matched = gettext("matched to their sales, as {n} rows").format(n=f"{r.return_pieces:,}")
+    matched = gettext("matched to their sales, as {n} rows").format(n=said.number(r.return_pieces))
     yield _count(gettext("returns"), r.return_rows, matched)
     for group in r.left_out:
         why = f"{group.reason}: {said.reason(group.reason)}"
@@ -197,7 +199,7 @@ def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[st
             yield f"{'':27} · {said.example(example)}"
     for group in r.notes:
         yield gettext("Orders {n} ({money}), {code}: {what}").format(
-            n=f"{group.rows:,}",
+            n=said.number(group.rows),
             money=f"{money(group.cents)} {currency}",
             code=group.reason,
             what=said.note(group.reason),
@@ -206,14 +208,14 @@ def sentences(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[st
             yield f"{'':27} · {said.example(example)}"
     if r.repeats:
         repeats = gettext("Lines that their order holds more than once, wholly alike: {n}; kept (or: --repeats drop)")
-        yield repeats.format(n=f"{r.repeats:,}")
+        yield repeats.format(n=said.number(r.repeats))
     if r.return_units_left:
         yield gettext("Of these returns {n} units ({money}) found no sale and are left out").format(
-            n=f"{r.return_units_left:,}", money=money(r.left_out_of_returns)
+            n=said.number(r.return_units_left), money=money(r.left_out_of_returns)
         )
     if r.unknown_money_rows:
         unknown = gettext("Rows whose money cannot be read: {n}; they are in no sum")
-        yield unknown.format(n=f"{r.unknown_money_rows:,}")
+        yield unknown.format(n=said.number(r.unknown_money_rows))
     yield ""
     yield from _sums(r, currency=currency, dry_run=dry_run)
 
@@ -232,7 +234,7 @@ def _sums(r: Reconciliation, *, currency: str, dry_run: bool) -> Iterable[str]:
 
 
 def _count(label: str, rows: int, more: str) -> str:
-    return f"{_row(f'  {label}', f'{rows:,}', 26)}   {more}"
+    return f"{_row(f'  {label}', said.number(rows), 26)}   {more}"
 
 
 def _row(label: str, figure: str, width: int) -> str:

@@ -106,13 +106,22 @@ def on_console(raised: RetailMLError) -> str:
     return gettext(text).format(**figures)
 
 
+def number(value: Decimal | int, decimals: int = 0) -> str:
+    """A figure as the language writes it, thousands parted.
+
+    >>> number(1234567), number(Decimal("-1234.5"), 2)
+    ('1,234,567', '-1,234.50')
+    """
+    return formats.number_format(value, decimals, force_grouping=True)
+
+
 def written(counts: Mapping[str, Counts]) -> Iterable[str]:
     """What was written, by table, as lines of text."""
     text, kept = gettext("{new} new {same} unchanged {changed} changed"), gettext(", {n} kept as they were")
     for name, one in counts.items():
         figures = {"new": one.created, "same": one.unchanged, "changed": one.updated}
-        line = text.format(**{key: f"{figure:>9,}" for key, figure in figures.items()})
-        yield f"{TABLES.get(name, name)!s:24} {line}" + (kept.format(n=f"{one.kept:,}") if one.kept else "")
+        line = text.format(**{key: f"{number(figure):>9}" for key, figure in figures.items()})
+        yield f"{TABLES.get(name, name)!s:24} {line}" + (kept.format(n=number(one.kept)) if one.kept else "")
 
 
 def reason(name: str) -> str:

@@ -75,7 +75,7 @@ TERMS = {
 
 def finding(one: Mapping[str, Any], number: Callable[[Any], str] = str) -> str:
     """What is found, with its figures."""
-    return str(FINDINGS[one["code"]]).format(count=number(one["count"]), of=number(one["of"]))
+    return str(FINDINGS[one["code"]]).format(count=said.number(one["count"]), of=said.number(one["of"]))
 
 
 def action(one: Mapping[str, Any]) -> str:
@@ -103,7 +103,7 @@ def console(told: Mapping[str, Any], *, currency: str) -> Iterable[str]:
         yield gettext("What the files hold:")
     for one in told["findings"]:
         sums = f" ({money(one['cents'])} {currency})" if one["cents"] else ""
-        yield f"  {one['code']}: {finding(one, '{:,}'.format)}{sums}"
+        yield f"  {one['code']}: {finding(one, said.number)}{sums}"
         yield f"{'':6}→ {action(one)}" + (f" --leave-out {one['code']}" if _may_go(one) else "")
         for example in one["examples"]:
             yield f"{'':6}· {said.example(example)}"
@@ -135,7 +135,7 @@ def _explained(e: Mapping[str, Any], currency: str) -> Iterable[str]:
     if e["orders_expected"] is not None:
         text = gettext("Orders that you know: {expected}; in these files: {found}; explained: {explained}.")
         yield text.format(
-            expected=f"{e['orders_expected']:,}",
-            found=f"{e['orders_found']:,}",
-            explained=f"{e['orders_explained']:+,}",
+            expected=said.number(e["orders_expected"]),
+            found=said.number(e["orders_found"]),
+            explained=f"{'+' if e['orders_explained'] >= 0 else ''}{said.number(e['orders_explained'])}",
         )

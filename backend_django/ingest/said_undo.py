@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ingest import said
 from ingest.models import ImportEntry
 
 Kind = ImportEntry.Kind
@@ -66,10 +67,10 @@ def console(account: Mapping[str, Any], *, done: bool) -> Iterable[str]:
     kept_too = gettext("kept")
     yield f"{'':24} {removed:>14} {put_back:>18} {kept_too:>10}"
     for label, gone, back, kept in tables(account):
-        yield f"{label:24} {gone:>14,} {back:>18,} {kept:>10,}"
+        yield f"{label:24} {said.number(gone):>14} {said.number(back):>18} {said.number(kept):>10}"
     for reason, counts, examples in reasons(account):
         yield gettext("Kept, because {reason}: {what}").format(
-            reason=reason, what=", ".join(f"{label} {count:,}" for label, count in counts)
+            reason=reason, what=", ".join(f"{label} {said.number(count)}" for label, count in counts)
         )
         for example in examples:
             yield f"      · {example}"

@@ -85,7 +85,7 @@ class TableCommand(BaseCommand):
     def _faults(self, faults: Any, errors: Path | None) -> None:
         from ingest import said
 
-        self.stdout.write(gettext("Rows left out: {n}").format(n=f"{faults.height:,}"))
+        self.stdout.write(gettext("Rows left out: {n}").format(n=said.number(faults.height)))
         for file, line, reason in faults.head(10).iter_rows():
             self.stdout.write(f"  {said.example(f'{file}, line {line}: {reason}')}")
         if faults.height > 10 and not errors:

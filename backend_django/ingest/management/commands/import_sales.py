@@ -86,7 +86,7 @@ class Command(BaseCommand):
             raise CommandError(said.on_console(error) + hint) from error
 
     def _run(self, options: dict[str, Any]) -> None:
-        from ingest import report, said_doctor, sales
+        from ingest import report, said, said_doctor, sales
         from ingest.checkup import examine
         from ingest.presets import PRESETS
         from ingest.runs import on_console
@@ -119,7 +119,7 @@ class Command(BaseCommand):
             self.stdout.write(sentence)
         if errors:
             kept = report.write_errors(errors, built.rows, rows.parts)
-            self.stdout.write(gettext("{n} rows left out are in {file}").format(n=f"{kept:,}", file=errors))
+            self.stdout.write(gettext("{n} rows left out are in {file}").format(n=said.number(kept), file=errors))
         if result:
             self._written(result.counts | filled)
         else:
