@@ -237,11 +237,15 @@ DECIMALS = 6
 from them may split elsewhere."""
 
 
+MONEY = 10_000
+"""Parts that one unit of money is counted in where sums must be exact."""
+
+
 def net_same_day(lines: pl.DataFrame) -> pl.DataFrame:
     """Order lines without those that were wholly reversed on the same day.
 
     Lines of one customer, variant and day whose units add up to zero are taken out: an order cancelled
-    minutes later is not demand. Guests' lines stay. `retail_ml.daily.DAILY` says itself what was reversed.
+    minutes later is not demand. Guests' lines stay. The sums of `retail_ml.daily` say themselves what was reversed.
 
     >>> day = date(2011, 12, 9)
     >>> lines = pl.DataFrame({"customer_id": ["7", "7", "8"], "variant_id": ["v", "v", "v"],
@@ -256,7 +260,7 @@ def net_same_day(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def orders_in(lines: pl.DataFrame) -> int:
-    """How many orders have a sale in ORDER_LINES or `retail_ml.daily.DAILY` that hold nothing but sales.
+    """How many orders have a sale in ORDER_LINES, or in sums of `retail_ml.daily`, that hold nothing but sales.
 
     >>> orders_in(pl.DataFrame({"order_id": ["1", "1", "2"]})), orders_in(pl.DataFrame({"orders": [2, 0]}))
     (2, 2)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from retail_ml.frames import MONEY
 from retail_ml.segment.buying import History
-from retail_ml.segment.features import MONEY
 from retail_ml.segment.space import Array
 from retail_ml.segment.value import Expected, Shop
 

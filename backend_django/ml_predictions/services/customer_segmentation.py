@@ -21,6 +21,7 @@ from ml_predictions.services import customer_history
 from ml_predictions.services.base import Service, TrainingRun, Version
 from ml_predictions.services.customer_rows import insert_customers, pack, remembered, unpack, without
 from ml_predictions.sources import currency_of
+from ml_predictions.sources.base import customer_lines
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.segment import BLEND, Memory, Money, Segmentation, check_clusters, margin_share, segment_customers
 
@@ -61,15 +62,15 @@ class CustomerSegmentationService(Service):
                 found=0,
             )
         run.progress(5, message("segment.step_reading"))
-        lines = self.source.order_lines()
+        lines, sold = customer_lines(self.source)
         run.progress(40, message("segment.step_grouping"))
-        margin, covered = margin_share(lines, self.source.stock().select("variant_id", "cost"))
+        margin, covered = margin_share(sold, self.source.stock().select("variant_id", "cost"))
         money = Money(margin, covered, conf.get("VALUE_DISCOUNT"))
         memory, follows, unreadable = self._memory()
         result = segment_customers(
             lines, until.as_of, n_clusters=n_clusters, seed=conf.get("SEED"), money=money, memory=memory
         )
-        del lines, memory
+        del lines, sold, memory
         if unreadable:
             result.metrics["map"]["reason"] = unreadable
         run.progress(70, message("segment.step_saving"))

@@ -158,6 +158,20 @@ def daily_lines(source: Source) -> pl.DataFrame:
     return source.order_lines() if method is None else frames.check(method(), daily.DAILY, name="daily_lines")
 
 
+def customer_lines(source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`order_lines` for those who need days of customers, and for those who need days of variants, of one reading.
+
+    `retail_ml.daily.CUSTOMER_DAYS` and `DAILY` of a shop that adds them up itself.
+    """
+    method = getattr(source, "customer_lines", None)
+    if method is None:
+        lines = source.order_lines()
+        return lines, lines
+    customers, variants = method()
+    checked = frames.check(customers, daily.CUSTOMER_DAYS, name="customer_lines")
+    return checked, frames.check(variants, daily.DAILY, name="customer_lines")
+
+
 def stock_history_since(source: Source, since: date) -> pl.DataFrame | None:
     """`stock_history` from the day `since` on; of the changes before, one row per variant: their sum, at the last one.
 

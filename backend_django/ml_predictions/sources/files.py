@@ -201,6 +201,10 @@ class FileShop(joined.JoinedShop):
         """
         return daily.lines(self._parts(), time_zone=self.time_zone)
 
+    def customer_lines(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """`retail_ml.daily.CUSTOMER_DAYS`, and `daily_lines`."""
+        return daily.customer_lines(self._parts(), time_zone=self.time_zone)
+
     def _parts(self) -> list[pl.LazyFrame]:
         """What `order_lines` reads, not read yet, in blocks of files: as many as the engine or the memory wants."""
         until, files = self.data_until(), self.folder.files["order_lines"]

@@ -248,15 +248,18 @@ class SourceContract:
                 assert_frame_equal(found, wanted, abs_tol=1e-6)
 
     def test_lines_that_the_shop_adds_up_are_its_lines(self, filler: Filler) -> None:
-        """Per variant and day, with what was reversed on its day, and orders."""
+        """Per variant, or customer, and day, with what was reversed on its day, and orders."""
         filler.fill(SMALL)
         filler.fill(renumbered(boutique(orders=30, products=6, customers=8, days=60)))
         source: Any = filler.source()
         if not hasattr(source, "daily_lines"):
             pytest.skip("this shop does not add up its lines; they are read")
         whole = source.order_lines().drop("day").lazy()
-        wanted = daily.lines([whole], time_zone=source.data_until().time_zone)
-        assert_frame_equal(source.daily_lines(), wanted)
+        wanted = daily.customer_lines([whole], time_zone=source.data_until().time_zone)
+        for mine, theirs in zip((*source.customer_lines(), source.daily_lines()), (*wanted, wanted[1]), strict=True):
+            assert_frame_equal(mine.drop("orders"), theirs.drop("orders"))
+            sums = [table.group_by("day", "reversed").agg(pl.col("orders").sum()) for table in (mine, theirs)]
+            assert_frame_equal(*sums, check_row_order=False)
 
     def test_no_read_asks_more_often_in_a_larger_shop(self, filler: Filler) -> None:
         """Thirty orders, and a hundred of a wider range: as many queries."""

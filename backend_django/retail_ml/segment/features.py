@@ -13,10 +13,8 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from retail_ml.frames import Schema, net_same_day
+from retail_ml.frames import MONEY, Schema, net_same_day
 
-MONEY = 10_000
-"""Parts that one unit of money is counted in."""
 MONTH = 365.25 / 12
 """Days in a month."""
 INTERVAL_FLOOR = 14
@@ -60,8 +58,8 @@ class Visits:
 def visits(lines: pl.DataFrame, until: date) -> Visits:
     """The visits up to and with the day `until`.
 
-    lines: `frames.ORDER_LINES`. Lines wholly reversed on their day are left out (`frames.net_same_day`); guests
-    (no customer id) are counted apart.
+    lines: `frames.ORDER_LINES` or `daily.CUSTOMER_DAYS`. Lines wholly reversed on their day are left out
+    (`frames.net_same_day`); guests (no customer id) are counted apart.
 
     >>> from datetime import date
     >>> lines = pl.DataFrame({"order_id": ["1", "2", "3"], "customer_id": ["b", "a", None], "variant_id": ["v"] * 3,
@@ -72,13 +70,16 @@ def visits(lines: pl.DataFrame, until: date) -> Visits:
     """
     lines = net_same_day(lines.filter(pl.col("day") <= until))
     lines = lines.with_columns(money=(pl.col("amount") * MONEY).round().cast(pl.Int64))
-    sold = pl.when(~pl.col("is_return")).then(pl.col("order_id"))
+    if "orders" in lines.columns:
+        orders = pl.col("orders").sum()
+    else:
+        orders = pl.when(~pl.col("is_return")).then(pl.col("order_id")).drop_nulls().n_unique()
     guests = lines.filter(pl.col("customer_id").is_null())
-    guest_orders, guest_money = guests.select(sold.drop_nulls().n_unique(), pl.col("money").sum()).row(0)
+    guest_orders, guest_money = guests.select(orders, money=pl.col("money").sum()).row(0)
     known = lines.filter(pl.col("customer_id").is_not_null())
     days = (
         known.group_by("customer_id", "day")
-        .agg(orders=sold.drop_nulls().n_unique().cast(pl.Int32), money=pl.col("money").sum())
+        .agg(orders=orders.cast(pl.Int32), money=pl.col("money").sum())
         .sort("customer_id", "day")
     )
     ids = days["customer_id"].unique(maintain_order=True)

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from retail_ml import frames
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory
 from retail_ml.frames import Schema
 from retail_ml.segment.changes import compare, with_last_change
@@ -89,11 +90,12 @@ def segment_customers(
 ) -> Segmentation:
     """Segment and value every customer with an order by `as_of`.
 
-    lines: `frames.ORDER_LINES`, in any order. money: margin and discount behind the values. The seed chooses the
-    silhouette's samples and nothing else. memory: the training before: its map is used on as long as it serves
-    (`review.judge`), and who did nothing since changes segment only by a clear margin. Raises BadParameter (n_clusters
-    outside 2…12) and NotEnoughHistory (under 10 orders in all, or only guests). In a shop whose very first orders are
-    younger than `as_of`, the last day with an order is taken instead, though it may not be over.
+    lines: `frames.ORDER_LINES` or `daily.CUSTOMER_DAYS`, in any order. money: margin and discount behind the values.
+    The seed chooses the silhouette's samples and nothing else. memory: the training before: its map is used on as long
+    as it serves (`review.judge`), and who did nothing since changes segment only by a clear margin. Raises
+    BadParameter (n_clusters outside 2…12) and NotEnoughHistory (under 10 orders in all, or only guests). In a shop
+    whose very first orders are younger than `as_of`, the last day with an order is taken instead, though it may not be
+    over.
     """
     check_clusters(n_clusters)
     as_of, seen = _seen(lines, as_of)
@@ -153,7 +155,7 @@ def check_clusters(n_clusters: object) -> None:
 
 def _seen(lines: pl.DataFrame, as_of: date) -> tuple[date, Visits]:
     sales = lines.filter(~pl.col("is_return"))
-    found = sales["order_id"].n_unique() if len(sales) else 0
+    found = frames.orders_in(sales)
     if found < FEWEST_SALES:
         raise NotEnoughHistory(
             f"Segmenting customers needs {FEWEST_SALES} sales; the shop has {found}. Import more orders, or train "

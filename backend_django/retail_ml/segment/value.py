@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from retail_ml.frames import DECIMALS
 from retail_ml.segment import buying, spending
 from retail_ml.segment.buying import Buying, History
 from retail_ml.segment.features import Visits, bought_between, days_before, features
@@ -137,8 +138,9 @@ def flat_discount(months: int, rate: float) -> float:
 def margin_share(lines: pl.DataFrame, costs: pl.DataFrame) -> tuple[float | None, float]:
     """Margin over revenue of the sales whose cost is known, and those sales' share of all revenue.
 
-    lines: `frames.ORDER_LINES`; costs: columns `variant_id` and `cost` (a unit; null: unknown). Returns are left out on
-    both sides. None where the known costs cover less than half of the revenue: the rest may be another trade.
+    lines: `frames.ORDER_LINES` or `daily.DAILY`; costs: columns `variant_id` and `cost` (a unit; null: unknown).
+    Returns are left out on both sides. None where the known costs cover less than half of the revenue: the rest may be
+    another trade.
 
     >>> lines = pl.DataFrame({"variant_id": ["a", "b"], "units": [2.0, 1.0], "amount": [30.0, 10.0],
     ...     "is_return": [False, False]})
@@ -151,7 +153,7 @@ def margin_share(lines: pl.DataFrame, costs: pl.DataFrame) -> tuple[float | None
         revenue=pl.col("amount").sum(),
         known=pl.col("amount").filter(priced).sum(),
         cost=(pl.col("units") * pl.col("cost")).sum(),
-    ).collect()
+    ).select(pl.all().round(DECIMALS)).collect()  # fmt: skip
     revenue, known, cost = (float(value) for value in found.row(0))
     covered = known / revenue if revenue > 0 else 0.0
     return (1 - cost / known if covered >= 0.5 else None), covered

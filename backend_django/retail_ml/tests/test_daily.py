@@ -13,6 +13,8 @@ from polars.testing import assert_frame_equal
 from retail_ml import daily, engine, frames
 from retail_ml.engine import Processes
 from retail_ml.errors import BadFrame
+from retail_ml.segment.features import visits
+from retail_ml.segment.value import margin_share
 
 ZONE = "Europe/Madrid"
 
@@ -83,6 +85,19 @@ def test_what_models_ask_of_the_lines_is_what_they_say(lines: pl.DataFrame, whol
         assert_frame_equal(*last)
 
 
+def test_what_is_asked_of_customers_is_what_the_lines_say(lines: pl.DataFrame, whole: pl.DataFrame):
+    customers, variants = daily.customer_lines(parted(lines.drop("day"), 7, 1), time_zone=ZONE)
+    assert_frame_equal(variants, whole)
+    assert len(customers) < len(lines) / 2
+    costs = pl.DataFrame({"variant_id": [f"v{i}" for i in range(12)], "cost": [7.25 + i / 3 for i in range(12)]})
+    assert margin_share(variants, costs) == margin_share(lines, costs)
+    for day in lines["day"].unique():
+        found, wanted = visits(customers, day), visits(lines, day)
+        assert found.ids.equals(wanted.ids)
+        assert_frame_equal(found.days, wanted.days)
+        assert (found.guest_orders, found.guest_spent) == (wanted.guest_orders, wanted.guest_spent)
+
+
 def test_counts_are_those_of_the_lines(lines: pl.DataFrame):
     found = daily.counts(parted(lines.drop("day"), 7, 1), time_zone=ZONE)
     sold = lines.filter(~pl.col("is_return"))
@@ -93,7 +108,9 @@ def test_counts_are_those_of_the_lines(lines: pl.DataFrame):
 def test_nothing_added_up_is_nothing():
     none = order_lines(orders=0)
     for parts in ([], [none.lazy()]):
-        assert_frame_equal(daily.lines(parts, time_zone=ZONE), frames.empty(daily.DAILY))
+        customers, variants = daily.customer_lines(parts, time_zone=ZONE)
+        assert_frame_equal(customers, frames.empty(daily.CUSTOMER_DAYS))
+        assert_frame_equal(variants, frames.empty(daily.DAILY))
         assert daily.counts(parts, time_zone=ZONE) == daily.Counts(0, 0, 0, 0, None)
 
 

@@ -64,9 +64,9 @@ def recommendations() -> Arrays:
     return {**tables.to_arrays()[1], "page_ids": ids, "page_scores": scores}
 
 
-def customers() -> Arrays:
+def customers(lines: pl.DataFrame | None = None) -> Arrays:
     one = data()
-    found = segment_customers(one.lines, one.shop.end, n_clusters=6, seed=SEED)
+    found = segment_customers(one.lines if lines is None else lines, one.shop.end, n_clusters=6, seed=SEED)
     return {name: found.customers[name].to_numpy() for name in found.customers.columns}
 
 
@@ -88,17 +88,17 @@ def pools() -> Arrays:
         return {"replay": np.array(repr(plan.replayed(made, rules, seed=SEED)))}
 
 
-def added_up() -> pl.DataFrame:
-    """The lines per variant and day, from 21 parts in as many blocks as the engine wants."""
+def added_up() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines per customer, and per variant, and day, from 21 parts in as many blocks as the engine wants."""
     lines = data().lines.drop("day")
     files = lines.with_columns(file=pl.col("order_id").hash(1) % 21).partition_by("file", include_key=False)
     parts = [pl.concat(files[rows]).lazy() for rows in engine.blocks(len(files), most=100)]
-    return daily.lines(parts, time_zone=boutique.ZONE)
+    return daily.customer_lines(parts, time_zone=boutique.ZONE)
 
 
 def days() -> Arrays:
-    found = added_up()
-    return {name: found[name].to_numpy() for name in found.columns}
+    tables = zip(("customer", "variant"), added_up(), strict=True)
+    return {f"{kind} {name}": table[name].to_numpy() for kind, table in tables for name in table.columns}
 
 
 WORK: dict[str, Callable[[], Arrays]] = {
@@ -172,11 +172,13 @@ def test_the_same_bits_from_two_processes(name: str, processes: Processes):
         assert same(WORK[name](), here(name)) == []
 
 
-@pytest.mark.parametrize(("name", "work"), [("forecasts", forecasts), ("inventory", inventory)])
+@pytest.mark.parametrize(
+    ("name", "work"), [("forecasts", forecasts), ("inventory", inventory), ("customers", customers)]
+)
 def test_the_same_bits_from_lines_that_were_added_up(name: str, work: Callable[[pl.DataFrame], Arrays]):
     with engine.using(InProcess(7)):
-        lines = added_up()
-    assert same(work(lines), here(name)) == []
+        of_customers, of_variants = added_up()
+    assert same(work(of_customers if name == "customers" else of_variants), here(name)) == []
 
 
 def test_a_level_is_that_of_a_variant_alone():

@@ -343,7 +343,7 @@ def test_days_are_the_same_however_the_lines_lie_in_files(
     folder: Path, large: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ):
     whole = parted(folder, large, 1)
-    wanted, told = whole.daily_lines(), whole.fingerprint()
+    wanted, told, whole_customers = whole.daily_lines(), whole.fingerprint(), whole.customer_lines()
     lines = whole.order_lines()
     assert wanted["reversed"].any()
     assert wanted["lines"].sum() == lines.height
@@ -356,6 +356,8 @@ def test_days_are_the_same_however_the_lines_lie_in_files(
             with engine.using(engine.InProcess(parts)):
                 assert len(shop._parts()) == parts
                 assert_frame_equal(shop.daily_lines(), wanted)
+                for mine, theirs in zip(shop.customer_lines(), whole_customers, strict=True):
+                    assert_frame_equal(mine, theirs)
                 assert shop.fingerprint() == told
 
 
