@@ -251,8 +251,8 @@ SPECTACULAR_SETTINGS = {
         "MovementKind": "products.models.StockMovement.Kind",
         "NewMovementKind": "products.serializers.BY_HAND",
         "Role": "authentication.models.Role",
-        "EventKind": "ml_predictions.models.CalendarEvent.Kind",
-        "EventLevel": "ml_predictions.models.CalendarEvent.Level",
+        "EventKind": "ml_predictions.models_calendar.CalendarEvent.Kind",
+        "EventLevel": "ml_predictions.models_calendar.CalendarEvent.Level",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "core.schema.document_errors"],
 }

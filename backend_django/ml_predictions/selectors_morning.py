@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -65,12 +66,16 @@ def _late() -> dict[str, Any]:
     people = selectors_customers.contacts([row.customer_id for row in rows])
     top = [
         {
-            "name": people.get(row.customer_id, {}).get("name") or row.customer_id,
+            "name": _called(people.get(row.customer_id, {})) or row.customer_id,
             "detail": row.recency_days, "money": row.money_at_risk, "id": row.customer_id,
         }
         for row in rows
     ]  # fmt: skip
     return {"kind": "win_back", "count": sums["count"], "money": sums["money"] or 0.0, "top": top}
+
+
+def _called(person: Mapping[str, str]) -> str:
+    return person.get("name") or person.get("email") or ""
 
 
 def since_yesterday() -> dict[str, int]:

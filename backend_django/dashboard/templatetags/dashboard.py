@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ml_predictions.messages import render, spoken
 from ml_predictions.messages.readable import METHODS
+from ml_predictions.messages.readable import example as shown
 from ml_predictions.models import Kind
 from ml_predictions.models_segments import Segment
 
@@ -54,13 +55,6 @@ LAYOUTS = {
 }  # fmt: skip
 RUNS = {"import": _("Import"), "refresh": _("Nightly refresh"), "erase": _("Erasing a person")}
 """Kinds of run that are no training."""
-COLUMNS = {
-    "order_id": _("order"), "day": _("day"), "product_id": _("product"), "variant_id": _("variant"), "sku": "SKU",
-    "name": _("name"), "units": _("units"), "amount": _("amount"), "price": _("price"), "cost": _("cost"),
-    "usual": _("usual"), "first": _("from"), "last": _("to"), "days": _("days"), "sold": _("sold"),
-    "returned": _("came back"), "on_hand": _("stock"),
-}  # fmt: skip
-"""What the columns of examples are called."""
 FACTS = {
     "orders": _("orders"), "customers": _("customers"), "lines": _("order lines"), "returns": _("returns"),
     "products": _("products"), "variants": _("variants"), "last_order": _("last order"), "data_until": _("data until"),
@@ -179,13 +173,8 @@ def fact_value(value: Any) -> str:
 
 @register.filter
 def example(row: Mapping[str, Any]) -> str:
-    """A row that a finding shows, as words and figures.
-
-    >>> example({"order_id": "2555", "day": "2025-08-23", "units": -1.0})
-    'order 2555, day 2025-08-23, units -1'
-    """
-    figures = {name: f"{value:g}" if isinstance(value, float) else value for name, value in row.items()}
-    return ", ".join(f"{COLUMNS.get(name, name)} {value}" for name, value in figures.items() if value is not None)
+    """A row that a finding shows, as words and figures."""
+    return shown(row)
 
 
 @register.filter

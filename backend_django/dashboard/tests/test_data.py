@@ -371,3 +371,10 @@ def test_an_undo_that_fails_leaves_an_import_that_can_be_undone(ben: Client, mon
     assert "Undo the import now" in page
     press(ben, run, "undo")
     assert (run.state, Order.objects.count()) == ("undone", 0)
+
+
+def test_examples_of_faults_are_words_and_figures(ben: Client) -> None:
+    product = Product.objects.create(name="Scarf", price=10)
+    page = ben.get("/data/quality/").content.decode()
+    assert f"product {product.pk}, name Scarf" in page
+    assert "&#x27;" not in page

@@ -92,7 +92,7 @@ class Customer(Page):
             {
                 "row": row,
                 "person": person,
-                "title": person.get("name") or customer_id,
+                "title": person.get("name") or person.get("email") or customer_id,
                 "orders": selectors_customers.orders(customer_id),
                 "offers": selectors_offers.to_customer(customer_id),
             }

@@ -49,11 +49,19 @@ NAMES: dict[str, Any] = {
     "review": _("the groups were drawn anew, the customer did nothing"),
     "left": _("their orders are gone: an import undone, a person erased"),
 }
+COLUMNS = {
+    "order_id": _("order"), "day": _("day"), "product_id": _("product"), "variant_id": _("variant"), "sku": "SKU",
+    "name": _("name"), "units": _("units"), "amount": _("amount"), "price": _("price"), "cost": _("cost"),
+    "usual": _("usual"), "first": _("from"), "last": _("to"), "days": _("days"), "sold": _("sold"),
+    "returned": _("came back"), "on_hand": _("stock"), "options": _("options"), "supplier": _("supplier"),
+}  # fmt: skip
+"""What the columns of a finding's examples are called."""
 METHODS = {
     "seasonal_naive": _("the same weekday last time"), "window_average": _("mean of the same weekdays"),
     "weekday_mean": _("mean by weekday"), "historic_average": _("mean of all days"), "last_year": _("as last year"),
     "linear": _("linear"), "gradient_boosting": _("gradient boosting"), "random_forest": _("random forest"),
-    "ensemble": _("ensemble"), "popularity": _("best sellers"), "hybrid": _("bought together and alike"),
+    "ensemble": _("ensemble"), "popularity": _("best sellers"),
+    "popularity_content": _("best sellers alike"), "hybrid": _("bought together and alike"),
     "co_purchase": _("bought together"), "frequency": _("what they buy often"),
     "personal": _("learned for each customer"), "kmeans_rfm": _("K-Means over recency, frequency and spending"),
     "reorder_point": _("reorder points"),
@@ -128,3 +136,13 @@ def _day(text: str, language: str | None) -> str:
         return formats.date_format(date.fromisoformat(text), "DATE_FORMAT")
     except ValueError:  # looks like a day and is none: a product may be called so
         return text
+
+
+def example(row: Mapping[str, Any]) -> str:
+    """A row that a finding shows, as words and figures; what is empty is left out.
+
+    >>> example({"order_id": "2555", "day": "2025-08-23", "units": -1.0, "supplier": None})
+    'order 2555, day 2025-08-23, units -1'
+    """
+    figures = {name: f"{value:g}" if isinstance(value, float) else value for name, value in row.items()}
+    return ", ".join(f"{COLUMNS.get(name, name)} {value}" for name, value in figures.items() if value not in (None, ""))

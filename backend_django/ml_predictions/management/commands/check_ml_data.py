@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ml_predictions import selectors, selectors_quality
 from ml_predictions.messages import message, render
+from ml_predictions.messages.readable import example
 from ml_predictions.models import Kind
 from retail_ml.errors import FEWEST_SALES
 
@@ -51,7 +52,7 @@ class Command(BaseCommand):
         console.print()
         for one in quality["findings"]:
             first: dict[str, Any] = next(iter(one["examples"]), {})
-            shown = ", ".join(f"{name} {value}" for name, value in first.items())
+            shown = example(first)
             console.print(f"· {render(one['message'])}" + (f" [dim]({escape(shown)})[/]" if shown else ""))
         console.print(render(quality["note"]))
 
