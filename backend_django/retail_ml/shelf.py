@@ -25,6 +25,7 @@ MOST_UNTRUSTED = 0.20
 """Share of variants whose history contradicts itself or the sales from which the whole history is refused."""
 LEAVING = 91
 """Days without stock after which a variant is taken to be leaving the range: its silence counts again."""
+SHELF_OF_A_DAY = ("opening", "highest", "lowest", "closing")
 BATCH = 4_000
 """Variants that are laid out by day at the same time."""
 
@@ -107,33 +108,55 @@ def _levels(
     stock_history: pl.DataFrame, stock: pl.DataFrame, ids: npt.NDArray[np.str_], *, start: date
 ) -> pl.DataFrame:
     """One row per variant and day with a change: row, t (days since start), opening, highest, lowest, closing."""
-    shelf = stock.select("variant_id", "on_hand").with_columns(
-        row=pl.Series(frames.IdMap(ids).internal(stock["variant_id"]))
+    index = frames.IdMap(ids)
+    shelf = pl.DataFrame({"row": index.internal(stock["variant_id"]), "on_hand": stock["on_hand"]})
+    moves = stock_history.select(
+        "at", t=(pl.col("day") - start).dt.total_days(), units="units", row=index.internal(stock_history["variant_id"])
     )
-    moments = stock_history.group_by("variant_id", "at", "day").agg(pl.col("units").sum())
-    moments = moments.join(shelf.filter(pl.col("row") >= 0), on="variant_id").sort("row", "at")
-    later = pl.col("units").sum().over("row") - pl.col("units").cum_sum().over("row")
-    moments = moments.with_columns(after=(pl.col("on_hand") - later).round(frames.DECIMALS))
+    moves = moves.join(shelf.filter(pl.col("row") >= 0), on="row").sort("row", "at")
+    if moves.is_empty():
+        return pl.DataFrame(schema={"row": pl.Int64, "t": pl.Int64, **dict.fromkeys(SHELF_OF_A_DAY, pl.Float64)})
+    begins = _begins(moves["row"], moves["at"])  # what is of one moment is one change
+    units, moments = np.add.reduceat(moves["units"].to_numpy(), begins), moves[begins]
+    row = moments["row"].to_numpy()
+    first = np.diff(row, prepend=-1) != 0
+    variant, running = np.cumsum(first) - 1, np.cumsum(units)
+    total = np.append(running[np.flatnonzero(first)[1:] - 1], running[-1])[variant]
+    after = np.round(moments["on_hand"].to_numpy() - (total - running), frames.DECIMALS)
+    days = _begins(moments["row"], moments["t"])
+    found = (
+        np.round((after - units)[days], frames.DECIMALS),
+        np.maximum.reduceat(after, days),
+        np.minimum.reduceat(after, days),
+        after[np.append(days[1:], len(after)) - 1],
+    )
     return (
-        moments.group_by("row", "day")
-        .agg(
-            opening=(pl.col("after") - pl.col("units")).first().round(frames.DECIMALS),
-            highest=pl.col("after").max(),
-            lowest=pl.col("after").min(),
-            closing=pl.col("after").last(),
-        )
-        .with_columns(t=(pl.col("day") - start).dt.total_days())
-        .sort("row", "t")
+        moments[days]
+        .select("row", "t")
+        .with_columns(pl.Series(name, values) for name, values in zip(SHELF_OF_A_DAY, found, strict=True))
     )
+
+
+def _begins(*columns: pl.Series) -> Ints:
+    """Where in a sorted table that is not empty another combination of values begins."""
+    new = np.zeros(len(columns[0]), dtype=bool)
+    for column in columns:
+        values = column.to_physical().to_numpy()
+        new[1:] |= values[1:] != values[:-1]
+    new[0] = True
+    return np.flatnonzero(new)
 
 
 def _sold(lines: pl.DataFrame, ids: npt.NDArray[np.str_], *, start: date, days: int) -> tuple[Ints, Ints]:
     """Row and day of every day on which a variant was sold."""
-    sold = lines.filter((pl.col("units") > 0) & ~pl.col("is_return")).select("variant_id", "day").unique()
+    sold = lines.filter((pl.col("units") > 0) & ~pl.col("is_return"))
     row = frames.IdMap(ids).internal(sold["variant_id"])
     t = (sold["day"] - start).dt.total_days().to_numpy().astype(np.int64)
     inside = (row >= 0) & (t >= 0) & (t < days)
-    return row[inside], t[inside]
+    table = np.zeros((len(ids), days), dtype=bool)
+    table[row[inside], t[inside]] = True
+    found: tuple[Ints, Ints] = np.nonzero(table)  # type: ignore[assignment]
+    return found
 
 
 def _masks(levels: pl.DataFrame, sold: tuple[Ints, Ints], *, shape: tuple[int, int]) -> tuple[Bools, Bools]:

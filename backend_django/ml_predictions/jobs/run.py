@@ -16,6 +16,8 @@ from ml_predictions.jobs import memory, rows
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES, Kind, MLTrainingLog
 from ml_predictions.services import get_service
+from ml_predictions.sources import get_source
+from ml_predictions.sources.once import ReadOnce
 from retail_ml.errors import RetailMLError
 
 if TYPE_CHECKING:
@@ -83,22 +85,33 @@ class PartOfAll:
 
 
 def train_all(run: TrainingRun, **parameters: Any) -> None:
-    """Train the four in the order that lets inventory use the new forecast.
+    """Train the four in the order that lets inventory use the new forecast, from one read of the shop.
 
     One that has too little data does not keep the others from being trained: its error stands in the result. When
-    none could be trained, the first error is raised.
+    none could be trained, the first error is raised. So is, at the end, a fault of ours: it too ends its own service
+    alone.
     """
     results: dict[str, Any] = {"services": {}, "errors": {}}
     first: RetailMLError | None = None
+    fault: Exception | None = None
+    reads: Any = ReadOnce(get_source())
     for service in SERVICES:
         try:
-            get_service(service).train(PartOfAll(run, service, results), **parameters.get(service, {}))
+            get_service(service, reads=reads).train(PartOfAll(run, service, results), **parameters.get(service, {}))
+        except (*NO_DATABASE, Cancelled, LostRun):
+            raise
         except RetailMLError as error:
             results["errors"][service] = error.stored()
             first = first or error
-    if first is not None and not results["services"]:
+        except Exception as unexpected:
+            logger.exception("Training %s: %s failed", run.log_id, service)
+            results["errors"][service] = as_fault(unexpected)
+            fault = fault or unexpected
+    if fault is None and first is not None and not results["services"]:
         raise first
     run.published(results)
+    if fault is not None:
+        raise fault
 
 
 def handler(kind: str) -> Any:
@@ -143,8 +156,13 @@ def execute(log_id: int, owner: str) -> str | None:
         status, error = Status.FAILED, message("training_memory", **used)
     except Exception as unexpected:
         logger.exception("Training %s (%s) failed", log_id, log.kind)
-        status, error = Status.FAILED, message("training_error", error=f"{type(unexpected).__name__}: {unexpected}")
+        status, error = Status.FAILED, as_fault(unexpected)
     return status if rows.finish(log_id, owner, status, error) else None
+
+
+def as_fault(error: Exception) -> dict[str, Any]:
+    """An unexpected error as a stored message."""
+    return message("training_error", error=f"{type(error).__name__}: {error}")
 
 
 def clean(value: Any) -> Any:

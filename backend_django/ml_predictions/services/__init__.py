@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from ml_predictions.services.base import Service
+    from ml_predictions.sources.base import Source
 
 CLASSES = {
     "sales_forecast": "ml_predictions.services.sales_forecast.SalesForecastService",
@@ -17,7 +18,7 @@ CLASSES = {
 }
 
 
-def get_service(name: str) -> Service:
-    """The service of this name. Imported when asked for: the numerical libraries are heavy."""
-    service: Service = import_string(CLASSES[name])()
+def get_service(name: str, *, reads: Source | None = None) -> Service:
+    """The service of this name, see `Service`. Imported when asked for: the numerical libraries are heavy."""
+    service: Service = import_string(CLASSES[name])(reads=reads)
     return service

@@ -59,8 +59,10 @@ class Service(ABC):
     rows: ClassVar[type[Model] | None] = None
     """The table whose rows belong to a version (with a `model` column), if there is one."""
 
-    def __init__(self, source: Source | None = None) -> None:
+    def __init__(self, source: Source | None = None, *, reads: Source | None = None) -> None:
+        """`source`: the shop as it is now, for answers; `reads`: what a training reads, None: the same."""
         self.source = source or get_source()
+        self.reads = reads or self.source
 
     @abstractmethod
     def train(self, run: TrainingRun, **parameters: Any) -> MLModel:
@@ -97,7 +99,7 @@ class Service(ABC):
         `versions[0]` is the one that was asked for and is returned; at most one has `promote`. A version that
         is not promoted is kept beside the one in service.
         """
-        fingerprint = self.source.fingerprint()
+        fingerprint = self.reads.fingerprint()
         versions = [self._judged(version) for version in versions]
         saved = [artifacts.save(self.name, version.content) for version in versions]
         try:

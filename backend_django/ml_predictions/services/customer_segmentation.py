@@ -53,7 +53,7 @@ class CustomerSegmentationService(Service):
                 service=self.name,
                 allowed=["n_clusters"],
             )
-        until = self.source.data_until()
+        until = self.reads.data_until()
         if until is None:
             raise NotEnoughHistory(
                 f"Segmenting customers needs {FEWEST_SALES} sales; the shop has none.",
@@ -62,9 +62,9 @@ class CustomerSegmentationService(Service):
                 found=0,
             )
         run.progress(5, message("segment.step_reading"))
-        lines, sold = customer_lines(self.source)
+        lines, sold = customer_lines(self.reads)
         run.progress(40, message("segment.step_grouping"))
-        margin, covered = margin_share(sold, self.source.stock().select("variant_id", "cost"))
+        margin, covered = margin_share(sold, self.reads.stock().select("variant_id", "cost"))
         money = Money(margin, covered, conf.get("VALUE_DISCOUNT"))
         memory, follows, unreadable = self._memory()
         result = segment_customers(

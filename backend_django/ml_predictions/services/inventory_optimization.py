@@ -76,22 +76,22 @@ class InventoryOptimizationService(Service):
         """
         run.progress(5, message("inventory.step_reading"))
         rules, as_of = rules_in_force(), self._as_of()
-        stock = self.source.stock()
+        stock = self.reads.stock()
         if not len(stock):
             raise NotEnoughHistory(
                 "The shop has no variant to keep in stock. Add products with their variants first.",
                 code="inventory.no_variants",
             )
-        lines, products = daily_lines(self.source), self.source.products()
+        lines, products = daily_lines(self.reads), self.reads.products()
         lead = lead_times.learn(
             stock,
-            *(read_optional(self.source, name) for name in ("deliveries", "open_orders")),
+            *(read_optional(self.reads, name) for name in ("deliveries", "open_orders")),
             as_of=as_of,
             rules=rules,
         )
         demand = self._variant_demand(stock, lead, rules=rules, as_of=as_of)
         run.progress(35, message("inventory.step_levels"))
-        history = self.source.stock_history()
+        history = self.reads.stock_history()
         records = Records(demand, lead, history if history is not None else frames.empty(frames.STOCK_HISTORY))
         plan = make(lines, stock, products, as_of=as_of, rules=rules, records=records)
         del lines, history, records
@@ -107,7 +107,7 @@ class InventoryOptimizationService(Service):
 
     def _as_of(self) -> date:
         """The shop's last whole business day; yesterday for a shop that has never sold anything."""
-        until = self.source.data_until()
+        until = self.reads.data_until()
         return until.as_of if until else timezone.localdate() - timedelta(days=1)
 
     def _variant_demand(

@@ -79,11 +79,11 @@ class ProductRecommendationService(Service):
     def _stock(self) -> Stock | None:
         """How much the stock of now speaks for each product; None where nothing is known, or it is to play no part."""
         bound, levels = float(conf.get("STOCK_STEERING_LOSS")), StockPressure.in_service()
-        return Stock(levels.of(self.source.available()), bound) if levels is not None and bound > 0 else None
+        return Stock(levels.of(self.reads.available()), bound) if levels is not None and bound > 0 else None
 
     def _sales(self) -> Sales:
         """The shop's baskets up to its as-of day; up to its last sale when that leaves too few."""
-        products = self.source.products()
+        products = self.reads.products()
         if products.is_empty():
             raise NotEnoughHistory(
                 "Product recommendations need a product; the shop has none. Add or import products first",
@@ -91,9 +91,9 @@ class ProductRecommendationService(Service):
                 found=0,
                 needed=1,
             )
-        until = self.source.data_until()
+        until = self.reads.data_until()
         as_of = until.as_of if until else timezone.localdate() - timedelta(days=1)
-        lines = self.source.order_lines()
+        lines = self.reads.order_lines()
         sold = lines.filter(~pl.col("is_return"), pl.col("units") > 0)["day"]
         last = sold.max()
         if isinstance(last, date) and int((sold <= as_of).sum()) < FEWEST_SALES:

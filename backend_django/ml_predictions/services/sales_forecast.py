@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 AUTO = "auto"
 WEEKS = 13
 BATCH = 5_000
-OF_PARTS = ("folds", "candidates", "category", "product", "variant", "newcomer", "quantity")
+OF_PARTS = ("folds", "candidates", "given_up", "category", "product", "variant", "newcomer", "quantity")
 """What of a receipt is not said of the whole shop."""
 STALE_DAYS = 28
 """Age in days up to which a forecast still says what will be asked for: as far ahead as forecasts are tested."""
@@ -59,7 +59,7 @@ class SalesForecastService(Service):
         """
         asked = _model_type(model_type, parameters)
         run.progress(2, message("forecast.reading"))
-        until = self.source.data_until()
+        until = self.reads.data_until()
         if until is None:
             raise NotEnoughHistory(
                 f"A sales forecast needs at least {FEWEST_SALES} sales; this shop has none. Import past orders.",
@@ -68,10 +68,10 @@ class SalesForecastService(Service):
                 needed=FEWEST_SALES,
             )
         calendar = calendar_events.digest()  # before the events are read: a change in between counts as one
-        lines = daily_lines(self.source)
+        lines = daily_lines(self.reads)
         data = shop.read(lines, as_of=until.as_of, **_place(lines, until.as_of))
         del lines
-        tables = shop.Tables(self.source.products(), self.source.stock(), self.source.stock_history())
+        tables = shop.Tables(self.reads.products(), self.reads.stock(), self.reads.stock_history())
         forecast_accuracy.score(data.lines, tables.products, data.total["sales"])
         learned = shop.learned_names() if asked == AUTO else [asked]
         replaying = message("forecast.replaying")

@@ -99,6 +99,7 @@ def receipt(forecast: ShopForecast) -> dict[str, Any]:
     data, one = forecast.data, forecast.total["sales"]
     return {
         **level_receipt(one),
+        "given_up": [{"name": name, "origins": origins} for name, origins in one.trial.given_up.items()],
         "days_of_history": one.trial.history.days,
         "orders": data.orders,
         "first_day": one.trial.history.start.isoformat(),

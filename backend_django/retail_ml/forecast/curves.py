@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ STYLE_CAP = 10.0
 """A style of n purchases counts n·(1 + c)/(n + c) in the curve: a best-seller is one style too."""
 PRIORS = np.geomspace(0.1, 5_000.0, 32)
 """Prior weights that are compared."""
+STRIDE = 4
+"""Of the prior weights one in so many is tried at first: their likelihood has one summit."""
 USUAL_PRIOR = (np.log(10.0), 1.5)
 """Mean and sd of the log prior weight before any style has been seen."""
 ROUNDS = 30
@@ -219,7 +221,15 @@ def _log_likelihood(share: Floats, style: Ints, *, came: Floats, reached: Floats
 
 
 def _likeliest(likelihood: Callable[[float], float]) -> tuple[float, float]:
+    """The best of `PRIORS`, with what it reaches: every fourth is tried, then those beside the best of them."""
     prior = -0.5 * ((np.log(PRIORS) - USUAL_PRIOR[0]) / USUAL_PRIOR[1]) ** 2
-    found = [likelihood(float(a)) + float(p) for a, p in zip(PRIORS, prior, strict=True)]
-    best = int(np.argmax(found))
-    return float(PRIORS[best]), found[best]
+    found = np.full(len(PRIORS), -np.inf)
+
+    def tried(some: Iterable[int]) -> int:
+        for i in some:
+            found[i] = likelihood(float(PRIORS[i])) + prior[i]
+        return int(np.argmax(found))
+
+    best = tried(range(0, len(PRIORS), STRIDE))
+    best = tried(i for i in range(max(best - STRIDE + 1, 0), min(best + STRIDE, len(PRIORS))) if i % STRIDE)
+    return float(PRIORS[best]), float(found[best])

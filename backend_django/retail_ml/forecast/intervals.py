@@ -338,8 +338,15 @@ def _second_moments(folds: Sequence[Fold], first: int, lasts: Sequence[int]) -> 
     ratios, known = (np.array(part) for part in zip(*found, strict=True))
     errors = np.where(known, np.abs(ratios - 1), np.nan)
     errors[:, ~known.any(axis=0)] = 0.0
-    errors = np.minimum(errors, WILD * 1.4826 * np.nanmedian(errors, axis=0))
+    errors = np.minimum(errors, WILD * 1.4826 * _median(errors))
     return np.nanmean(np.square(errors), axis=0), known.sum(axis=0)
+
+
+def _median(values: Array) -> Array:
+    """Median of the known values (not NaN, one at least) of each column: `np.nanmedian` without its loop."""
+    rising, column = np.sort(values, axis=0), np.arange(values.shape[1])
+    known = np.isfinite(values).sum(axis=0)
+    return np.asarray((rising[(known - 1) // 2, column] + rising[known // 2, column]) / 2)
 
 
 def _levels(folds: Sequence[Fold], spread: Array) -> Array:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from retail_ml.forecast.models import (
 )
 from retail_ml.forecast.models.ensemble import Members
 from retail_ml.forecast.reopening import silent_days
-from retail_ml.forecast.selection import Score, choices, decide, score
+from retail_ml.forecast.selection import FEWEST_TO_CHOOSE, Score, choices, decide, score
 
 Array = npt.NDArray[np.float64]
 
@@ -39,6 +40,9 @@ FALLBACK = WeekdayMean.name
 CATEGORY = (SeasonalNaive.name, WindowAverage.name, WeekdayMean.name, ShareOfShop.name)
 DENSE = 0.75  # share of the open days with a sale, over all categories, from which each can be modelled by itself
 MOST_MODELLED = 40
+BEHIND = 0.1
+"""Share of the default's error by which who races it may be behind. Who has lost so much at a quarter of the origins
+would have to win back more at the others than its standard error could be small for."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Trial:
     folds: dict[str, list[Fold]] = field(default_factory=dict)
     widths: dict[str, list[RatioIntervals]] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
+    given_up: dict[str, int] = field(default_factory=dict)
+    """Candidates that fell behind, see `try_daily`, and the origins that they were tried at."""
     asked: str | None = None
     """The one model that somebody asked for: there is no choice in its figures."""
     tiny: bool = False
@@ -130,6 +136,12 @@ class Trial:
         self.folds[name], self.widths[name] = folds, found
         self.scores[name] = score(name, folds, found, self.history, horizon=self.plan.horizon)
 
+    def in_order(self, names: Sequence[str]) -> None:
+        """Let the candidates stand in the order of `names`, in whichever they were tried."""
+        for table in (self.folds, self.widths, self.scores, self.given_up):
+            found: dict[str, Any] = {name: table.pop(name) for name in names if name in table}
+            table.update(found)
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -181,16 +193,45 @@ def category_candidates(history: History) -> list[str]:
     return [*CATEGORY, *[DEFAULT][: int(positive >= DENSE and len(history.y) <= MOST_MODELLED)]]
 
 
-def try_daily(trial: Trial, names: Sequence[str], *, seed: int, shop: Mapping[int, Array] | None = None) -> Trial:
-    """Add `names` to a trial: replay and score each. `shop` has the whole shop's forecast by cutoff, for shares."""
+def try_daily(
+    trial: Trial,
+    names: Sequence[str],
+    *,
+    seed: int,
+    shop: Mapping[int, Array] | None = None,
+    racing: str | None = None,
+) -> Trial:
+    """Add `names` to a trial: replay and score each. `shop` has the whole shop's forecast by cutoff, for shares.
+
+    `racing`: a candidate that was tried before. Whoever misses more than it by BEHIND at the first FEWEST_TO_CHOOSE
+    origins is given up there (a race, as of Maron & Moore 1994): until then nothing is chosen, and from then on those
+    origins are the past.
+    """
     known: dict[int, Members] = {}
     for name in names:
         if name in trial.folds or not trial.plan.cutoffs:
             continue
-        folds = replay(trial.history, trial.plan, partial(_make, name, seed=seed, shop=shop, known=known))
+        make = partial(_make, name, seed=seed, shop=shop, known=known)
+        before, plan = trial.folds.get(racing or "", [])[:FEWEST_TO_CHOOSE], trial.plan
+        first = replace(plan, cutoffs=tuple(fold.cutoff for fold in before))
+        rest = replace(plan, cutoffs=tuple(c for c in plan.cutoffs if not before or c > before[-1].cutoff))
+        folds = replay(trial.history, first, make)
+        if before and rest.cutoffs and _behind(folds, before, horizon=plan.horizon):
+            trial.given_up[name] = len(folds)
+            continue
+        folds += replay(trial.history, rest, make)
         if folds:
             trial.add(name, folds)
     return trial
+
+
+def _behind(folds: Sequence[Fold], others: Sequence[Fold], *, horizon: int) -> bool:
+    """Are the days of these folds missed by more than those of the others, by more than BEHIND?"""
+    own, other = (
+        sum(np.abs(f.actual - f.forecast)[:, :horizon][:, f.counted[:horizon]].sum() for f in some)
+        for some in (folds, others)
+    )
+    return bool(own > other * (1 + BEHIND))
 
 
 def finish(trial: Trial, name: str, *, seed: int, shop: Array | None = None) -> Trained:

@@ -39,6 +39,8 @@ ENOUGH_ORDERS = 60
 ENOUGH_DAYS = 28
 QUIET_DAYS = 28
 TARGETS = ("sales", "units")
+DEAR = ("gradient_boosting", "random_forest")
+"""Candidates that cost more than all others together."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ def read(
 def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable[[float], None]) -> dict[str, Trial]:
     """Replay the candidates for the whole shop. `asked`: learned models to try beside the simple ones.
 
-    Units are tried with the simple ones, with those that need seconds only, and with what serves revenue.
-    `step` is told the share that is done, 0…1.
+    Units are tried with the simple ones, with those that need seconds only, and with what serves revenue. The dear
+    ones race the default (`levels.try_daily`). `step` is told the share that is done, 0…1.
     """
     simple = [m.name for m in SIMPLE]
     names = [BASELINE, levels.FALLBACK] if data.tiny else [n for n in DAILY if n in (*simple, *asked, DEFAULT)]
@@ -130,9 +132,11 @@ def try_total(data: ShopData, asked: Sequence[str], *, seed: int, step: Callable
     names = levels.candidates(data.total["sales"], plan, names)
     one = asked[0] if len(asked) == 1 else None
     trials = {target: Trial(data.total[target], plan, asked=one, tiny=data.tiny) for target in TARGETS}
-    for done, name in enumerate(names):
-        levels.try_daily(trials["sales"], [name], seed=seed)
+    for done, name in enumerate(sorted(names, key=lambda name: name != DEFAULT)):
+        racing = DEFAULT if name in DEAR and name != one else None
+        levels.try_daily(trials["sales"], [name], seed=seed, racing=racing)
         step((done + 1) / (len(names) + 1))
+    trials["sales"].in_order(names)
     light = [n for n in names if n in simple or n in ("linear", DEFAULT)]
     also = {trials["sales"].best(), *(asked if len(asked) == 1 else ())} & set(names)
     levels.try_daily(trials["units"], [n for n in names if n in light or n in also], seed=seed)

@@ -82,19 +82,21 @@ def sales(
     """
     lines = lines.filter((pl.col("day") >= start) & (pl.col("day") <= until))
     known = stock.select("variant_id", "product_id", "options", "active").unique("variant_id")
-    sold = lines.sort("at", "product_id").group_by("variant_id").agg(pl.col("product_id").last())
-    gone = sold.join(known, on="variant_id", how="anti").with_columns(options=pl.lit(""), active=pl.lit(value=False))
+    others = lines.join(known, on="variant_id", how="anti").sort("at", "product_id").group_by("variant_id")
+    gone = others.agg(pl.col("product_id").last(), options=pl.lit(""), active=pl.lit(value=False))
     table = pl.concat([known, gone.select(known.columns)]).sort("variant_id")
     table = table.join(products.select("product_id", "category").unique("product_id"), on="product_id", how="left")
     table = table.sort("variant_id").with_columns(pl.col("category").fill_null(""))
     ids = table["variant_id"].to_numpy().astype(str) if len(table) else np.empty(0, "<U1")
-    units = pl.col("units")
+    units, day = pl.col("units"), (pl.col("day") - start).dt.total_days()
     count = pl.col("lines") if "lines" in lines.columns else pl.lit(1)
+    sold = (units > 0) * pl.col("count")
     cells = (
-        lines.group_by("variant_id", "day")
-        .agg(units=units.sum().round(frames.DECIMALS).clip(0), purchases=((units > 0) * count).sum().cast(pl.Float64))
+        lines.select("units", day=day, count=count, row=frames.IdMap(ids).internal(lines["variant_id"]))
+        .group_by("row", "day")
+        .agg(units=units.sum().round(frames.DECIMALS).clip(0), purchases=sold.sum().cast(pl.Float64))
         .filter(pl.col("units") > 0)
-        .sort("variant_id", "day")
+        .sort("row", "day")
     )
     return VariantSales(
         ids,
@@ -103,8 +105,8 @@ def sales(
         table["category"].rank("dense").cast(pl.Int64).to_numpy() - 1,
         option_values(table["options"]),
         table["active"].to_numpy(),
-        frames.IdMap(ids).internal(cells["variant_id"]),
-        (cells["day"] - start).dt.total_days().to_numpy().astype(np.int64),
+        cells["row"].to_numpy(),
+        cells["day"].to_numpy(),
         cells["units"].to_numpy(),
         cells["purchases"].to_numpy(),
         (until - start).days + 1,

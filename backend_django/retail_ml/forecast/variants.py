@@ -27,7 +27,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
 
 from retail_ml.forecast import curves
 from retail_ml.forecast.backtest import Fold
@@ -92,10 +91,11 @@ def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
     style = np.where(there, known.product, known.products)  # those without a product: a style that nobody asks for
     parts = curves.parts(known.values, style)
     missing = None if out is None else _missing(known, out)
-    weight, gone = _weights(known, parts, style, out=missing)
-    steady = _long_run(known, parts, style, out=missing)
-    usual = _usual(steady.share, _quiet(known, style, out=missing), style, gone=gone)
-    share = _mixed(known, usual, style, weight=weight, out=missing)
+    bought = _Purchases.of_sales(known, style, out=missing)
+    weight, gone = _weights(bought, parts, out=missing)
+    steady = _long_run(bought, parts)
+    usual = _usual(steady.share, _quiet(bought), style, gone=gone)
+    share = _mixed(bought, usual, weight=weight)
     live = known.active | (np.bincount(style, weights=known.active)[style] == 0)
     share = within(np.where(live, share, 0.0), style, known.products + 1)
     return VariantShares(
@@ -103,13 +103,14 @@ def learn(known: VariantSales, *, out: Bools | None = None) -> VariantShares:
     )
 
 
-def _weights(known: VariantSales, parts: Parts, style: Ints, *, out: Missing | None) -> tuple[float, float]:
+def _weights(bought: _Purchases, parts: Parts, *, out: Missing | None) -> tuple[float, float]:
     """The weight of the long run and the odds of having gone: what makes the last 28 days likeliest."""
-    past = known.until(max(known.days - TRIED, 0))
-    steady, quiet = _long_run(past, parts, style, out=out), _quiet(past, style, out=out)
-    came = _Seen.of(known, style, out=out, since=past.days)
+    style, days = bought.style, max(bought.known.days - TRIED, 0)
+    past = _Purchases.of_sales(bought.known.until(days), style, out=out)
+    steady, quiet = _long_run(past, parts), _quiet(past)
+    came = bought.seen(since=days)
     reached = came.reach(steady.share)
-    recent = _Seen.of(past, style, out=out, since=past.days - RECENT)
+    recent = past.seen(since=days - RECENT)
     reach = recent.reach(steady.share)
     found = [
         curves.predictive_weight(
@@ -129,18 +130,20 @@ def _usual(steady: Floats, quiet: Floats, style: Ints, *, gone: float) -> Floats
     return within(steady * curves.alive(steady * quiet, gone), style, int(style.max(initial=-1)) + 1)
 
 
-def _mixed(known: VariantSales, steady: Floats, style: Ints, *, weight: float, out: Missing | None) -> Floats:
+def _mixed(bought: _Purchases, steady: Floats, *, weight: float) -> Floats:
     """Shares of the last 56 days and of the long run, the latter with this weight in purchases."""
-    recent = _Seen.of(known, style, out=out, since=known.days - RECENT)
+    recent, style = bought.seen(since=bought.known.days - RECENT), bought.style
     share = steady
-    for _ in range(1 if out is None else SOLD_OUT_ROUNDS):
-        share = within((recent.own + weight * steady) / (recent.reach(share) + weight), style, known.products + 1)
+    for _ in range(bought.rounds):
+        share = within(
+            (recent.own + weight * steady) / (recent.reach(share) + weight), style, bought.known.products + 1
+        )
     return share
 
 
-def _quiet(known: VariantSales, style: Ints, *, out: Missing | None) -> Floats:
+def _quiet(bought: _Purchases) -> Floats:
     """Purchases of its style since a variant last sold, while it was there, (variants,); 0 if it never sold."""
-    seen = _Seen.of(known, style, out=out)
+    seen, known, style = bought.seen(), bought.known, bought.style
     last = np.full(len(style), -1)
     np.maximum.at(last, known.row, known.day)
     key = style[known.row] * known.days + known.day
@@ -163,10 +166,10 @@ class _Steady:
     priors: Floats
 
 
-def _long_run(known: VariantSales, parts: Parts, style: Ints, *, out: Missing | None) -> _Steady:
-    seen = _Seen.of(known, style, out=out, half_life=HALF_LIFE)
+def _long_run(bought: _Purchases, parts: Parts) -> _Steady:
+    seen, known, style = bought.seen(half_life=HALF_LIFE), bought.known, bought.style
     reach = seen.reach(None)
-    for _ in range(1 if out is None else SOLD_OUT_ROUNDS):
+    for _ in range(bought.rounds):
         curve = curves.curve(known.values, known.category, seen.own, reach, style=style)
         share, priors = curves.posterior(seen.own, reach, curve, parts=parts, style=style)
         reach = seen.reach(share)
@@ -204,11 +207,61 @@ def folds(known: VariantSales, product_folds: Sequence[Fold], *, out: Bools | No
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """`own` purchases of each variant, and the days on which its style sold while some of its variants were out.
+class _Purchases:
+    """What was bought of every variant, and the days on which its style sold while some of its variants were out.
 
-    `cells`: purchases by cell of `known`. `at` (gaps,) style, `when` day and `sold` purchases of such a day; `variant`
-    and `gap` (pairs,): who was out when. `rest` (styles,): purchases on all other days.
+    By cell of `known`: `of` its style, `cells` purchases. `at` (gaps,) style and `when` day of such a day; `variant`
+    and `gap` (pairs,): who was out when; `place` (cells,) the gap that a cell lies on, −1 none.
+    """
+
+    known: VariantSales
+    style: Ints
+    of: Ints
+    cells: Floats
+    at: Ints
+    when: Ints
+    variant: Ints
+    gap: Ints
+    place: Ints
+    rounds: int
+    """How often shares and what was there are found from each other: once where all was there."""
+
+    @classmethod
+    def of_sales(cls, known: VariantSales, style: Ints, *, out: Missing | None) -> _Purchases:
+        """Purchases: units over the style's mean units per order line (with one usual line)."""
+        styles = known.products + 1
+        of = style[known.row]
+        lot = float(known.units.sum() / known.purchases.sum()) if known.units.size else 1.0
+        mean = (np.bincount(of, weights=known.units, minlength=styles) + lot) / (
+            np.bincount(of, weights=known.purchases, minlength=styles) + 1
+        )
+        cells = np.minimum(known.units / mean[of], LARGEST * known.purchases)
+        cells = np.where(of < known.products, cells, 0.0)
+        gaps = _gaps(known, style, of, cells, out=out)
+        return cls(known, style, of, cells, *gaps, rounds=1 if out is None else SOLD_OUT_ROUNDS)
+
+    def seen(self, *, since: int = 0, half_life: float = np.inf) -> _Seen:
+        """The purchases from day `since` on, each counting half after `half_life` days."""
+        known, styles = self.known, self.known.products + 1
+        cells = self.cells if half_life == np.inf else self.cells * 0.5 ** ((known.days - 1 - known.day) / half_life)
+        cells = np.where(known.day >= since, cells, 0.0) if since > 0 else cells
+        own = np.asarray(np.bincount(known.row, weights=cells, minlength=len(self.style)), dtype=float)
+        inside = self.place >= 0
+        sold = np.bincount(self.place[inside], weights=cells[inside], minlength=len(self.at)).astype(float)
+        rest = np.bincount(self.of, weights=cells, minlength=styles).astype(float)
+        rest -= np.bincount(self.at, sold, minlength=styles)
+        late = self.when >= since
+        pairs = late[self.gap]
+        gap = (np.cumsum(late) - 1)[self.gap[pairs]]
+        return _Seen(
+            own, cells, self.style, self.at[late], self.when[late], sold[late], self.variant[pairs], gap, rest
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """`own` purchases of each variant, `cells` of each cell; of the days with a gap `at`, `when`, `variant`, `gap` as
+    above and `sold` purchases; `rest` (styles,): purchases on all other days.
     """
 
     own: Floats
@@ -220,25 +273,6 @@ class _Seen:
     variant: Ints
     gap: Ints
     rest: Floats
-
-    @classmethod
-    def of(
-        cls, known: VariantSales, style: Ints, *, out: Missing | None, since: int = 0, half_life: float = np.inf
-    ) -> _Seen:
-        """Purchases from day `since` on: units over the style's mean units per order line (with one usual line)."""
-        styles = known.products + 1
-        of = style[known.row]
-        lot = float(known.units.sum() / known.purchases.sum()) if known.units.size else 1.0
-        mean = (np.bincount(of, weights=known.units, minlength=styles) + lot) / (
-            np.bincount(of, weights=known.purchases, minlength=styles) + 1
-        )
-        cells = np.minimum(known.units / mean[of], LARGEST * known.purchases)
-        cells *= 0.5 ** ((known.days - 1 - known.day) / half_life)
-        cells = np.where((known.day >= since) & (of < known.products), cells, 0.0)
-        own = np.asarray(np.bincount(known.row, weights=cells, minlength=len(style)), dtype=float)
-        gaps = _gaps(known, style, cells, out=out)
-        rest = np.bincount(of, weights=cells, minlength=styles) - np.bincount(gaps[0], gaps[2], minlength=styles)
-        return cls(own, np.asarray(cells, dtype=float), style, *gaps, np.asarray(rest, dtype=float))
 
     def reach(self, share: Floats | None) -> Floats:
         """Purchases that the style would have had, all in stock, on the days on which a variant was there (variants,).
@@ -257,26 +291,24 @@ class _Seen:
 
 
 def _gaps(
-    known: VariantSales, style: Ints, cells: Floats, *, out: Missing | None
-) -> tuple[Ints, Ints, Floats, Ints, Ints]:
-    """Style, day and purchases of each day with a variant out, and the pairs (variant, such a day)."""
+    known: VariantSales, style: Ints, of: Ints, cells: Floats, *, out: Missing | None
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Style and day of each day with a variant out, the pairs (variant, such a day), and where each cell lies."""
     if out is None or not known.days:
         none = np.empty(0, dtype=np.int64)
-        return none, none, np.empty(0), none, none
-    styles = known.products + 1
-    keep = cells > 0
-    of, day = style[known.row[keep]], known.day[keep]
-    sold = coo_array((cells[keep], (of, day)), shape=(styles, known.days)).tocsr()
-    dates = np.zeros((styles, known.days), dtype=bool)
-    dates[of, day] = True
+        return none, none, none, none, np.full(len(cells), -1)
+    place = np.full((known.products + 1, known.days), -1, dtype=np.int32)
+    sold = cells > 0
+    place[of[sold], known.day[sold]] = 0  # first: did the style sell on that day?
     variant, when = out
     inside = when < known.days
-    inside[inside] = dates[style[variant[inside]], when[inside]]
+    inside[inside] = place[style[variant[inside]], when[inside]] == 0
     variant, when = variant[inside], when[inside]
     key, gap = np.unique(style[variant] * known.days + when, return_inverse=True)
     at, when = np.divmod(key, known.days)
-    in_gap = np.asarray(sold[at, when], dtype=float).ravel() if len(at) else np.empty(0)
-    return at, when, in_gap, variant, gap
+    place[place == 0] = -1
+    place[at, when] = np.arange(len(at))
+    return at, when, variant, gap, place[of, known.day].astype(np.int64)
 
 
 def _missing(known: VariantSales, out: Bools) -> Missing:

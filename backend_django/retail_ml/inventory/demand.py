@@ -9,6 +9,7 @@ subtracted (they come back as stock, and the next look at the shelf counts them)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,11 +46,16 @@ DEFAULT_LAW = (0.7, 1.5)
 # --- the mean -------------------------------------------------------------------------------------
 
 
-def _window(h: History, at: Ints, days: int) -> tuple[Floats, Floats]:
-    """Units and open days of the last `days` days before each origin: (N, K) each."""
-    low = np.maximum(at - days, 0)
-    sold = h.usual(at) - h.usual(low)
-    return sold, h.open_since(np.minimum(np.maximum(low, h.start[:, None]), at), at)
+def _windows(h: History, at: Ints) -> Callable[[int], tuple[Floats, Floats]]:
+    """days → units and open days of so many days before each origin: (N, K) each."""
+    sold, opened, begun = h.usual(at), h.open_days[:, at], h.open_at_start()
+
+    def window(days: int) -> tuple[Floats, Floats]:
+        low = np.maximum(at - days, 0)
+        before = np.minimum(np.maximum(h.open_days[:, low], begun), opened)  # of the later of low and start: they rise
+        return sold - h.usual(low), opened - before
+
+    return window
 
 
 def prior(h: History) -> tuple[Floats, Floats]:
@@ -68,7 +74,7 @@ def prior(h: History) -> tuple[Floats, Floats]:
     [9.1, 91.0]
     """
     now = np.array([h.days])
-    sold, open_ = (a[:, 0] for a in _window(h, now, 365))
+    sold, open_ = (a[:, 0] for a in _windows(h, now)(365))
     groups = int(h.group.max(initial=0)) + 1
     known = open_ >= 28
     mean, spread, count = _moments(np.where(known, sold / np.maximum(open_, 1), 0.0), known, h.group, groups=groups)
@@ -98,10 +104,11 @@ def base_rate(h: History, at: Ints, gamma: tuple[Floats, Floats]) -> Floats:
     >>> round(float(base_rate(h, np.array([365]), (np.zeros(1), np.full(1, 14.0)))[0, 0]), 6)
     2.0
     """
-    year = year_rate(h, at, gamma)
+    window = _windows(h, at)
+    year = _year_rate(window(365), gamma)
     rate = np.zeros_like(year)
     for days, share in WINDOWS:
-        sold, open_ = _window(h, at, days)
+        sold, open_ = window(days)
         rate += share * (sold + PSEUDO_DAYS * year) / (open_ + PSEUDO_DAYS)
     return rate
 
@@ -115,7 +122,12 @@ def year_rate(h: History, at: Ints, gamma: tuple[Floats, Floats]) -> Floats:
     >>> year_rate(h, np.array([365]), (np.zeros(1), np.full(1, 14.0))).tolist()
     [[2.0]]
     """
-    sold, open_ = _window(h, at, 365)
+    return _year_rate(_windows(h, at)(365), gamma)
+
+
+def _year_rate(window: tuple[Floats, Floats], gamma: tuple[Floats, Floats]) -> Floats:
+    """`year_rate` from the units and open days of 365 days."""
+    sold, open_ = window
     fade = np.maximum(1 - open_ / NEW_DAYS, 0.0)
     weight = open_ + gamma[1][:, None] * fade
     return np.divide(sold + gamma[0][:, None] * fade, weight, out=np.zeros_like(sold), where=weight > 0)
@@ -139,11 +151,10 @@ def year_ago_ratio(h: History, at: Ints, *, protection: Ints, gamma: tuple[Float
         return ratio
     then = at[known] - 365
     rate = base_rate(h, then, gamma)
-    low = np.broadcast_to(then, rate.shape)
-    high = low + np.minimum(protection, 365)[:, None]
-    sold = h.usual_at(high) - h.usual_at(low)
-    open_ = h.shop_open[high] - h.shop_open[low]
-    seen = h.start[:, None] <= low - 28
+    high = then + np.minimum(protection, 365)[:, None]
+    sold = h.usual_at(high) - h.usual(then)
+    open_ = h.shop_open[high] - h.shop_open[then]
+    seen = h.start[:, None] <= then - 28
     expected = np.where(seen, rate * open_, 0.0)
     total = expected.sum(axis=0)
     shop = np.divide(np.where(seen, sold, 0.0).sum(axis=0), total, out=np.ones_like(total), where=total > 0)
@@ -323,6 +334,7 @@ def estimate(
     lead_sd: Floats,
     daily: Floats | None = None,
     quantiles: Quantiles | None = None,
+    selling: hs.SellingDays | None = None,
 ) -> Demand:
     """Mean and variance of each variant's demand in the days after the history ends.
 
@@ -330,9 +342,9 @@ def estimate(
     (units per calendar day, NaN where unknown) the mean of it and the own one is used: the average of two forecasts
     is seldom worse than the better one. The variance stays that of the own one's errors; `quantiles`, where that
     forecast has them, are handed on for the levels. What has no demand of its
-    own gets none.
+    own gets none. `selling`: as `history.without_spikes` takes it.
     """
-    h = hs.without_spikes(h, times=SPIKE_TIMES)
+    h = hs.without_spikes(h, times=SPIKE_TIMES, selling=selling)
     gamma = prior(h)
     errors = past_errors(h, protection, gamma)
     own = daily_mean(h, np.array([h.days]), protection=protection, gamma=gamma)[:, 0]
@@ -341,7 +353,7 @@ def estimate(
     mean = own * protection
     variance = error_variance(errors, mean, protection)
     # A new item's rate is itself uncertain: the gamma posterior's share, mean²/shape.
-    sold, open_ = (a[:, 0] for a in _window(h, np.array([h.days]), 365))
+    sold, open_ = (a[:, 0] for a in _windows(h, np.array([h.days]))(365))
     shape = sold + gamma[0]
     new = (open_ < NEW_DAYS) & (shape > 0)
     spread = mean + np.divide(mean**2, shape, out=np.zeros_like(mean), where=new)

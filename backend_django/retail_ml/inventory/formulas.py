@@ -15,6 +15,8 @@ import numpy.typing as npt
 from retail_ml.errors import BadParameter
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Numbers = npt.ArrayLike
 
 
@@ -146,16 +148,25 @@ def nb_quantile(q: Numbers, r: Numbers, p: Numbers) -> Floats:
     >>> nb_quantile([0.25, 0.5, 0.95], 2.0, 0.5).tolist()
     [0.0, 1.0, 6.0]
     """
-    q_, r_, p_ = np.broadcast_arrays(*(np.asarray(a, float) for a in (q, r, p)))
+    shape = np.broadcast_shapes(*(np.shape(a) for a in (q, r, p)))
+    q_, r_, p_ = (np.broadcast_to(np.asarray(a, float), shape).ravel() for a in (q, r, p))
     low = np.full(q_.shape, -1.0)  # P(D ≤ low) < q
     high = np.ceil(r_ * (1 - p_) / p_) + 1
-    while (short := nb_above(high, r_, p_) > 1 - q_).any():
-        low, high = np.where(short, high, low), np.where(short, 2 * high + 1, high)
-    while (wide := (high - low) > 1).any():
-        middle = np.floor((low + high) / 2)
-        short = nb_above(middle, r_, p_) > 1 - q_
-        low, high = np.where(wide & short, middle, low), np.where(wide & ~short, middle, high)
-    return high
+
+    def short(x: Floats, at: Ints) -> Bools:
+        """Is P(D ≤ x) below q? Of the entries `at` alone: most are settled early."""
+        return nb_above(x, r_[at], p_[at]) > 1 - q_[at]
+
+    left = np.arange(len(q_))
+    while len(left := left[short(high[left], left)]):
+        low[left], high[left] = high[left], 2 * high[left] + 1
+    left = np.flatnonzero(high - low > 1)
+    while len(left):
+        middle = np.floor((low[left] + high[left]) / 2)
+        up = short(middle, left)
+        low[left[up]], high[left[~up]] = middle[up], middle[~up]
+        left = left[high[left] - low[left] > 1]
+    return high.reshape(shape)
 
 
 def newsvendor_normal(holding_cost: float, shortage_cost: float, *, mean: float, sd: float) -> tuple[float, float]:

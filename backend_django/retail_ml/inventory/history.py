@@ -52,11 +52,11 @@ class History:
             return self.open_days[0][high] - self.open_days[0][low]
         return np.take_along_axis(self.open_days, high, 1) - np.take_along_axis(self.open_days, low, 1)
 
-    def open_since(self, low: Ints, at: Ints) -> Floats:
-        """Open days from `low` (N, K) up to before the days `at` (K,)."""
+    def open_at_start(self) -> Floats:
+        """Open days before each variant came into the range, (N, 1)."""
         if self.open_days.shape[0] == 1:
-            return self.open_days[0][at] - self.open_days[0][low]
-        return self.open_days[:, at] - np.take_along_axis(self.open_days, low, 1)
+            return np.asarray(self.open_days[0][self.start])[:, None]
+        return np.asarray(self.open_days[np.arange(len(self.start)), self.start])[:, None]
 
     def usual(self, at: Ints) -> Floats:
         """`units` before each day of `at` (K,), days far beyond the usual cut: (N, K)."""
@@ -96,28 +96,51 @@ class History:
         )
 
 
-def without_spikes(h: History, *, times: float) -> History:
+@dataclass(eq=False)
+class SellingDays:
+    """On how many of its first `days` days each variant sold, and the most of one day: (N,) each.
+
+    Kept beside a history that grows, so that no day is looked at twice.
+    """
+
+    count: Ints
+    most: Floats
+    days: int = 0
+
+    @classmethod
+    def none(cls, variants: int) -> SellingDays:
+        """Of a history of no days."""
+        return cls(np.zeros(variants, dtype=np.int64), np.full(variants, -np.inf))
+
+    def reach(self, h: History) -> None:
+        """Look at the days of `h` that are new; those before must be what they were."""
+        for begin in range(0, len(self.count), BATCH):
+            some = slice(begin, begin + BATCH)
+            daily = np.diff(h.units[some, self.days :], axis=1)
+            self.count[some] += (daily > 0).sum(axis=1)
+            self.most[some] = np.maximum(self.most[some], daily.max(axis=1, initial=-np.inf))
+        self.days = h.days
+
+
+def without_spikes(h: History, *, times: float, selling: SellingDays | None = None) -> History:
     """`h` with the days marked on which a variant sold more than `times` its mean selling day.
 
     One huge order is no rate: in Online Retail II a tenth of the value is on such days. `units` stays as it was.
+    `selling`: what was found in the first days of `h`, brought up to its last one; None: nothing yet.
 
     >>> h = History(np.array(["v"]), date(2026, 1, 1), np.array([[0, 1, 2, 3, 103.0]]), np.arange(5.0),
     ...             np.arange(5.0)[None, :], np.array([0]), np.array([0]))
     >>> without_spikes(h, times=2.0).usual(np.array([3, 4])).tolist()
     [[3.0, 54.5]]
     """
-    rows: list[Ints] = []
-    found: list[Floats] = []
-    for begin in range(0, len(h.units), BATCH):
-        daily = np.diff(h.units[begin : begin + BATCH], axis=1)
-        count = np.maximum((daily > 0).sum(axis=1), 1)
-        usual = times * (daily.sum(axis=1) / count)
-        touched = np.flatnonzero(daily.max(axis=1, initial=-np.inf) > usual)  # few: only theirs is worked out
-        rows.append(touched + begin)
-        found.append(_running(np.maximum(daily[touched] - usual[touched, None], 0.0)))
-    if not sum(map(len, rows)):
+    selling = selling or SellingDays.none(len(h.units))
+    selling.reach(h)
+    usual = times * (h.units[:, h.days] / np.maximum(selling.count, 1))
+    touched = np.flatnonzero(selling.most > usual)  # few: only theirs is worked out
+    if not len(touched):
         return replace(h, excess=None)
-    return replace(h, excess=(np.concatenate(rows), np.concatenate(found)))
+    excess = np.maximum(np.diff(h.units[touched], axis=1) - usual[touched, None], 0.0)
+    return replace(h, excess=(touched, _running(excess)))
 
 
 def history(lines: pl.DataFrame, variants: pl.DataFrame, *, until: date) -> History:

@@ -140,12 +140,13 @@ def economic_target(demand: Demand, terms: Terms, rules: Rules, *, lot: Floats) 
     return np.where(known, np.clip(1 - risk, *bounds), np.clip(rules.service_level, *bounds)), known
 
 
-def levels(demand: Demand, terms: Terms, rules: Rules) -> Levels:
+def levels(demand: Demand, terms: Terms, rules: Rules, *, least: Floats | None = None) -> Levels:
     """Reorder point and order-up-to level of every variant; both 0 where nothing is expected to sell.
 
     s = the tau quantile of NB(μ_P, σ²_P), averaged with another forecast's where there is one, or the level of the
     class's fill rate where that is higher; S = s + max(Q0, 1): one at the least, since an order up to the level that
-    triggers it would be for nothing.
+    triggers it would be for nothing. `least`: s that are known to be reached, as
+    those of lower fill rates are.
     """
     lot = lots(demand, terms, rules)
     tau, economic = economic_target(demand, terms, rules, lot=lot)
@@ -155,6 +156,7 @@ def levels(demand: Demand, terms: Terms, rules: Rules) -> Levels:
         r, p = formulas.nb_parameters(demand.mean[sells], demand.ratio[sells] * demand.mean[sells])
         found = _averaged(formulas.nb_quantile(tau[sells], r, p), demand, terms, tau=tau, sells=sells)
         floors = np.array(rules.fill_floors)[terms.abc[sells]]
+        found = found if least is None else np.maximum(found, least[sells])
         share = terms.lead_days[sells] / demand.protection[sells]
         cycle = lot[sells] + demand.daily[sells] * rules.review_days
         point[sells] = _raise_to_fill(found, (1 - floors) * cycle, lot[sells], (r, p, share))
@@ -208,10 +210,11 @@ def _raise_to_fill(point: Floats, allowed: Floats, lot: Floats, law: tuple[Float
         short = formulas.nb_loss(s, r[at], p[at]) - formulas.nb_loss(s + whole[at], lead[at], p[at])
         return np.asarray(short > allowed[at])
 
-    low, high = point - 1, point.copy()
+    low, high, step = point - 1, point.copy(), 1.0
     left = np.arange(len(point))
     while len(left := left[much(high[left], left)]):
-        low[left], high[left] = high[left], 2 * high[left] + 1
+        low[left], high[left] = high[left], high[left] + step
+        step *= 2  # mostly a unit or two are missing
     left = np.flatnonzero(high - low > 1)
     while len(left):
         middle = np.floor((low[left] + high[left]) / 2)

@@ -211,7 +211,8 @@ def _of_policy(world: World) -> Outcome:
 
 def _policy(world: World) -> tuple[Outcome, ...]:
     """What becomes of a pool of variants under the policy."""
-    return (simulate(world, partial(_levels, world)),)
+    selling = hs.SellingDays.none(len(world.stock))
+    return (simulate(world, partial(_levels, world, selling=selling)),)
 
 
 def blocks_of(world: World) -> list[slice]:
@@ -417,9 +418,9 @@ def _figures(outcome: Outcome, world: World) -> dict[str, Any]:
     }
 
 
-def _levels(world: World, known: History) -> tuple[Floats, Floats]:
+def _levels(world: World, known: History, *, selling: hs.SellingDays | None = None) -> tuple[Floats, Floats]:
     protection = policy.protection_days(world.terms.lead_days, world.rules)
-    expected = dm.estimate(known, protection=protection, lead_sd=world.terms.lead_sd)
+    expected = dm.estimate(known, protection=protection, lead_sd=world.terms.lead_sd, selling=selling)
     found = policy.levels(expected, world.terms, world.rules)
     return found.reorder_point, found.order_up_to
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retail_ml.inventory import demand as dm
+from retail_ml.inventory import history as hs
 from retail_ml.inventory import policy
 from retail_ml.inventory.history import History
 from retail_ml.inventory.policy import Rules, Terms
@@ -92,23 +93,30 @@ def reached(h: History, terms: Terms, rules: Rules, *, goods: tuple[Floats, Floa
 def _expected(world: World) -> dict[int, dm.Demand]:
     """The demand expected on each day on which something is decided: variants learn from one another here."""
     protection = policy.protection_days(world.terms.lead_days, world.rules)
-    return {
-        day: dm.estimate(world.h.until(day), protection=protection, lead_sd=world.terms.lead_sd)
-        for day in decided_on(world)
-    }
+    estimate = partial(dm.estimate, protection=protection, lead_sd=world.terms.lead_sd)
+    selling = hs.SellingDays.none(len(world.stock))
+    return {day: estimate(world.h.until(day), selling=selling) for day in decided_on(world)}
 
 
 def _at_each_aim(part: tuple[World, dict[int, dm.Demand]]) -> tuple[Outcome, ...]:
     """What becomes of a block of variants at each of `AIMS`."""
     world, expected = part
-    return tuple(simulate(world, partial(_levels, world, expected, aim), sees_demand=True) for aim in AIMS)
+    levels = {day: _levels(world, one) for day, one in expected.items()}
+
+    def at(aim: int, known: History) -> tuple[Floats, Floats]:
+        return levels[known.days][aim]
+
+    return tuple(simulate(world, partial(at, aim), sees_demand=True) for aim in range(len(AIMS)))
 
 
-def _levels(world: World, expected: dict[int, dm.Demand], aim: float, known: History) -> tuple[Floats, Floats]:
-    """Levels for one fill rate of all classes and nothing else."""
-    only_fill = replace(world.rules, fill_floors=(aim,) * 3, tau_bounds=(0.001, 0.001))
-    found = policy.levels(expected[known.days], world.terms, only_fill)
-    return found.reorder_point, found.order_up_to
+def _levels(world: World, expected: dm.Demand) -> list[tuple[Floats, Floats]]:
+    """Levels for one fill rate of all classes and nothing else: for each of `AIMS`, which rise."""
+    found: list[tuple[Floats, Floats]] = []
+    for aim in AIMS:
+        only_fill = replace(world.rules, fill_floors=(aim,) * 3, tau_bounds=(0.001, 0.001))
+        one = policy.levels(expected, world.terms, only_fill, least=found[-1][0] if found else None)
+        found.append((one.reorder_point, one.order_up_to))
+    return found
 
 
 def aim_for(promised: float, reached: Floats) -> float:

@@ -366,17 +366,17 @@ def basket_gram(
     matrix: sparse.csr_matrix, age: npt.NDArray[np.float64], *, half_life: float, size_power: float
 ) -> sparse.csr_matrix:
     """G of the orders with weight 0.5^(age / h) · size^-power, in each order at most the 100 best sellers."""
-    bought = np.bincount(matrix.indices, minlength=matrix.shape[1])
     size = np.diff(matrix.indptr)
     order = np.repeat(np.arange(len(size)), size)
-    ranked = np.lexsort((matrix.indices, -bought[matrix.indices], order))  # orders stay where they are
-    place = np.empty(len(ranked), np.int64)
-    place[ranked] = np.arange(len(ranked)) - np.repeat(matrix.indptr[:-1], size)
-    kept = place < LARGEST_ORDER
     weight = np.power(0.5, age / half_life) * np.power(np.maximum(size, 1), -size_power)
-    rows = sparse.csr_matrix(
-        (np.sqrt(weight)[order[kept]].astype(np.float32), (order[kept], matrix.indices[kept])), shape=matrix.shape
-    )
+    data = np.sqrt(weight)[order].astype(np.float32)
+    if size.max(initial=0) > LARGEST_ORDER:
+        bought = np.bincount(matrix.indices, minlength=matrix.shape[1])
+        ranked = np.lexsort((matrix.indices, -bought[matrix.indices], order))  # orders stay where they are
+        place = np.empty(len(ranked), np.int64)
+        place[ranked] = np.arange(len(ranked)) - np.repeat(matrix.indptr[:-1], size)
+        data[place >= LARGEST_ORDER] = 0
+    rows = sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape, copy=True)
     rows.eliminate_zeros()
     return ridge.gram(rows, keep=ridge.kept_per_product(matrix.shape[1]))
 

@@ -114,7 +114,7 @@ class Shortlist:
         question, place, shape = self._places
         table = np.full(shape, -np.inf)
         table[question, place] = score
-        best = np.argsort(-table, axis=1, kind="stable")[:, : evaluation.TOP]
+        best = _ten_best(table)
         true = np.zeros(shape)
         true[question, place] = self.columns["true"]
         hits = np.zeros((shape[0], evaluation.TOP))
@@ -127,6 +127,21 @@ class Shortlist:
         size = np.bincount(self.question, minlength=len(self.bought))
         place = np.arange(len(self.question)) - np.repeat(np.cumsum(size) - size, size)
         return self.question, place, (len(self.bought), int(size.max(initial=1)))
+
+
+def _ten_best(table: Scores) -> npt.NDArray[np.int64]:
+    """Columns of the ten largest of each row, the largest first; of equals the lower column."""
+    if table.shape[1] <= evaluation.TOP:
+        return np.argsort(-table, axis=1, kind="stable")
+    tenth = np.partition(table, -evaluation.TOP, axis=1)[:, [-evaluation.TOP]]
+    kept = table >= tenth
+    clear = kept.sum(axis=1) == evaluation.TOP  # of the others more are level with the tenth
+    best = np.empty((len(table), evaluation.TOP), dtype=np.int64)
+    some = np.nonzero(kept[clear])[1].reshape(-1, evaluation.TOP)
+    order = np.argsort(-np.take_along_axis(table[clear], some, axis=1), axis=1, kind="stable")
+    best[clear] = np.take_along_axis(some, order, axis=1)
+    best[~clear] = np.argsort(-table[~clear], axis=1, kind="stable")[:, : evaluation.TOP]
+    return best
 
 
 def tune_persons(sales: Sales, moments: Sequence[tuple[Tables, Window]], weights: Weights, *, seed: int) -> Tuned:

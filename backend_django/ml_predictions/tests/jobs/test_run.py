@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 
 from ml_predictions.jobs import Cancelled, LostRun, Run, cancel, claim, execute, memory, submit
 from ml_predictions.messages import message, render
-from ml_predictions.models import MLTrainingLog
+from ml_predictions.models import SERVICES, MLTrainingLog
 from retail_ml import engine
 from retail_ml.errors import NotEnoughHistory
 
@@ -58,6 +58,45 @@ class Elsewhere(engine.InProcess):
 
 
 NAMES = ("in_parts", "well", "without_data", "broken", "not_finite", "without_database", "without_memory")
+
+
+class Reading:
+    """A service that reads the shop and publishes what it read."""
+
+    fault: Exception | None = None
+
+    def __init__(self, *, reads):
+        self.reads = reads
+
+    def train(self, run, **parameters):
+        lines = self.reads.order_lines()
+        if self.fault is not None:
+            raise self.fault
+        run.published({"lines": id(lines), "parameters": parameters})
+
+
+class Faulty(Reading):
+    fault = ZeroDivisionError("division by zero")
+
+
+class Starving(Reading):
+    fault = NotEnoughHistory("the shop has 3 sales, 10 are needed", found=3, needed=10)
+
+
+class Disconnected(Reading):
+    fault = OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.fixture
+def four(monkeypatch):
+    """Stand-ins for the four services, by name."""
+
+    def stand(**others):
+        here = "ml_predictions.tests.jobs.test_run."
+        named = {service: here + others.get(service, "Reading") for service in SERVICES}
+        monkeypatch.setattr("ml_predictions.services.CLASSES", named)
+
+    return stand
 
 
 @pytest.fixture
@@ -117,6 +156,42 @@ def test_want_of_memory_is_said_and_not_tried_again(kinds):
     log = run_one("without_memory")
     assert (log.status, log.error["code"]) == ("failed", "training_memory")
     assert log.error["params"]["megabytes"] > 0
+
+
+def test_all_four_are_trained_from_one_read_of_the_shop(four):
+    four()
+    log = run_one("all", {"customer_segmentation": {"n_clusters": 4}})
+    assert (log.status, list(log.result["services"]), log.result["errors"]) == ("completed", SERVICES, {})
+    assert len({result["lines"] for result in log.result["services"].values()}) == 1
+    assert log.result["services"]["customer_segmentation"]["parameters"] == {"n_clusters": 4}
+
+
+def test_one_of_the_four_that_has_too_little_data_is_told_and_the_others_are_trained(four):
+    four(sales_forecast="Starving")
+    log = run_one("all")
+    assert (log.status, list(log.result["services"])) == ("completed", SERVICES[1:])
+    assert log.result["errors"]["sales_forecast"]["code"] == "not_enough_history"
+    four(**dict.fromkeys(SERVICES, "Starving"))
+    log = run_one("all")
+    assert (log.status, log.error["code"], log.result) == ("failed", "not_enough_history", None)
+
+
+def test_a_fault_of_ours_in_one_of_the_four_fails_the_run_once_the_others_are_trained(four, caplog):
+    four(product_recommendation="Faulty", customer_segmentation="Starving")
+    log = run_one("all")
+    assert (log.status, log.error["code"]) == ("failed", "training_error")
+    assert list(log.result["services"]) == ["sales_forecast", "inventory_optimization"]
+    assert "ZeroDivisionError" in render(log.result["errors"]["product_recommendation"])
+    assert "product_recommendation failed" in caplog.text
+
+
+def test_a_database_that_is_lost_in_one_of_the_four_puts_the_run_back(four):
+    four(product_recommendation="Disconnected")
+    submit("all", {})
+    log = claim("w")
+    assert execute(log.pk, log.owner) is None
+    log.refresh_from_db()
+    assert log.status == "queued"
 
 
 def test_parts_are_computed_by_the_engine_of_the_settings(kinds, settings):

@@ -1,6 +1,7 @@
 """The whole shop: what serves, what is refused, what little data gets, and nothing from after the cutoff."""
 
 from datetime import timedelta
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ from retail_ml.errors import BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.forecast import backtest, levels, shop
 from retail_ml.forecast.events import Event
 from retail_ml.forecast.levels import Trial
-from retail_ml.forecast.models import SIMPLE
+from retail_ml.forecast.models import SIMPLE, SeasonalNaive
 from retail_ml.forecast.serving import Forecasts
 from retail_ml.tests.forecast.shops import START, days, history, lines, products, shop_lines
 
@@ -49,6 +50,49 @@ def test_planted_season_is_served_by_a_model_that_knows_it():
 def test_pure_noise_is_served_by_a_simple_one(seed):
     best, _ = best_of(days(400, np.random.default_rng(seed), noise=0.5), ["seasonal_profile", "linear"])
     assert best in {m.name for m in SIMPLE}
+
+
+class Level(SeasonalNaive):
+    """A candidate that has its own level at the first origins and after them."""
+
+    fitted: ClassVar[list[int]] = []
+
+    def __init__(self, early, late):
+        self.early, self.late = early, late
+
+    def _fit(self, history):
+        self.fitted.append(history.days)
+
+    def _forecast(self, horizon):
+        level = self.early if len(self.fitted) <= 3 else self.late
+        return np.full((1, horizon), level)
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "origins"), [(150.0, 100.0, 3), (143.0, 150.0, 12), (100.0, 100.0, 12)], ids=str
+)
+def test_who_is_behind_at_the_first_origins_is_tried_no_further(monkeypatch, early, late, origins):
+    trial = Trial(history(np.tile([60.0, 140.0], 380)), backtest.plan(760))
+    made = {"default": (100.0, 100.0), "rival": (early, late)}
+    monkeypatch.setattr(levels, "_make", lambda name, past, **_: Level(*made[name]))
+    Level.fitted.clear()
+    levels.try_daily(trial, ["default"], seed=1)
+    Level.fitted.clear()
+    levels.try_daily(trial, ["rival"], seed=1, racing="default")
+    assert len(Level.fitted) == origins
+    assert Level.fitted == list(trial.plan.cutoffs[:origins])
+    behind = origins == 3
+    assert trial.given_up == ({"rival": 3} if behind else {})
+    assert ("rival" in trial.scores, "rival" in trial.folds) == (not behind, not behind)
+
+
+def test_a_race_changes_nothing_of_who_goes_on():
+    h = history(days(760, np.random.default_rng(8)))
+    whole, raced = Trial(h, backtest.plan(h.days)), Trial(h, backtest.plan(h.days))
+    levels.try_daily(whole, ["seasonal_naive", "linear"], seed=1)
+    levels.try_daily(raced, ["seasonal_naive"], seed=1)
+    levels.try_daily(raced, ["linear"], seed=1, racing="seasonal_naive")
+    assert raced.scores == whole.scores
 
 
 def test_nothing_better_than_naive_serves_naive():

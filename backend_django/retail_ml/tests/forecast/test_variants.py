@@ -242,12 +242,14 @@ def test_days_out_on_which_the_style_sold_are_those_of_a_panel_of_all_days(days:
     whole, y, _ = _shop(3, styles=20)
     out = np.random.default_rng(1).random(y.shape) < 0.2
     known, style = whole.until(days), whole.product
-    cells = np.where(known.day >= 50, known.units, 0.0)
-    at, when, sold, variant, gap = variants._gaps(known, style, cells, out=variants._missing(whole, out))
+    bought = variants._Purchases.of_sales(known, style, out=variants._missing(whole, out))
+    seen = replace(bought, cells=known.units).seen(since=50)
+    at, when, sold, variant, gap = seen.at, seen.when, seen.sold, seen.variant, seen.gap
     late = np.where(np.arange(days) >= 50, y[:, :days], 0)
     of_style = late.reshape(20, -1, days).sum(axis=1)
     plain = np.nonzero(out[:, :days] & (y[:, :days] == 0) & (of_style > 0)[style])
     np.testing.assert_array_equal(variant, plain[0])
     np.testing.assert_array_equal(when[gap], plain[1])
     np.testing.assert_array_equal(at[gap], style[variant])
-    np.testing.assert_array_equal(sold, of_style[at, when])
+    np.testing.assert_allclose(sold, of_style[at, when])
+    np.testing.assert_allclose(seen.rest[:20] + np.bincount(at, sold, minlength=20), of_style.sum(axis=1))

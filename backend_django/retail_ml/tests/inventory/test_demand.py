@@ -158,6 +158,19 @@ def test_one_huge_order_is_no_rate_but_an_error():
     assert with_.variance[-1] > 3 * plain.variance[-1]
 
 
+def test_selling_days_that_are_kept_while_a_history_grows_say_what_a_first_look_says():
+    units = {f"v{i}": demand(200, 0.4, seed=i).astype(float) for i in range(9)}
+    units["v3"][70], units["v7"][[20, 150]] = 90.0, 60.0
+    h, selling = history(units), hs.SellingDays.none(9)
+    for days in (50, 57, 57, 120, 200):
+        grown, fresh = (hs.without_spikes(h.until(days), times=5.0, selling=kept).excess for kept in (selling, None))
+        assert grown is not None
+        assert fresh is not None
+        for mine, anew in zip(grown, fresh, strict=True):
+            np.testing.assert_array_equal(mine, anew)
+    assert set(grown[0]) >= {3, 7}
+
+
 def test_an_empty_shop_has_no_demand():
     found = estimate(hs.history(lines({}), variants("a", "b"), until=AS_OF))
     assert found.daily.tolist() == [0, 0]
