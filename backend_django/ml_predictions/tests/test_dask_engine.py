@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,20 @@ BACKEND = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
+    """The cluster that the tests share."""
+    with a_cluster() as found:
+        yield found
+
+
+@contextmanager
+def a_cluster() -> Iterator[Any]:
     """A scheduler with two worker processes of this machine, which are started anew when they die."""
     from distributed import LocalCluster
 
     folders = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = f"{BACKEND}{os.pathsep}{folders}"
     try:
-        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as found:
             yield found
     finally:
         os.environ["PYTHONPATH"] = folders
@@ -57,11 +65,13 @@ def _dies_once(flag: str, part: int) -> tuple[int, int]:
 
 
 def _all_die_once(flags: str, part: int) -> int:
-    """The first two parts, which two workers have at the same time, kill them once each, when both have begun."""
-    flag = Path(flags) / str(part)
+    """The first two parts kill their workers once each, when both have begun; one worker with both dies twice."""
+    flag, other = Path(flags) / str(part), Path(flags) / str(1 - part)
     if part < 2 and not flag.exists():
         flag.touch()
-        while not (Path(flags) / str(1 - part)).exists():
+        for _ in range(1_000):
+            if other.exists():
+                break
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
     return part
@@ -107,9 +117,11 @@ def test_a_worker_killed_in_mid_run_costs_its_parts_again_and_nothing_else(tmp_p
     assert os.getpid() not in {process for _, process in found}
 
 
-def test_all_workers_killed_at_once_cost_their_parts_again(tmp_path: Path, dask: Any):
+def test_all_workers_killed_at_once_cost_their_parts_again(tmp_path: Path):
     """What they had been given to compute is in nobody's memory then."""
-    with engine.using(dask):
+    from ml_predictions.engines.dask import DaskEngine
+
+    with a_cluster() as own, engine.using(DaskEngine(own.scheduler_address, parts=7)):
         found = engine.map(partial(_all_die_once, str(tmp_path)), range(12))
     assert found == list(range(12))
     assert sorted(one.name for one in tmp_path.iterdir()) == ["0", "1"]
