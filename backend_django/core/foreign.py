@@ -1,4 +1,4 @@
-"""Sentences of libraries that bring no Spanish of their own, so that ours has them: Django keeps one catalogue.
+"""Sentences of libraries that bring no Spanish, or none that reads well: Django keeps one catalogue, and ours wins.
 
 Nothing imports this module; it is read when the translations are collected.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
+REST = (  # rest_framework, whose Spanish says it otherwise
+    _("Authentication credentials were not provided."),
+)
 TOKENS = (  # rest_framework_simplejwt
     _("Authorization header must contain two space-delimited values"),
     _("Given token not valid for any token type"),

@@ -16,7 +16,8 @@ def sentence(error: Exception) -> str | None:
         return None
     text = str(error)
     if re.search(r"no such (table|column)|no column named|(relation|column) \S+ does not exist", text):
-        return f"The database is not of this release ({text.splitlines()[0]}). Bring it up to date first: make migrate"
+        what = text.splitlines()[0]
+        return f"The database is empty or of another release ({what}). Bring it up to date first: make migrate"
     if isinstance(error, OperationalError) and re.search(r"connection|could not translate|unable to open", text):
         return f"The database cannot be reached: {text.splitlines()[0]}. DATABASE_URL says where it is."
     return None

@@ -33,7 +33,9 @@ class Command(BaseCommand):
         from ingest.rows import LEAVABLE
 
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-        parser.add_argument("--preset", choices=sorted(PRESETS), default="generic", help="the files' layout")
+        parser.add_argument(
+            "--preset", type=str.lower, choices=sorted(PRESETS), default="generic", help="the files' layout"
+        )
         parser.add_argument(
             "--map", action="append", default=[], metavar="FIELD=COLUMN", help="which column is a field, such as "
             "--map placed_at='Order date'; may be given several times",
