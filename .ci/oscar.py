@@ -1,5 +1,6 @@
 """Another shop with the wheel: build it, install it beside django-oscar in an environment of its own, run its tests.
 
+They run on SQLite and then, but for those of a folder of files, on a PostgreSQL of their own (`with_postgres.py`).
 The environment is kept in `.tools/oscar` and made again when what it needs has changed; the wheel is installed anew.
 """
 
@@ -61,7 +62,7 @@ def environment(folder: Path) -> None:
 
 
 def main() -> None:
-    """Install, walk the road once, run the tests."""
+    """Install, walk the road once, run the tests twice."""
     with tempfile.TemporaryDirectory(prefix="trastienda-oscar-") as name:
         folder = Path(name)
         environment(folder)
@@ -73,9 +74,12 @@ def main() -> None:
             "PYTHONDONTWRITEBYTECODE": "1",
             "DJANGO_SETTINGS_MODULE": "settings",
         }
-        own.pop("PYTHONPATH", None)
-        subprocess.run([PYTHON, "road.py"], cwd=PROJECT, env=own, check=True)
-        subprocess.run([PYTHON, "-m", "pytest", *sys.argv[1:]], cwd=PROJECT, env=own, check=True)
+        for variable in ("PYTHONPATH", "DATABASE_URL"):
+            own.pop(variable, None)
+        tests = [PYTHON, "-m", "pytest", *sys.argv[1:]]
+        postgres = [sys.executable, ROOT / ".ci" / "with_postgres.py", "--no-autovacuum"]
+        for command in ([PYTHON, "road.py"], tests, [*postgres, *tests, "-k", "not files"]):
+            subprocess.run(command, cwd=PROJECT, env=own, check=True)
 
 
 if __name__ == "__main__":
