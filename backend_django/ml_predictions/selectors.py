@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from ml_predictions import conf
+from ml_predictions import conf, selectors_sums
 from ml_predictions.messages import message
 from ml_predictions.models import (
     SERVICES,
@@ -155,7 +155,7 @@ def dashboard() -> dict[str, Any]:
 def figures(models: dict[str, MLModel]) -> dict[str, Any]:
     """What the versions in service say of the shop: `sales_forecast`, `customers`, `health_score`, `business_health`.
 
-    And `notes` on what is missing. Two queries.
+    And `notes` on what is missing. Three queries at most.
     """
     notes: list[dict[str, Any]] = [
         message("edge.part_not_trained", service=service) for service in SERVICES if service not in models
@@ -276,19 +276,15 @@ def _customers(model: MLModel | None) -> dict[str, Any]:
     """Segments counted; `score`: the share of past spending by customers who are neither at risk nor gone."""
     if model is None:
         return dict.fromkeys(("total_segments", "vip_customers", "at_risk_customers", "score"))
-    rows = CustomerSegment.objects.filter(model=model).order_by().values("segment")
-    found = {  # from an index alone
-        row["segment"]: row
-        for row in rows.annotate(n=Count("*"), spent=Coalesce(Sum("total_spent", filter=Q(total_spent__gt=0)), 0.0))
-    }
-    segment, nobody = CustomerSegment.Segment, {"n": 0, "spent": 0.0}
+    found = selectors_sums.of_segments(model)
+    segment, nobody = CustomerSegment.Segment, {"customers": 0, "earned": 0.0}
     vip, at_risk, gone = (found.get(name, nobody) for name in (segment.VIP, segment.AT_RISK, segment.INACTIVE))
-    spent = sum(row["spent"] for row in found.values())
+    spent = sum(row["earned"] for row in found.values())
     return {
         "total_segments": len(found),
-        "vip_customers": vip["n"],
-        "at_risk_customers": at_risk["n"],
-        "score": round(100 * (1 - (at_risk["spent"] + gone["spent"]) / spent), 1) if spent else None,
+        "vip_customers": vip["customers"],
+        "at_risk_customers": at_risk["customers"],
+        "score": round(100 * (1 - (at_risk["earned"] + gone["earned"]) / spent), 1) if spent else None,
     }
 
 

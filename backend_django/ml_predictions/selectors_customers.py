@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum
 
+from ml_predictions import selectors_sums
 from ml_predictions.messages import message
 from ml_predictions.messages.readable import NAMES as READABLE
 from ml_predictions.models import CustomerSegment, MLModel
@@ -17,8 +18,6 @@ from retail_ml.errors import BadParameter
 SEGMENTS: list[str] = list(Segment.values)
 MOST_FOUND = 1_000
 """Customers that a search by name or e-mail may find."""
-OVERDUE = 2.0
-"""Usual intervals since the last order from which on a customer counts as overdue."""
 MOST_TOLD = 3
 """Moves that are told in sentences."""
 
@@ -81,9 +80,9 @@ def in_parts(customers: QuerySet[CustomerSegment], size: int) -> Iterator[list[C
 
 
 def summary() -> dict[str, Any]:
-    """Size, money and prospects of each segment, and what belongs to none. Two queries. Raises NotTrained."""
+    """Size, money and prospects of each segment, and what belongs to none. Three queries at most. Raises NotTrained."""
     model = active()
-    found = {row["segment"]: row for row in _sums(model)}
+    found = selectors_sums.of_segments(model)
     total = {name: _add(row[name] for row in found.values()) for name in ("customers", "spent", "year", "value")}
     segments = [_segment(name, found.get(name), total) for name in SEGMENTS]
     metrics = model.metrics
@@ -106,22 +105,6 @@ def summary() -> dict[str, Any]:
         "value": {"model": clv.get("model"), "reason": clv.get("reason"), "receipt": model.receipt},
         "explanation": _told(metrics, drawn, _currency(model)),
     }
-
-
-def _sums(model: MLModel) -> Iterable[dict[str, Any]]:
-    # From an index alone: it does not hold `id`.
-    found = CustomerSegment.objects.filter(model=model).order_by().values("segment").annotate(
-        customers=Count("*"),
-        spent=Sum("total_spent"),
-        year=Sum("spent_year"),
-        value=Sum("value_12"),
-        risk=Sum("money_at_risk"),
-        buyers=Sum("probability_90d"),
-        recency=Avg("recency_days"),
-        orders=Avg("total_orders"),
-        overdue=Count("overdue_ratio", filter=Q(overdue_ratio__gte=OVERDUE)),
-    )  # fmt: skip
-    return [dict(row) for row in found]
 
 
 def _segment(name: str, found: dict[str, Any] | None, total: dict[str, Any]) -> dict[str, Any]:

@@ -186,7 +186,7 @@ class ProductRecommendationService(Service):
             Query(history=history, mode=mode),
             answers.cause_reasons(ask.tables, why),
             wishes,
-            named=why.named(),
+            named=why.named,
             fits=lambda product: mode == "all" or (product in bought) == (mode == "repeat"),
         )
         items = serve(ask.asked(found, wishes), Shelf(self.source), top_n=top_n, again=False)

@@ -53,15 +53,15 @@ Reasons = Callable[[int, Namer], Why]
 class Ranked:
     """Candidates before their stock is known, best first, and how to give reasons for them.
 
-    `named`: products that the reasons may speak of. `fits`: may a pinned product stand in this list at all? `blank`:
-    figures of an item of which nothing is known.
+    `named`: the products that the reasons of some rows speak of. `fits`: may a pinned product stand in this list at
+    all? `blank`: figures of an item of which nothing is known.
     """
 
     ids: list[str]
     scores: list[float]
     rows: list[int]
     why: Reasons
-    named: Sequence[str] = ()
+    named: Callable[[Sequence[int]], Sequence[str]] = lambda rows: ()
     fits: Callable[[str], bool] = lambda product: True
     blank: Mapping[str, Any] = field(default_factory=dict)
 
@@ -174,16 +174,25 @@ def choose(
     """What each list shows: four queries at the most, however many lists."""
     first = max(first, 3 * top_n)
     pinned = [product for asked in lists for row in asked.first for product in row]
-    also = [product for asked in lists for product in (*asked.subjects, *asked.ranked.named)]
+    also = [product for asked in lists for product in (*asked.subjects, *_spoken_of(asked, first))]
     shelf.look([*pinned, *(product for asked in lists for product in asked.ranked.ids[:first])], also=also)
     found = [_chosen(asked, shelf, top_n=top_n) for asked in lists]
     short = [i for i, some in enumerate(found) if len(some.products) < top_n and len(lists[i].ranked.ids) > first]
     if again and short:
         reach = max(SECOND_POOL // len(short), top_n)
-        shelf.look(product for i in short for product in lists[i].ranked.ids[first : first + reach])
+        part = slice(first, first + reach)
+        more = [product for i in short for product in lists[i].ranked.named(lists[i].ranked.rows[part])]
+        shelf.look((product for i in short for product in lists[i].ranked.ids[part]), also=more)
         for i in short:
             found[i] = _chosen(lists[i], shelf, top_n=top_n)
     return found
+
+
+def _spoken_of(asked: Asked, first: int) -> Sequence[str]:
+    """Products that the reasons of the first candidates, and of pinned ones, speak of."""
+    ranked, pinned = asked.ranked, {product for row in asked.first for product in row}
+    pins = [row for product, row in zip(ranked.ids[first:], ranked.rows[first:], strict=True) if product in pinned]
+    return ranked.named([*ranked.rows[:first], *(pins if pinned else ())])
 
 
 def _chosen(asked: Asked, shelf: Shelf, *, top_n: int) -> Chosen:
@@ -245,14 +254,18 @@ def rank(
     why: Reasons,
     *,
     mask: np.ndarray,
-    named: Iterable[int] = (),
+    named: Callable[[Sequence[int]], Iterable[int]] = lambda rows: (),
     fits: Callable[[str], bool] = lambda product: True,
     blank: Mapping[str, Any] | None = None,
 ) -> Ranked:
     """The candidates of a model among the products of `mask`, as many as two looks can reach."""
     external = model.tables_.products.external
     found = model.top(query, k=MOST_RANKED, mask=mask)
-    return ranked(found, external, why, named=[str(external[i]) for i in named], fits=fits, blank=blank or {})
+
+    def names(rows: Sequence[int]) -> list[str]:
+        return [str(external[i]) for i in named(rows)]
+
+    return ranked(found, external, why, named=names, fits=fits, blank=blank or {})
 
 
 def ranked(found: tuple[np.ndarray, np.ndarray], external: np.ndarray, why: Reasons, **more: Any) -> Ranked:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework import serializers
 
-from ml_predictions import selectors, selectors_customers, selectors_morning, selectors_sales
+from ml_predictions import selectors, selectors_customers, selectors_morning, selectors_sales, selectors_sums
 from ml_predictions.models import CustomerSegment, MLModel, MLTrainingLog, Prediction, SalesForecast
+from ml_predictions.models_erasure import PersonalDataErasure
 from ml_predictions.models_inventory import InventoryAlert
 from ml_predictions.selectors_inventory import variant
 from ml_predictions.serializers import records
@@ -193,23 +195,50 @@ def test_days_of_sales_and_returns_are_found_by_their_own_day(shop: None) -> Non
     assert back.startswith("SEARCH orders_orderreturn USING INDEX order_return_at (returned_at>? AND returned_at<?)")
 
 
+def customer(model: MLModel, number: int) -> CustomerSegment:
+    return CustomerSegment(
+        model=model, customer_id=str(number), cluster=0, segment="vip", confidence=1, recency_days=1, total_orders=1,
+        total_spent=1, avg_order_value=1, purchase_frequency_monthly=1, recency_score=1, frequency_score=1,
+        monetary_score=1,
+    )  # fmt: skip
+
+
 @sqlite_only
 def test_sums_over_the_segments_come_from_an_index_alone(db: None) -> None:
     model = a_version("customer_segmentation")
+    (plan,) = plans(lambda: selectors_sums.of_segments(model), "ml_predictions_customersegment")
+    assert "USING COVERING INDEX segment_sums" in plan, plan
     for read in (lambda: selectors.figures({model.service: model}), selectors_customers.summary):
-        (plan,) = plans(read, "ml_predictions_customersegment")
-        assert "USING COVERING INDEX segment_sums" in plan, plan
+        assert plans(read, "ml_predictions_customersegment") == [], "they are remembered"
+
+
+@pytest.mark.postgres
+def test_sums_over_the_segments_are_of_the_rows_that_there_are(db: None) -> None:
+    """Rows change when a version is put into service, and when somebody is erased; while that goes on, at any time."""
+
+    def count() -> int:
+        return selectors_sums.of_segments(model)["vip"]["customers"]
+
+    model = a_version("customer_segmentation")
+    CustomerSegment.objects.bulk_create(customer(model, n) for n in range(5))
+    assert count() == 5
+    erasure = PersonalDataErasure.objects.create(customer_id="0")
+    for left in (4, 3):
+        CustomerSegment.objects.filter(model=model).first().delete()  # type: ignore[union-attr]
+        assert count() == left
+    PersonalDataErasure.objects.filter(pk=erasure.pk).update(customer_id="", finished_at=timezone.now(), certificate={})
+    assert count() == 3
+    CustomerSegment.objects.bulk_create(customer(model, n) for n in range(10, 12))
+    assert count() == 3, "nobody writes rows of a version that serves"
+    MLModel.objects.filter(pk=model.pk).update(activated_at=timezone.now())
+    model.refresh_from_db()
+    assert count() == 5
 
 
 @sqlite_only
 def test_customers_are_drawn_by_their_numbers(db: None) -> None:
     model = a_version("customer_segmentation")
-    for n in range(9):
-        CustomerSegment.objects.create(
-            model=model, customer_id=str(n), cluster=0, segment="vip", confidence=1, recency_days=1, total_orders=1,
-            total_spent=1, avg_order_value=1, purchase_frequency_monthly=1, recency_score=1, frequency_score=1,
-            monetary_score=1,
-        )  # fmt: skip
+    CustomerSegment.objects.bulk_create(customer(model, n) for n in range(9))
     found = plans(lambda: selectors_customers.points(3), "ml_predictions_customersegment")
     assert "COVERING INDEX segment_of_model" in found[0], "a step to the first number, and one to the last"
     assert "USING INTEGER PRIMARY KEY" in found[-1], found

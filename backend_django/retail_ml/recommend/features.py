@@ -52,7 +52,7 @@ def candidates(tables: Tables, crowd: Crowd, batch: Batch) -> Candidates:
     evened = [
         *(_evened(score[question, product]) for score in both),
         *(_evened(column) for column in columns),
-        *(_evened(column)[product] for column in _of_product(tables)),
+        *(_evened(column[product]) for column in _of_product(tables)),
         *(_evened(score[question, product]) for score in near),
     ]
     return Candidates(question, product, np.stack(evened, axis=1))

@@ -9,6 +9,7 @@ speaks most for it: the j with the largest profile_j · W_ji, its part of the pu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,9 +77,14 @@ class PersonReasons:
         profile = history.decayed(tables.weights.profile_half_life)
         self.cause = causes(tables.person, profile.indices, np.sqrt(profile.data))
 
-    def named(self) -> list[int]:
-        """Rows of the products whose names the sentences may need."""
-        return np.unique(self.cause.source[self.cause.source >= 0]).tolist()
+    def named(self, rows: Sequence[int]) -> list[int]:
+        """Rows of the products whose names the sentences of these products need."""
+        again = np.zeros(len(self.tables), bool)
+        if self.repeats:  # what was bought before speaks of nothing else
+            again[self.orders.indices] = True
+        some = np.asarray(rows, np.int64)
+        source = self.cause.source[some[~again[some]]]
+        return np.unique(source[source >= 0]).tolist()
 
     def of(self, row: int) -> Reason:
         """The reason of one recommendation."""

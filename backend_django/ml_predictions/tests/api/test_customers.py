@@ -265,15 +265,15 @@ def grow(model: MLModel, to: int) -> None:
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     ("call", "queries"),
-    [("?page_size=200", 5), ("?search=ana", 6), ("summary/", 3), ("migration/", 3), ("export/?contact=true", 4)],
+    [("?page_size=200", 5), ("?search=ana", 6), ("summary/", 4), ("migration/", 3), ("export/?contact=true", 4)],
 )
 def test_more_customers_are_not_more_questions(
-    api: Any, customers: MLModel, django_assert_num_queries: Any, call: str, queries: int
+    api: Any, customers: MLModel, django_assert_max_num_queries: Any, call: str, queries: int
 ):
-    """One of them is who is asking."""
+    """One of them is who is asking; sums are remembered."""
     for many in (5, 150):
         grow(customers, many)
-        with django_assert_num_queries(queries):
+        with django_assert_max_num_queries(queries):
             answer = api.get(LIST + call)
             if answer.streaming:
                 assert len(table(answer)) == many
