@@ -29,7 +29,7 @@ BACKEND = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """The cluster that the tests share."""
+    """The cluster that the tests share; who kills workers has one of their own."""
     with a_cluster() as found:
         yield found
 
@@ -109,8 +109,10 @@ def test_workers_read_the_files_and_the_training_gets_sums(tmp_path: Path, dask:
             daily.lines(parts, time_zone=test_daily.ZONE)
 
 
-def test_a_worker_killed_in_mid_run_costs_its_parts_again_and_nothing_else(tmp_path: Path, dask: Any):
-    with engine.using(dask):
+def test_a_worker_killed_in_mid_run_costs_its_parts_again_and_nothing_else(tmp_path: Path):
+    from ml_predictions.engines.dask import DaskEngine
+
+    with a_cluster() as own, engine.using(DaskEngine(own.scheduler_address, parts=7)):
         found = engine.map(partial(_dies_once, str(tmp_path / "died")), range(20))
     assert [part for part, _ in found] == list(range(20))
     assert (tmp_path / "died").exists()
@@ -137,7 +139,6 @@ def test_an_error_of_the_work_is_raised_as_it_was_and_the_engine_goes_on(dask: A
 def test_without_a_number_of_parts_there_are_two_per_worker(cluster: Any):
     from ml_predictions.engines.dask import DaskEngine
 
-    cluster.wait_for_workers(2)  # one that was killed comes back
     with engine.using(DaskEngine(cluster.scheduler_address)):
         assert len(engine.blocks(100, most=100)) == 4
 
