@@ -17,7 +17,7 @@ ASK = """
 import django; django.setup()
 from authentication.throttles import Requests
 asked = Requests()
-print(sum(not asked.take("user:1", most=60, seconds=60) for _ in range(50)))
+print(sum(not asked.take("user:1", most=60, seconds=60, now=1000.0) for _ in range(50)))
 """
 
 

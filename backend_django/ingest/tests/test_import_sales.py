@@ -345,7 +345,9 @@ INVOICE = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(INVOICE, min_size=1, max_size=25))
 def test_every_row_and_cent_of_any_file_is_accounted_for(tmp_path, lines):
     for model in (Order, Product, User):

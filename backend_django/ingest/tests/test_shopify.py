@@ -131,7 +131,9 @@ def test_an_order_with_a_line_that_cannot_be_read_is_left_out_whole(tmp_path):
     assert found.balanced
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.randoms(use_true_random=False), st.sampled_from([OLD, NEW]))
 def test_columns_and_rows_in_any_order_say_the_same(tmp_path, random, path):
     empty_shop()
@@ -148,7 +150,9 @@ def test_columns_and_rows_in_any_order_say_the_same(tmp_path, random, path):
     assert (found.cents_in, reasons(found)) == (straight.cents_in, reasons(straight))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.data(), st.sampled_from([OLD, NEW]))
 def test_damaged_files_are_never_a_crash_nor_half_an_import(tmp_path, data, path):
     empty_shop()

@@ -146,7 +146,9 @@ TABLES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.data(), st.sampled_from(TABLES))
 def test_damaged_tables_of_platforms_are_never_a_crash(tmp_path, data, table):
     source, kind = table

@@ -378,7 +378,9 @@ def orders_now() -> dict[str, dict[str, int]]:
     return found
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=STEPS, size=st.sampled_from([1, 2, 100]))
 def test_imports_and_undos_in_any_order_end_where_a_dict_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[Any], size: int

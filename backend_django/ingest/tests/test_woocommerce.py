@@ -147,7 +147,9 @@ def test_files_that_are_none_say_so_and_leave_nothing(tmp_path, content, message
         run(FOLDER / "orders-1.json", preset="generic")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.data())
 def test_damaged_answers_are_never_a_crash_nor_half_an_import(tmp_path, data):
     empty_shop()
