@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import polars as pl
+from django.db import connection
 
 from ml_predictions.sources.base import DataUntil, Source
 
@@ -72,4 +73,6 @@ class ReadOnce:
         found = getattr(self._source, read)()
         if not (isinstance(found, pl.DataFrame) and len(found) > MOST_LINES):
             self._known[read] = found
+        if not connection.in_atomic_block:
+            connection.close()  # SQLite has mapped what was read, half a gigabyte of a million lines: let it go
         return found
