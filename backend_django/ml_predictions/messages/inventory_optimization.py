@@ -116,8 +116,10 @@ TEXTS: dict[str, Any] = {
     "inventory.demand_spike": _(
         "{units} units in the last 7 days, far more than expected; {daily} a day are now expected. Is it a one-off?"
     ),
-    "inventory.dead_stock": _("No sale for {idle_days} days; {stock} units, {money} {currency} at cost, lie there."),
-    "inventory.never_sold": _("Never sold so far; {stock} units, {money} {currency} at cost, lie there."),
+    "inventory.dead_stock": _(
+        "No sale for {idle_days} days. Units that lie there: {stock}, {money} {currency} at cost."
+    ),
+    "inventory.never_sold": _("Never sold so far. Units that lie there: {stock}, {money} {currency} at cost."),
     "inventory.overstock": _(
         "{excess} units more than will very probably sell in {over_days} days: {money} {currency} at cost."
     ),

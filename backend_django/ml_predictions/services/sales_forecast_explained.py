@@ -9,11 +9,11 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 from ml_predictions.messages import message
 from retail_ml.forecast.explain import PARTS
-from retail_ml.forecast.public_holidays import in_language
+from retail_ml.forecast.public_holidays import CHRISTMAS, EASTER, NEW_YEAR, in_language
 from retail_ml.forecast.serving import Ahead, Forecasts
 
 SAID = 0.02
@@ -90,10 +90,18 @@ def summary(sales: Ahead, units: Ahead, *, days: int) -> dict[str, float]:
 
 
 def _holiday_names(calendar: dict[str, Any], years: tuple[int, int]) -> dict[str, str]:
-    """English name → name in the language of the answer; empty where the country's table is not written in it."""
+    """English name → name in the language of the answer: by the country's table, where it is written in it.
+
+    The feasts that stand without a table have their names here.
+    """
+    feasts = {
+        EASTER: gettext("Easter Sunday"),
+        NEW_YEAR: gettext("New Year's Day"),
+        CHRISTMAS: gettext("Christmas Day"),
+    }
     language = (get_language() or "en").split("-")[0]
     known = calendar.get("country") if language != "en" else ""
-    return in_language(known, calendar.get("region", ""), years, language) if known else {}
+    return feasts | (in_language(known, calendar.get("region", ""), years, language) if known else {})
 
 
 def _mean(values: np.ndarray) -> float | None:

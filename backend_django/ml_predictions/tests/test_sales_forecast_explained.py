@@ -83,11 +83,20 @@ def test_categories_have_months_and_products_have_none(service: SalesForecastSer
 
 
 @pytest.mark.parametrize(
-    ("language", "country", "name"),
-    [("es", "ES", "Viernes Santo"), ("en", "ES", "Good Friday"), ("es", "", "Good Friday")],
+    ("language", "country", "english", "name"),
+    [
+        ("es", "ES", "Good Friday", "Viernes Santo"),
+        ("en", "ES", "Good Friday", "Good Friday"),
+        ("es", "", "Good Friday", "Good Friday"),
+        ("es", "ES", "Easter Sunday", "Domingo de Resurrección"),  # no holiday of the country's
+        ("es", "", "Christmas Day", "Navidad"),
+        ("es", "ES", "Christmas Day", "Natividad del Señor"),
+    ],
 )
-def test_public_holidays_are_named_in_the_language_of_the_answer(language: str, country: str, name: str) -> None:
-    holiday = {"date": "2026-04-03", "kind": "holiday", "name": "Good Friday", "open": True}
+def test_public_holidays_are_named_in_the_language_of_the_answer(
+    language: str, country: str, english: str, name: str
+) -> None:
+    holiday = {"date": "2026-04-03", "kind": "holiday", "name": english, "open": True}
     mine = {"date": "2026-04-04", "kind": "promotion", "name": "Good Friday", "open": True}  # the owner's own words
     stored = SimpleNamespace(
         arrays={"explain": np.full((len(PARTS), 7), 2.0)},
