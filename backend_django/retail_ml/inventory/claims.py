@@ -118,9 +118,10 @@ def _alerts(frame: pl.DataFrame, review_days: int) -> pl.DataFrame:
             pl.col("current_stock") / 2, "effective_cost",
         ),
     }  # fmt: skip
+    over = (pl.col("code") == "SEASON_END_RISK") & (pl.col("season_days") <= 0)  # a fact, and no foretelling
     for code, (days, units, stock, bound, worth) in cases.items():
         parts.append(
-            frame.filter(pl.col("code") == code).select(
+            frame.filter(pl.col("code") == code, ~over.fill_null(value=False)).select(
                 kind=pl.lit("alert"),
                 code=pl.lit(code),
                 **_about(),

@@ -184,6 +184,13 @@ def test_every_claim_has_the_same_columns_and_nothing_is_claimed_of_nothing():
     assert dict(dead.schema) == claims.SCHEMA
 
 
+def test_a_season_that_is_over_is_a_fact_and_no_claim():
+    ends = [AS_OF + timedelta(days=days) for days in (1, 0)]  # today is the day after AS_OF
+    assert one(on_hand=400.0, season_end=ends[1])["code"] == "SEASON_END_RISK"
+    assert claimed(on_hand=400.0, season_end=ends[0])["alert", "SEASON_END_RISK"]["days"] == 1
+    assert ("alert", "SEASON_END_RISK") not in claimed(on_hand=400.0, season_end=ends[1])
+
+
 def test_probabilities_are_those_of_the_events():
     """Drawn from the very law that the plan states, events happen as often as claimed."""
     rng = np.random.default_rng(4)
