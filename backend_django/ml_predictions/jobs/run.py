@@ -16,8 +16,6 @@ from ml_predictions.jobs import memory, rows
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES, Kind, MLTrainingLog
 from ml_predictions.services import get_service
-from ml_predictions.sources import get_source
-from ml_predictions.sources.once import ReadOnce
 from retail_ml.errors import RetailMLError
 
 if TYPE_CHECKING:
@@ -91,6 +89,9 @@ def train_all(run: TrainingRun, **parameters: Any) -> None:
     none could be trained, the first error is raised. So is, at the end, a fault of ours: it too ends its own service
     alone.
     """
+    from ml_predictions.sources import get_source
+    from ml_predictions.sources.once import ReadOnce  # tables of Polars: no web process needs them at its start
+
     results: dict[str, Any] = {"services": {}, "errors": {}}
     first: RetailMLError | None = None
     fault: Exception | None = None
