@@ -121,8 +121,8 @@ def test_every_message_is_said_in_both_languages(code: str):
         (
             "inventory.dead_stock",
             {"idle_days": 90, "stock": 4.0, "money": 1234.567, "currency": "EUR"},
-            "4 units, 1,234.57 EUR",
-            "4 unidades paradas, 1\xa0234,57 EUR",
+            "lie there: 4, 1,234.57 EUR",
+            "Unidades paradas: 4, 1\xa0234,57 EUR",
         ),
         ("already_resolved", {"alert_id": 123456}, "Alert 123456 was", "La alerta 123456 ya"),
         (
