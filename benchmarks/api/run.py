@@ -118,11 +118,11 @@ class Client:
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, bytes]:
         """Status and body of one call."""
         for attempt in (1, 2):
-            self.connection.request(method, path, None if body is None else json.dumps(body), self.headers)
             try:
+                self.connection.request(method, path, None if body is None else json.dumps(body), self.headers)
                 answer = self.connection.getresponse()
                 return answer.status, answer.read()
-            except http.client.RemoteDisconnected:  # it was idle for longer than the server keeps a connection
+            except ConnectionError:  # it was idle for longer than the server keeps a connection
                 self.connection.close()
                 if attempt == 2:
                     raise
