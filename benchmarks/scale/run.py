@@ -164,10 +164,10 @@ def measure(
         return {"steps": costs, "megabytes": shop.megabytes(), "branches": branches}
 
 
-def own_cost(found: dict[str, Any], step: str) -> float:
-    """CPU seconds of a step beyond those of an idle process."""
-    idle = found["steps"][IDLE.get(step, "start")]["cpu"]
-    return max(float(found["steps"][step]["cpu"]) - float(idle), 0.01)
+def own_cost(sizes: dict[int, dict[str, Any]], lines: int, step: str) -> float:
+    """CPU seconds of a step beyond those of an idle process, which are the same at all sizes: the least found."""
+    idle = min(float(found["steps"][IDLE.get(step, "start")]["cpu"]) for found in sizes.values())
+    return max(float(sizes[lines]["steps"][step]["cpu"]) - idle, 0.01)
 
 
 def exponent(sizes: dict[int, dict[str, Any]], step: str) -> float | None:
@@ -179,9 +179,9 @@ def exponent(sizes: dict[int, dict[str, Any]], step: str) -> float | None:
     """
     sizes = {n: found for n, found in sizes.items() if _counts(found, step)}
     small, large = min(sizes, default=0), max(sizes, default=0)
-    if small == large or own_cost(sizes[large], step) < FEWEST_SECONDS:
+    if small == large or own_cost(sizes, large, step) < FEWEST_SECONDS:
         return None
-    slope = math.log(own_cost(sizes[large], step) / own_cost(sizes[small], step)) / math.log(large / small)
+    slope = math.log(own_cost(sizes, large, step) / own_cost(sizes, small, step)) / math.log(large / small)
     return round(slope, 2)
 
 
@@ -205,7 +205,7 @@ def too_fast(sizes: dict[int, dict[str, Any]], most: float) -> list[str]:
         slope = None if step in UNMEASURED else exponent(sizes, step)
         if slope is not None and slope > most:
             done = [n for n in sorted(sizes) if _counts(sizes[n], step)]
-            told = [f"{own_cost(sizes[n], step):.1f}" for n in (done[0], done[-1])]
+            told = [f"{own_cost(sizes, n, step):.1f}" for n in (done[0], done[-1])]
             head = f"{step} grows with lines ** {slope}"
             found.append(f"{head}: {told[0]} CPU s at {done[0]} lines, {told[1]} at {done[-1]}")
     return found
