@@ -228,9 +228,7 @@ class SourceContract:
 
     def test_days_that_the_shop_adds_up_are_the_sums_of_its_lines(self, filler: Filler) -> None:
         """Of the whole, a category, a product and a variant, from the beginning and from a day on."""
-        filler.fill(SMALL)
-        filler.fill(renumbered(boutique(orders=30, products=6, customers=8, days=60)))
-        source: Any = filler.source()
+        source = _two_small_shops(filler)
         if not hasattr(source, "sold_by_day"):
             pytest.skip("this shop does not add up days; its lines are read")
         until, products = source.data_until().as_of, source.products().select("product_id", "category")
@@ -249,9 +247,7 @@ class SourceContract:
 
     def test_lines_that_the_shop_adds_up_are_its_lines(self, filler: Filler) -> None:
         """Per variant, or customer, and day, with what was reversed on its day, and orders."""
-        filler.fill(SMALL)
-        filler.fill(renumbered(boutique(orders=30, products=6, customers=8, days=60)))
-        source: Any = filler.source()
+        source = _two_small_shops(filler)
         if not hasattr(source, "daily_lines"):
             pytest.skip("this shop does not add up its lines; they are read")
         whole = source.order_lines().drop("day").lazy()
@@ -284,6 +280,13 @@ class SourceContract:
 
 
 # --- in our own words ---------------------------------------------------------------------------------
+
+
+def _two_small_shops(filler: Filler) -> Any:
+    """A shop filled with the small one and, beside it, another of more days."""
+    filler.fill(SMALL)
+    filler.fill(renumbered(boutique(orders=30, products=6, customers=8, days=60)))
+    return filler.source()
 
 
 def named(filler: Filler, table: pl.DataFrame, *kinds: str) -> list[tuple[Any, ...]]:
