@@ -11,7 +11,9 @@ from ml_predictions.services import get_service
 
 WHY = ("sentence", "why", "reason")
 """Where the receipts of the services keep the sentence that sums them up."""
-
+PEOPLE = ("customer", "page")
+"""Surfaces of the recommendations of which the report says what a sample of customers costs: the first that was tested.
+"""
 
 FIGURES = {
     "sales_forecast": ("metrics__wape", "metrics__baseline__wape"),
@@ -85,6 +87,7 @@ def _sentences(model: MLModel, refused: str | None, changed: list[str]) -> Itera
         yield message("report.data", **seen)
     yield from _evidence(model)
     yield from _sample(model)
+    yield from _people(model.receipt.get("people"))
     if model.comparison:
         yield model.comparison["sentence"]
     if model.is_active and model.activated_at:
@@ -137,6 +140,20 @@ def _sample(model: MLModel) -> Iterator[dict[str, Any]]:
         yield message("report.sample", **told, **shares, origins=sample["origins"])
     else:
         yield message("report.sample_lists", **told, **shares, cases=sample["cases"])
+
+
+def _people(drawn: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Of what share of the customers lists were learned, and what that costs; nothing where it was of all."""
+    if not drawn:
+        return
+    told = {"share": _percent(drawn["share"])}
+    tested = [(name, drawn["surfaces"][name]) for name in PEOPLE if name in drawn["surfaces"]]
+    if not tested:
+        yield message("report.people_untested", **told)
+    for name, found in tested[:1]:
+        keys = {"whole": "ndcg_10", "half": "ndcg_10_half", "baseline": "baseline_ndcg_10"}
+        figures = {as_: round(100 * found[key], 2) for as_, key in keys.items()}
+        yield message(f"report.people_{name}", **told, **figures, cases=found["cases"])
 
 
 def _percent(share: float) -> float:

@@ -31,6 +31,8 @@ ORDER_LINES: Schema = {  # one row per variant sold in an order, and one per ret
     "amount": pl.Float64,  # the whole line, after discount; negative: a return
     "is_return": pl.Boolean,
 }
+OLDEST_FIRST = ("at", "order_id", "variant_id", "is_return", "units", "amount")
+"""The order of ORDER_LINES of a whole shop: the same however they were read."""
 PRODUCTS: Schema = {  # one row per product (style)
     "product_id": pl.String,
     "name": pl.String,

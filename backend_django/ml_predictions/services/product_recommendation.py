@@ -25,6 +25,7 @@ from ml_predictions.services.recommendation_pages import Question
 from ml_predictions.services.recommendation_rules import RulesInForce, Wishes
 from ml_predictions.services.recommendation_version import PAGE_ROWS, page_rows, short_receipt, strength_of, version_of
 from ml_predictions.services.stock_pressure import StockPressure
+from ml_predictions.sources.base import lines_of_some
 from retail_ml.errors import FEWEST_SALES, BadParameter, NotEnoughHistory, UnknownId
 from retail_ml.recommend.base import MODES, Mode, Query, Recommender, history_of
 from retail_ml.recommend.data import Sales
@@ -38,6 +39,8 @@ from retail_ml.recommend.tables import Tables
 
 MOST = 100
 """The largest `top_n`, and the most products of one call."""
+MOST_LINES = 20_000_000
+"""Order lines that are learned from; of a shop with more, those of a share of its people."""
 PROGRESS = {"validate": 10, "test": 45, "fit": 65}
 
 
@@ -93,12 +96,12 @@ class ProductRecommendationService(Service):
             )
         until = self.reads.data_until()
         as_of = until.as_of if until else timezone.localdate() - timedelta(days=1)
-        lines = self.reads.order_lines()
+        lines, share = lines_of_some(self.reads, most=MOST_LINES, seed=conf.get("SEED"))
         sold = lines.filter(~pl.col("is_return"), pl.col("units") > 0)["day"]
         last = sold.max()
         if isinstance(last, date) and int((sold <= as_of).sum()) < FEWEST_SALES:
             as_of = max(last, as_of)
-        return Sales.of(lines, products, as_of=as_of)
+        return Sales.of(lines, products, as_of=as_of, share=share)
 
     def write_rows(self, model: MLModel, content: Content) -> None:
         """Store the best 50 of each product page: what the admin shows, and what serves when the file cannot."""

@@ -18,7 +18,7 @@ from retail_ml.recommend.data import Sales, day_of
 from retail_ml.recommend.evaluation import Measure
 from retail_ml.recommend.learning import Learnt
 from retail_ml.recommend.pages import Pages
-from retail_ml.recommend.sample_cost import SampleCost
+from retail_ml.recommend.sample_cost import PeopleCost, SampleCost
 from retail_ml.recommend.selection import BASELINE, Choice, Trial
 from retail_ml.recommend.tables import Tables
 
@@ -55,7 +55,8 @@ def version_of(sales: Sales, learnt: Learnt, pages: Pages) -> Version:
             arrays={**arrays, "page_ids": pages[0], "page_scores": pages[1], **_categories(sales)},
         ),
         metrics=_metrics(sales, choice, pages),
-        receipt=_receipt(sales, choice) | {"steering": learnt.steering, "sample": _sample(learnt.cost)},
+        receipt=_receipt(sales, choice)
+        | {"steering": learnt.steering, "sample": _sample(learnt.cost), "people": _people(sales.share, learnt.people)},
         as_of=sales.as_of,
         parameters={"weights": choice.weights.to_dict(), "served": served, "seed": conf.get("SEED")},
         beats_baseline=page.beats_baseline,
@@ -116,9 +117,21 @@ def _sample(cost: SampleCost | None) -> dict[str, Any] | None:
     """Candidates that the second stage learned from, of how many, and what that costs; None: from all of them."""
     if cost is None:
         return None
-    of = {"ndcg_10": cost.whole, "ndcg_10_half": cost.half, "baseline_ndcg_10": cost.baseline}
-    figures = {name: round(measure.ndcg_10, 4) for name, measure in of.items()}
-    return {"rows": cost.rows, "of": cost.drawn_from, "cases": cost.whole.cases, **figures}
+    return {"rows": cost.rows, "of": cost.drawn_from, **_halved(cost.whole, cost.half, cost.baseline)}
+
+
+def _people(share: float, cost: PeopleCost | None) -> dict[str, Any] | None:
+    """Of what share of the people the version is, and what that costs on each surface; None: of all of them."""
+    if share >= 1:
+        return None
+    surfaces = {} if cost is None else {name: _halved(*measures) for name, measures in cost.surfaces.items()}
+    return {"share": round(share, 4), "surfaces": surfaces}
+
+
+def _halved(whole: Measure, half: Measure, baseline: Measure) -> dict[str, Any]:
+    """What a sample gave, and its half."""
+    of = {"ndcg_10": whole, "ndcg_10_half": half, "baseline_ndcg_10": baseline}
+    return {"cases": whole.cases, **{name: round(measure.ndcg_10, 4) for name, measure in of.items()}}
 
 
 def _table(choice: Choice) -> list[dict[str, Any]]:

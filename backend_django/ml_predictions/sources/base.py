@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from ml_predictions import conf
-from retail_ml import daily, frames
+from retail_ml import daily, drawn, frames
 
 LIVE_DAYS = 7
 """A shop that has sold something in so many days is live, unless the setting LIVE says otherwise."""
@@ -170,6 +170,21 @@ def customer_lines(source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     customers, variants = method()
     checked = frames.check(customers, daily.CUSTOMER_DAYS, name="customer_lines")
     return checked, frames.check(variants, daily.DAILY, name="customer_lines")
+
+
+def lines_of_some(source: Source, *, most: int, seed: int) -> tuple[pl.DataFrame, float]:
+    """`order_lines` for those who learn people's habits, and of what share of the people they are: 1.0, of all.
+
+    Of a shop with more than about `most` lines those of some, drawn by `seed`: see `retail_ml.drawn`. A shop that can
+    read less then has a method of this name.
+    """
+    method = getattr(source, "lines_of_some", None)
+    if method is not None:
+        lines, share = method(most=most, seed=seed)
+        return frames.check(lines, frames.ORDER_LINES, name="lines_of_some"), share
+    lines = source.order_lines()
+    share = drawn.share(len(lines), most)
+    return (lines if share == 1 else lines.filter(drawn.is_drawn(share, seed))), share
 
 
 def stock_history_since(source: Source, since: date) -> pl.DataFrame | None:

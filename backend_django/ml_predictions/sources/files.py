@@ -15,7 +15,7 @@ import polars as pl
 from ml_predictions import conf
 from ml_predictions.sources import joined
 from ml_predictions.sources.base import OPTIONAL_READS, DataUntil
-from retail_ml import daily, engine, frames
+from retail_ml import daily, drawn, engine, frames
 from retail_ml.errors import BadFrame, BadParameter
 
 NEEDED: dict[str, frames.Schema] = {
@@ -204,6 +204,13 @@ class FileShop(joined.JoinedShop):
     def customer_lines(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """`retail_ml.daily.CUSTOMER_DAYS`, and `daily_lines`."""
         return daily.customer_lines(self._parts(), time_zone=self.time_zone)
+
+    def lines_of_some(self, *, most: int, seed: int) -> tuple[pl.DataFrame, float]:
+        """`sources.base.lines_of_some`: drawn where the engine in use computes, and never held as a whole."""
+        share = drawn.share(sum(self.fingerprint()[name] for name in ("lines", "returns")), most)
+        if share == 1:
+            return self.order_lines(), 1.0
+        return drawn.lines(self._parts(), time_zone=self.time_zone, share=share, seed=seed), share
 
     def _parts(self) -> list[pl.LazyFrame]:
         """What `order_lines` reads, not read yet, in blocks of files: as many as the engine or the memory wants."""

@@ -183,7 +183,7 @@ class JoinedShop(ABC):
         sales = self._sales(since=since, customer_ids=None if customer_id is None else [customer_id])
         table = sales.filter(pl.col("at") <= self._until.at, pl.col("currency") == self.currency).collect()
         table = frames.with_day(table, self.time_zone)
-        table = table.sort("at", "order_id", "variant_id", "is_return", "units", "amount")
+        table = table.sort(frames.OLDEST_FIRST)
         daily.signs(table)
         return frames.check(table, frames.ORDER_LINES, name="order lines")
 

@@ -16,12 +16,14 @@ from ml_predictions.messages import TEXTS, render
 from ml_predictions.models import MLModel, ProductRecommendation
 from ml_predictions.models_rules import RecommendationRule
 from ml_predictions.services import (
+    product_recommendation,
     recommendation_answers,
     recommendation_audience,
     recommendation_pages,
     recommendation_version,
 )
 from ml_predictions.services.product_recommendation import ProductRecommendationService
+from ml_predictions.sources.django_shop import DjangoShop
 from orders.models import Order, OrderItem
 from products.models import Product, ProductVariant
 from retail_ml.errors import BadParameter, UnknownId
@@ -70,6 +72,21 @@ def trained(shop, run) -> MLModel:
 
 
 # --- training -------------------------------------------------------------------------------------
+
+
+def test_a_shop_with_more_lines_than_are_learned_from_says_of_how_many_people_it_learned(shop, run, monkeypatch):
+    whole = service().train(run)
+    assert whole.receipt["people"] is None
+    monkeypatch.setattr(product_recommendation, "MOST_LINES", 400)
+    model = service().train(run)
+    told = model.receipt["people"]
+    assert told["share"] == pytest.approx(400 / len(DjangoShop().order_lines()), abs=1e-3)
+    assert model.metrics["total_baskets"] == pytest.approx(told["share"] * whole.metrics["total_baskets"], rel=0.3)
+    assert set(told["surfaces"]) <= set(RUNGS)
+    for name, figures in told["surfaces"].items():
+        surface = model.receipt["surfaces"][name]
+        assert figures["ndcg_10"] == surface["measured"]["ndcg_10"]
+        assert figures["baseline_ndcg_10"] == surface["baseline"]["ndcg_10"]
 
 
 def test_training_publishes_metrics_beside_the_baseline(trained, run):

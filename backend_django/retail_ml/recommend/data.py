@@ -40,7 +40,9 @@ class Sales:
     people : IdMap or None
         Customer id ↔ number; None where the caller has only numbers.
     part_of : (Sales, array of int64) or None
-        The sales of which these are an earlier part, and the columns of `products` there.
+        The sales of which these are a part, and the columns of `products` there.
+    share : float
+        Of all the shop's people, guests' orders among them, the share whose baskets these are (`retail_ml.drawn`).
     """
 
     products: IdMap
@@ -51,10 +53,11 @@ class Sales:
     now: float
     people: IdMap | None = None
     part_of: tuple[Sales, npt.NDArray[np.int64]] | None = field(default=None, repr=False, compare=False)
+    share: float = 1.0
 
     @classmethod
-    def of(cls, lines: pl.DataFrame, products: pl.DataFrame, *, as_of: date) -> Sales:
-        """Baskets from `frames.ORDER_LINES` and `frames.PRODUCTS`.
+    def of(cls, lines: pl.DataFrame, products: pl.DataFrame, *, as_of: date, share: float = 1.0) -> Sales:
+        """Baskets from `frames.ORDER_LINES` and `frames.PRODUCTS`; `share`: of the people whose lines are told.
 
         Returns, lines without units, lines undone on the same day and lines after `as_of` are left out.
 
@@ -75,7 +78,7 @@ class Sales:
             }
         )
         found = cls.numbered(numbered, ids, _catalogue(ids, products), now=float(day_number(as_of)) + 1)
-        return replace(found, people=customers)
+        return replace(found, people=customers, share=share)
 
     @classmethod
     def numbered(cls, lines: pl.DataFrame, products: IdMap, catalogue: pl.DataFrame, *, now: float) -> Sales:
@@ -115,7 +118,24 @@ class Sales:
             float(now),
             self.people,
             (self, sold),
+            self.share,
         )
+
+    def halved(self, *, seed: int) -> Sales:
+        """The baskets of half of the people, drawn by `seed`, over the same products.
+
+        >>> from retail_ml.tests.recommend.small import catalogue, order_lines
+        >>> lines = order_lines({str(number): "ab" for number in range(100)})
+        >>> half = Sales.of(lines, catalogue("ab"), as_of=date(2026, 6, 30)).halved(seed=1)
+        >>> half.orders, half.share
+        (47, 0.5)
+        """
+        draw = np.random.default_rng(seed)
+        person, alone = draw.random(self.customers) < 0.5, draw.random(self.orders) < 0.5
+        kept = np.flatnonzero(np.where(self.customer == GUEST, alone, np.append(person, False)[self.customer]))
+        part_of = (self, np.arange(len(self.products)))
+        columns = {"matrix": self.matrix[kept], "customer": self.customer[kept], "time": self.time[kept]}
+        return replace(self, **columns, part_of=part_of, share=self.share / 2)
 
     @cached_property
     def terms(self) -> sparse.csr_matrix:

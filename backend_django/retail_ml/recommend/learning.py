@@ -12,7 +12,7 @@ from retail_ml.recommend.crowd import Crowd
 from retail_ml.recommend.data import Sales
 from retail_ml.recommend.evaluation import Window
 from retail_ml.recommend.learned import LIST_OF, TAUGHT, Moment, scorers_of
-from retail_ml.recommend.sample_cost import SampleCost
+from retail_ml.recommend.sample_cost import PeopleCost, SampleCost
 from retail_ml.recommend.second_stage import SecondStage
 from retail_ml.recommend.selection import (
     LEARNED,
@@ -46,6 +46,8 @@ class Learnt:
     """Per surface how strongly the stock may change its lists, and what that costs; empty: not at all."""
     cost: SampleCost | None = None
     """What it costs that the second stage learned from a sample; None: it did not, or there is none."""
+    people: PeopleCost | None = None
+    """What it costs that only some of the people were read; None: all were, or there is no window to measure on."""
 
 
 def learn(
@@ -88,6 +90,7 @@ def learn(
         test = trial(sales, tables, found[-1], seed=seed)
         second, cost = tables.second, sample_cost.measured(sales, tables, moments, test, seed=seed)
     surfaces = {surface: surface_of(surface, small, validation, test) for surface in RUNGS}
+    people = None if test is None else sample_cost.of_people(sales, tables, surfaces, test, seed=seed)
     choice = Choice(surfaces, validation, test, small, weights, tuning)
     steering: dict[str, dict[str, Any]] = {}
     if stock is not None and validation is not None:
@@ -100,7 +103,7 @@ def learn(
         moments = [*moments[-1:], Moment.of(sales, replace(tables, second=None), found[-1], seed=seed)]
         scorers = scorers_of(moments, seed=seed, lists=lists)
         final = replace(final, second=SecondStage(Crowd.of(sales, rhythm=weights.rhythm), scorers))
-    return Learnt(final, choice, steering, cost)
+    return Learnt(final, choice, steering, cost, people)
 
 
 def _steering(

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retail_ml import daily, engine
+from retail_ml import daily, drawn, engine
 from retail_ml.engine import Answer, Engine, EngineFault, InProcess, Processes
 from retail_ml.forecast import shop
 from retail_ml.forecast.bucket_learners import DEFAULT
@@ -88,12 +88,16 @@ def pools() -> Arrays:
         return {"replay": np.array(repr(plan.replayed(made, rules, seed=SEED)))}
 
 
-def added_up() -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines per customer, and per variant, and day, from 21 parts in as many blocks as the engine wants."""
+def parts() -> list[pl.LazyFrame]:
+    """The lines in 21 parts, in as many blocks as the engine wants."""
     lines = data().lines.drop("day")
     files = lines.with_columns(file=pl.col("order_id").hash(1) % 21).partition_by("file", include_key=False)
-    parts = [pl.concat(files[rows]).lazy() for rows in engine.blocks(len(files), most=100)]
-    return daily.customer_lines(parts, time_zone=boutique.ZONE)
+    return [pl.concat(files[rows]).lazy() for rows in engine.blocks(len(files), most=100)]
+
+
+def added_up() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines per customer, and per variant, and day."""
+    return daily.customer_lines(parts(), time_zone=boutique.ZONE)
 
 
 def days() -> Arrays:
@@ -101,8 +105,14 @@ def days() -> Arrays:
     return {f"{kind} {name}": table[name].to_numpy() for kind, table in tables for name in table.columns}
 
 
+def people() -> Arrays:
+    """The lines of a third of the people."""
+    some = drawn.lines(parts(), time_zone=boutique.ZONE, share=1 / 3, seed=SEED)
+    return {name: some[name].to_numpy() for name in some.columns}
+
+
 WORK: dict[str, Callable[[], Arrays]] = {
-    "days": days, "forecasts": forecasts, "products": products, "recommendations": recommendations,
+    "days": days, "people": people, "forecasts": forecasts, "products": products, "recommendations": recommendations,
     "customers": customers, "inventory": inventory, "pools": pools,
 }  # fmt: skip
 

@@ -248,6 +248,13 @@ def test_the_report_says_from_how_many_rows_was_learned(
         said = sentences(model)
         (one,) = [sentence for sentence in said if drawn in sentence]
         assert figure in one
+    asked = {"cases": 900, "ndcg_10": 0.3107, "ndcg_10_half": 0.3062, "baseline_ndcg_10": 0.1}
+    some, half, cases = {"en": ("4.2 %", "30.62 %", "1,500"), "es": ("4,2 %", "30,62 %", "1 500")}[language]
+    for version, surfaces in enumerate([{"page": asked, "customer": asked | {"cases": 1_500}}, {"page": asked}, {}], 2):
+        receipt = {"people": {"share": 0.0417, "surfaces": surfaces}}
+        said = sentences(make_model("product_recommendation", version, receipt=receipt))
+        (one,) = [sentence for sentence in said if some in sentence]
+        assert (half in one, cases in one) == (bool(surfaces), "customer" in surfaces)
     silent: list[dict[str, Any]] = [{"product": {"sample": None}}, {"product": {}}, {}]
     for version, receipt in enumerate([{"product": {"sample": untested}}, *silent], start=2):
         said = sentences(make_model("sales_forecast", version, receipt=receipt))

@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 from ml_predictions import checks
 from ml_predictions.messages import spoken
 from ml_predictions.sources import files as module
-from ml_predictions.sources.base import OPTIONAL_READS, read_optional
+from ml_predictions.sources.base import OPTIONAL_READS, lines_of_some, read_optional
 from ml_predictions.sources.django_shop import DjangoShop
 from ml_predictions.sources.export import export
 from ml_predictions.sources.files import BESIDE, DERIVED, TABLES, FileShop, Folder
@@ -359,6 +359,41 @@ def test_days_are_the_same_however_the_lines_lie_in_files(
                 for mine, theirs in zip(shop.customer_lines(), whole_customers, strict=True):
                     assert_frame_equal(mine, theirs)
                 assert shop.fingerprint() == told
+
+
+def test_of_a_large_shop_some_people_are_read_with_all_their_lines(
+    folder: Path, large: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    whole = parted(folder, large, 1)
+    lines = whole.order_lines()
+    all_of_them, share = lines_of_some(whole, most=lines.height, seed=3)
+    assert_frame_equal(all_of_them, lines)
+    assert share == 1
+    some, share = lines_of_some(whole, most=lines.height // 3, seed=3)
+    assert share == pytest.approx(1 / 3, abs=0.01)
+    assert 0 < some["customer_id"].n_unique() < lines["customer_id"].n_unique()
+    person = pl.coalesce("customer_id", "order_id")
+    mine = lines.filter(person.is_in(some.select(person).to_series().implode()))
+    assert_frame_equal(some, mine)
+    assert not some.equals(lines_of_some(whole, most=lines.height // 3, seed=4)[0])
+    for parts in (2, 7):
+        shop = parted(folder, large, parts, seed=1)
+        with monkeypatch.context() as patch, engine.using(engine.InProcess(parts)):
+            patch.setattr(FileShop, "order_lines", None)
+            assert_frame_equal(lines_of_some(shop, most=lines.height // 3, seed=3)[0], some)
+
+
+def test_a_shop_that_cannot_read_less_draws_the_same_people(
+    folder: Path, large: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    shop = parted(folder, large, 2)
+    most = large.height // 3
+    wanted = lines_of_some(shop, most=most, seed=3)
+    monkeypatch.delattr(FileShop, "lines_of_some")
+    found = lines_of_some(shop, most=most, seed=3)
+    assert_frame_equal(found[0], wanted[0])
+    assert found[1] == wanted[1]
+    assert lines_of_some(shop, most=large.height, seed=3)[1] == 1
 
 
 def test_days_are_the_same_from_two_processes(folder: Path, large: pl.DataFrame):

@@ -20,7 +20,7 @@ from retail_ml.recommend.learned import Learned
 from retail_ml.recommend.learning import learn
 from retail_ml.recommend.models import PersonalBlend
 from retail_ml.recommend.scorers import SCORERS, LightTrees, Logistic, PlainTrees
-from retail_ml.recommend.selection import SURFACE
+from retail_ml.recommend.selection import RUNGS, SURFACE
 from retail_ml.recommend.tables import Tables
 from retail_ml.recommend.weights import Weights
 from retail_ml.tests.recommend.small import AS_OF, catalogue, order_lines
@@ -189,6 +189,27 @@ def test_what_the_trees_sample_costs_is_measured_on_the_test_window(sales, monke
     assert (cost.whole, cost.baseline) == (test["learned"], test["popularity"])
     assert cost.half.cases == cost.whole.cases
     assert cost.half != cost.whole
+
+
+def test_what_a_sample_of_the_people_costs_is_measured_on_the_test_window(sales):
+    """What serves, from half of the people, asked what was asked of the whole."""
+    assert learn(sales, seed=2).people is None, "all people were learned from"
+    learnt = learn(replace(sales, share=0.5), seed=2)
+    cost, test = learnt.people, learnt.choice.test
+    assert cost.share == 0.5
+    assert {"customer", "basket"} <= set(cost.surfaces) <= set(RUNGS)
+    for name, (whole, half, baseline) in cost.surfaces.items():
+        serves = learnt.choice.surfaces[name].method
+        assert (whole, baseline) == (test.measures[name][serves], test.measures[name]["popularity"])
+        assert half.cases == whole.cases
+        assert half != whole
+    before = sales.before(test.window[0])
+    half = before.halved(seed=2)
+    people = set(half.customer)
+    assert 10 < len(people) < 30
+    for customer in people:
+        assert (half.customer == customer).sum() == (before.customer == customer).sum()
+    assert (half.products, half.matrix.shape[1]) == (before.products, before.matrix.shape[1])
 
 
 def test_plain_trees_are_those_of_scikit_learn():
