@@ -15,7 +15,7 @@ from retail_ml.inventory import demand as dm
 from retail_ml.inventory import policy, season
 from retail_ml.inventory.history import History, history
 from retail_ml.inventory.policy import Terms
-from retail_ml.inventory.replay import World
+from retail_ml.inventory.world import World
 
 FIRST_DAYS, LEAD_DAYS, THUMB_DAYS = 28, 7, 30
 SEEDS = (1, 2, 3)

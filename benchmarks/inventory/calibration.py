@@ -11,7 +11,7 @@ from benchmarks.inventory import data, policies
 from retail_ml.inventory import policy, tuning
 from retail_ml.inventory.history import History
 from retail_ml.inventory.policy import Rules
-from retail_ml.inventory.replay import World, simulate
+from retail_ml.inventory.world import World, simulate
 
 SEEDS = (1, 2, 3)
 TARGETS = (0.90, 0.95, 0.98)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from benchmarks.inventory.policies import Policy
 from retail_ml.inventory.history import History
-from retail_ml.inventory.replay import Outcome, World, simulate
+from retail_ml.inventory.world import Outcome, World, simulate
 
 Floats = npt.NDArray[np.float64]
 DRAWS = 1_000

@@ -13,7 +13,7 @@ import polars as pl
 from retail_ml.inventory import policy
 from retail_ml.inventory.history import History, history
 from retail_ml.inventory.policy import Rules, Terms
-from retail_ml.inventory.replay import Window, World, draw_leads
+from retail_ml.inventory.world import Window, World, draw_leads
 
 Floats = npt.NDArray[np.float64]
 

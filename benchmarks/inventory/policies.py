@@ -12,7 +12,7 @@ import numpy.typing as npt
 from retail_ml.inventory import demand as dm
 from retail_ml.inventory import formulas, policy, replay
 from retail_ml.inventory.history import History
-from retail_ml.inventory.replay import World
+from retail_ml.inventory.world import World
 
 Floats = npt.NDArray[np.float64]
 Levels = tuple[Floats, Floats]

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.inventory import curves, data, policies
 from benchmarks.inventory.curves import Curve
 from benchmarks.inventory.policies import Policy
-from retail_ml.inventory.replay import World
+from retail_ml.inventory.world import World
 
 SEEDS = (1, 2, 3)
 SCENARIOS: dict[str, dict[str, float]] = {

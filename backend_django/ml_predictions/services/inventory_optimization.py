@@ -39,7 +39,8 @@ from retail_ml.inventory.beside import Beside
 from retail_ml.inventory.due import may_be_due
 from retail_ml.inventory.plan import PROBABILITIES, VARIANT_DEMAND, Plan, Records, aimed, make, replayed
 from retail_ml.inventory.policy import Rules
-from retail_ml.inventory.replay import FEWEST_UNITS, FEWEST_WEEKS, TRAIN_WEEKS
+from retail_ml.inventory.replay import FEWEST_UNITS
+from retail_ml.inventory.world import FEWEST_WEEKS, TRAIN_WEEKS
 
 MODEL_TYPE = "reorder_point"
 WARM_WEEKS = 2

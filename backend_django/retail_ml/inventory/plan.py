@@ -16,7 +16,8 @@ from retail_ml.inventory import demand as dm
 from retail_ml.inventory import history as hs
 from retail_ml.inventory.lead_times import LeadTimes
 from retail_ml.inventory.policy import Rules, Terms
-from retail_ml.inventory.replay import OwnShelf, replay, window
+from retail_ml.inventory.replay import OwnShelf, replay
+from retail_ml.inventory.world import window
 from retail_ml.shelf import at_night, not_long_gone, walk_back
 
 Floats = npt.NDArray[np.float64]

@@ -19,17 +19,8 @@ from retail_ml.inventory import history as hs
 from retail_ml.inventory import policy
 from retail_ml.inventory.history import History
 from retail_ml.inventory.policy import Rules, Terms
-from retail_ml.inventory.replay import (
-    FEWEST_UNITS,
-    Outcome,
-    World,
-    blocks_of,
-    by_block,
-    decided_on,
-    make_world,
-    simulate,
-    window,
-)
+from retail_ml.inventory.replay import FEWEST_UNITS, blocks_of, by_block
+from retail_ml.inventory.world import Outcome, World, decided_on, make_world, simulate, window
 
 Floats = npt.NDArray[np.float64]
 

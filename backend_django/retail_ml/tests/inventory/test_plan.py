@@ -13,6 +13,7 @@ import pytest
 from retail_ml import frames
 from retail_ml.inventory import live, plan, replay
 from retail_ml.inventory.policy import Rules
+from retail_ml.inventory.world import World, make_world, simulate, window
 from retail_ml.tests.inventory.tables import AS_OF, demand, lines, products, stock
 
 RULES = Rules()
@@ -314,8 +315,8 @@ def test_the_classes_of_the_replay_add_up_to_it():
 def test_the_replay_does_not_see_what_comes_after_a_decision():
     """Levels decided on a day are the same whether or not the rest of the history is there."""
     p = made()
-    days = replay.window(p.history.days)
-    world, _ = replay.make_world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+    days = window(p.history.days)
+    world, _ = make_world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
     known = world.h.until(days.start)
     cut = plan.make(
         sales().filter(pl.col("day") < p.history.first_day + timedelta(days=days.start)),
@@ -327,7 +328,7 @@ def test_the_replay_does_not_see_what_comes_after_a_decision():
     here = replay._levels(world, known)
     terms = world.terms
     there = replay._levels(
-        replay.World(cut.history, world.daily, terms, p.pack, p.minimum, RULES, days, world.lead, world.stock),
+        World(cut.history, world.daily, terms, p.pack, p.minimum, RULES, days, world.lead, world.stock),
         cut.history,
     )
     assert np.array_equal(here[0], there[0])
@@ -335,12 +336,12 @@ def test_the_replay_does_not_see_what_comes_after_a_decision():
 
 
 def test_the_replay_does_not_know_of_a_weekday_that_opens_later():
-    start = replay.window(420).start
+    start = window(420).start
     sunday = (np.arange(420) + (AS_OF - timedelta(days=419)).weekday()) % 7 == 6
     units = {v: demand(420, 4.0, seed=i) + 1 for i, v in enumerate(IDS)}
     shut = {v: np.where(sunday & (np.arange(420) < start), 0, u) for v, u in units.items()}
     p = plan.make(lines(shut), stock(IDS), products(IDS), as_of=AS_OF, rules=RULES)
-    world, _ = replay.make_world(p.history, p.terms, RULES, days=replay.window(420), goods=(p.pack, p.minimum), seed=1)
+    world, _ = make_world(p.history, p.terms, RULES, days=window(420), goods=(p.pack, p.minimum), seed=1)
     open_before = np.diff(world.h.shop_open)[:start]
     assert open_before.tolist() == (~sunday[:start]).astype(float).tolist()
     assert np.diff(p.history.shop_open)[:start].sum() == start  # with all that is known today, Sunday is no closed day
@@ -351,8 +352,8 @@ def test_the_cheapest_rule_that_serves_as_much_stands_beside():
     same = found["same_service"]
     assert same is None or same["fill_rate"] >= found["fill_rate"]
     assert same is None or same["total_cost"] >= found["baseline"]["total_cost"]
-    world, _ = replay.make_world(
-        made().history, made().terms, RULES, days=replay.window(420), goods=(made().pack, made().minimum), seed=1
+    world, _ = make_world(
+        made().history, made().terms, RULES, days=window(420), goods=(made().pack, made().minimum), seed=1
     )
     assert replay._rules_of_thumb(world, served=0.0)[0]["same_service"] == found["baseline"]
     assert replay._rules_of_thumb(world, served=1.1)[0]["same_service"] is None
@@ -361,7 +362,7 @@ def test_the_cheapest_rule_that_serves_as_much_stands_beside():
 def test_a_decision_is_given_the_days_before_it_and_no_more():
     """What a policy sees on a day does not change with what is sold from that day on."""
     p = made()
-    days = replay.window(p.history.days)
+    days = window(p.history.days)
     turn = days.scored + 70
 
     def seen(after: float) -> list[tuple[int, float]]:
@@ -369,14 +370,14 @@ def test_a_decision_is_given_the_days_before_it_and_no_more():
         daily[:, turn:] *= after
         units = np.concatenate([np.zeros((len(daily), 1)), np.cumsum(daily, axis=1)], axis=1)
         h = dataclasses.replace(p.history, units=units)
-        world, _ = replay.make_world(h, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+        world, _ = make_world(h, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
         found = []
 
         def decide(known):
             found.append((known.days, round(float(known.units.sum()), 6)))
             return replay._levels(world, known)
 
-        replay.simulate(world, decide)
+        simulate(world, decide)
         return found
 
     base, other = seen(1.0), seen(5.0)
@@ -388,11 +389,11 @@ def test_a_decision_is_given_the_days_before_it_and_no_more():
 def test_a_shop_that_could_foresee_would_lose_nothing():
     """The walk itself: levels above any demand serve every unit, levels of nothing only the first stock."""
     p = made()
-    days = replay.window(p.history.days)
-    world, _ = replay.make_world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
+    days = window(p.history.days)
+    world, _ = make_world(p.history, p.terms, RULES, days=days, goods=(p.pack, p.minimum), seed=1)
     n = len(world.stock)
-    plenty = replay._figures(replay.simulate(world, lambda known: (np.full(n, 5e3), np.full(n, 6e3))), world)
-    nothing = replay._figures(replay.simulate(world, lambda known: (np.zeros(n), np.zeros(n))), world)
+    plenty = replay._figures(simulate(world, lambda known: (np.full(n, 5e3), np.full(n, 6e3))), world)
+    nothing = replay._figures(simulate(world, lambda known: (np.zeros(n), np.zeros(n))), world)
     assert plenty["fill_rate"] == 1.0
     assert plenty["lost_margin"] == 0
     assert nothing["order_lines"] == 0
