@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from ml_predictions import conf
 from ml_predictions.engines import get_engine
-from ml_predictions.jobs import memory, rows
+from ml_predictions.jobs import memory, rows, statistics
 from ml_predictions.messages import message
 from ml_predictions.models import SERVICES, Kind, MLTrainingLog
 from ml_predictions.services import get_service
@@ -136,6 +136,7 @@ def execute(log_id: int, owner: str) -> str | None:
     run = Run(log_id, owner)
     error: dict[str, Any] | None = None
     try:
+        statistics.bring_up_to_date()
         with engine.using(get_engine()):
             handler(log.kind)(run, **log.parameters)
         status = Status.COMPLETED

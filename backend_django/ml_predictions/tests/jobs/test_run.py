@@ -9,11 +9,12 @@ import sys
 from dataclasses import replace
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
-from ml_predictions.jobs import Cancelled, LostRun, Run, cancel, claim, execute, memory, submit
+from ml_predictions.jobs import Cancelled, LostRun, Run, cancel, claim, execute, memory, statistics, submit
 from ml_predictions.messages import message, render
 from ml_predictions.models import SERVICES, MLTrainingLog
+from products.models import Category
 from retail_ml import engine
 from retail_ml.errors import NotEnoughHistory
 
@@ -243,3 +244,27 @@ def test_what_a_lost_run_publishes_is_undone():
     with pytest.raises(LostRun):
         publish()
     assert not MLTrainingLog.objects.filter(kind="left over").exists()
+
+
+# --- statistics -----------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL plans by statistics of its own")
+@pytest.mark.django_db(transaction=True)
+def test_a_run_begins_with_statistics_of_what_was_imported_just_before(kinds):
+    """A million lines that the planner takes for a few were joined one by one, for hours."""
+    Category.objects.bulk_create(Category(name=f"{i}") for i in range(1_500))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+    assert run_one("well").status == "completed"
+    assert Category._meta.db_table not in statistics.bring_up_to_date()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [Category._meta.db_table])
+        assert cursor.fetchone()[0] >= 1_500
+
+
+def test_another_database_is_left_alone(django_assert_num_queries):
+    if connection.vendor != "postgresql":
+        with django_assert_num_queries(0):
+            assert statistics.bring_up_to_date() == []
