@@ -139,8 +139,9 @@ def check(frame: pl.DataFrame, schema: Schema, *, name: str) -> pl.DataFrame:
             missing=missing,
         )
     frame = frame.select(list(schema))
+    dtypes = frame.schema
     for column, dtype in schema.items():
-        found = frame.schema[column]
+        found = dtypes[column]
         if found != dtype:
             raise BadFrame(
                 f"{name}.{column} is {found}, {dtype} is needed; give the dtype when the table is read",
@@ -153,8 +154,9 @@ def check(frame: pl.DataFrame, schema: Schema, *, name: str) -> pl.DataFrame:
     required = [c for c in schema if c in NOT_NULL]
     if schema is CUSTOMERS:
         required.append("customer_id")
-    for column in required:
-        if nulls := frame[column].null_count():
+    empty = frame.select(pl.col(required).null_count()).row(0) if required else ()
+    for column, nulls in zip(required, empty, strict=True):
+        if nulls:
             raise BadFrame(
                 f"{name}.{column} is empty in {nulls} row(s)",
                 code="bad_frame.empty",

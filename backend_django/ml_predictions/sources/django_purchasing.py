@@ -35,6 +35,7 @@ class DjangoPurchasing:
         self, *, product_ids: Sequence[str] | None = None, variant_ids: Sequence[str] | None = None
     ) -> pl.DataFrame:
         """`frames.STOCK`, live, in the order of the variants' ids: one scan, and one for what is on order."""
+        everything = product_ids is None and variant_ids is None
         keys = None if product_ids is None else scans.keys(product_ids)
         chosen = Q() if keys is None else scans.one_of("product_id", keys)
         chosen &= Q() if variant_ids is None else scans.one_of("id", scans.keys(variant_ids))
@@ -56,8 +57,9 @@ class DjangoPurchasing:
              "own_lead": pl.Float64, "lead": pl.Float64, "lead_time_sd": pl.Float64,
              "supplier_id": pl.Int64, "supplier": pl.String, "season_end": pl.String,
              "minimum_order_value": pl.Float64},
+            few=not everything,
         )  # fmt: skip
-        purchased = self._purchased(chosen, everything=product_ids is None and variant_ids is None)
+        purchased = self._purchased(chosen, everything=everything)
         table = table.join(purchased, on="variant_id", how="left").sort("variant_id")
         ids = ("variant_id", "product_id", "supplier_id")
         table = table.with_columns(
@@ -120,6 +122,7 @@ class DjangoPurchasing:
              "reserved": F("reserved"), "price": scans.number("price", "product__price"), "cost": scans.number("cost")},
             {"variant_id": pl.Int64, "category": pl.String, "on_hand": pl.Float64, "reserved": pl.Float64,
              "price": pl.Float64, "cost": pl.Float64},
+            few=categories is not None,
         )  # fmt: skip
         table = table.with_columns(scans.text("variant_id"), pl.col("category").fill_null(""))
         return frames.check(table, frames.SHELF, name="shelf_of")
@@ -196,6 +199,7 @@ class DjangoPurchasing:
             {"line": pl.Int64, "variant_id": pl.Int64, "order_id": pl.Int64, "number": pl.String,
              "supplier_id": pl.Int64, "sent": pl.Int64, "expected": pl.Date, "units": pl.Float64,
              "status": pl.String},
+            few=True,
         )  # fmt: skip
         table = table.sort("order_id", "line").with_columns(
             *(scans.text(name) for name in ("variant_id", "order_id", "supplier_id")),

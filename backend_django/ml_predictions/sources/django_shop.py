@@ -201,6 +201,7 @@ class DjangoShop(DjangoPurchasing):
             {"product_id": pl.Int64, "name": pl.String, "category": pl.String, "brand": pl.String,
              "description": pl.String, "price": pl.Float64, "status": pl.String, "image": pl.String,
              "address": pl.String, "seconds": pl.Int64},
+            few=ids is not None,
         )  # fmt: skip
         image = pl.when(pl.col("image") != "").then(pl.lit(settings.MEDIA_URL) + pl.col("image"))
         table = table.sort("product_id").with_columns(
@@ -239,6 +240,7 @@ class DjangoShop(DjangoPurchasing):
                 "seconds": scans.Epoch("order__placed_at"),
             },
             {"order_id": pl.Int64, "product_id": pl.Int64, "seconds": pl.Int64},
+            few=True,
         )
         return self._dated(table.unique(["order_id", "product_id"]).sort("order_id", "product_id"))
 

@@ -32,10 +32,15 @@ class Epoch(AsItComes, Func):
         return super().as_sql(compiler, connection, template=template, **extra)
 
 
-def read(query: QuerySet[Any], columns: dict[str, Any], schema: frames.Schema) -> pl.DataFrame:
-    """The rows of `query` as a table: `columns` names the expression behind each column of `schema`."""
+def read(query: QuerySet[Any], columns: dict[str, Any], schema: frames.Schema, *, few: bool = False) -> pl.DataFrame:
+    """The rows of `query` as a table: `columns` names the expression behind each column of `schema`.
+
+    `few`: they are fetched at once. A cursor of the server, as PostgreSQL keeps it for many, is three statements.
+    """
     rows = query.order_by().annotate(**{f"_{name}": expression for name, expression in columns.items()})
     values = rows.values_list(*(f"_{name}" for name in schema))
+    if few:
+        return pl.DataFrame(list(values), schema=schema, orient="row")
     parts: list[pl.DataFrame] = []
     chunk = []
     for row in values.iterator(chunk_size=CHUNK):
