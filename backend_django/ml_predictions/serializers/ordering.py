@@ -12,7 +12,7 @@ from api_base.serializers import Explained
 from ml_predictions.serializers.answers import day, many, number, part, shape, text, texts
 from ml_predictions.serializers.inputs import LONGEST_ID
 
-MOST_LINES = 1_000
+MOST_LINES, MOST_ASKED = 1_000, 100_000
 FILL = _("Fill orders below the least that their supplier takes up to it.")
 
 
@@ -22,6 +22,15 @@ class Reorder(Explained):
     budget = s.FloatField(min_value=0, max_value=1e12, required=False, help_text=_("In the shop's currency."))
     supplier = Text(max_length=160, required=False, help_text=_("A supplier's id or name."))
     fill_minimum = s.BooleanField(default=False, help_text=FILL)
+
+
+class ReorderAsked(Reorder):
+    """The same, and how many lines are to be told."""
+
+    top_n = s.IntegerField(
+        min_value=1, max_value=MOST_ASKED, required=False,
+        help_text=_("So many lines, the most urgent; counts and sums are of all. Without it every line is told."),
+    )  # fmt: skip
 
 
 class DraftedLine(Explained):

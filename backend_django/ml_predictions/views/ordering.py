@@ -18,12 +18,13 @@ from ml_predictions.views.base import Call, answer, service_of
 class ReorderRecommendations(Call):
     """What to order now."""
 
-    serializer_class = ordering.Reorder
+    serializer_class = ordering.ReorderAsked
 
-    @extend_schema(summary="What to order", parameters=[ordering.Reorder], responses=ordering.REORDER)
+    @extend_schema(summary="What to order", parameters=[ordering.ReorderAsked], responses=ordering.REORDER)
     def get(self, request: Request) -> Response:
         """Quantities with pack, minimum and price break, within a budget when one is given, and per supplier."""
-        return answer(service_of("inventory_optimization").reorder(**self.checked(request)))
+        wanted = self.checked(request)
+        return answer(service_of("inventory_optimization").reorder(most=wanted.pop("top_n", None), **wanted))
 
 
 class ExportedReorder(Call):

@@ -297,7 +297,11 @@ def test_reorder_within_a_budget(api: Any):
     some = asked(api, f"reorder-recommendations/?budget={half}")
     assert some["estimated_total_cost"] <= half
     assert some["left_out"]["count"] > 0
+    first = asked(api, "reorder-recommendations/?top_n=1")
+    assert first == whole | {"recommendations": whole["recommendations"][:1]}
+    assert len(whole["recommendations"]) > 1
     assert api.get("/api/ml/reorder-recommendations/?budget=-1").status_code == 400
+    assert api.get("/api/ml/reorder-recommendations/?top_n=0").status_code == 400
     assert api.get("/api/ml/reorder-recommendations/?supplier=nobody").status_code == 404
 
 
