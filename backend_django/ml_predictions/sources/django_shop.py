@@ -337,6 +337,7 @@ class DjangoShop(DjangoPurchasing):
             User.objects.filter(scans.one_of("id", scans.keys(ids))),
             {"customer_id": F("id"), "first": F("first_name"), "last": F("last_name"), "email": F("email")},
             {"customer_id": pl.Int64, "first": pl.String, "last": pl.String, "email": pl.String},
+            few=True,
         )
         name = pl.concat_str("first", "last", separator=" ").str.strip_chars()
         return table.select(scans.text("customer_id"), name.alias("name"), pl.col("email").fill_null(""))
