@@ -33,8 +33,8 @@ BESIDE: dict[str, frames.Schema] = {
 """Columns that a table may have beside those of its frame."""
 DERIVED = {"order_lines": {"is_return"}, "stock_history": {"day"}}
 """Columns that follow from others where they are not given."""
-PART_BYTES = 2**28
-"""Size of the files that are read at once where order lines are added up; one file is never parted."""
+PART_LINES = 2_000_000
+"""Order lines that are read at once where they are added up, at some 200 bytes each; one file is never parted."""
 ABOUT = "shop.json"
 """What may stand beside the tables: `currency`, and `data_until` with a time zone."""
 
@@ -217,11 +217,16 @@ class FileShop(joined.JoinedShop):
         until, files = self.data_until(), self.folder.files["order_lines"]
         if until is None:
             return []
-        most = max(PART_BYTES // max(Path(file).stat().st_size for file in files), 1)
+        most = max(PART_LINES // max(self.folder.remembered("rows", self._rows), 1), 1)
         mine = (pl.col("at") <= until.at) & (pl.col("currency") == self.currency)
         blocks = [files[rows] for rows in engine.blocks(len(files), most=most)]
         scans = (self.folder.scan("order_lines", some) for some in blocks)
         return [self._sales(table=one).filter(mine).select(*joined.LINES) for one in scans]
+
+    def _rows(self) -> int:
+        """Order lines in the largest of the files, as their ends say: how many bytes they take says little."""
+        counts = [pl.scan_parquet(file).select(pl.len()) for file in self.folder.files["order_lines"]]
+        return max(int(found.item()) for found in pl.collect_all(counts))
 
     # --- the four tables ----------------------------------------------------------------------
 

@@ -405,7 +405,7 @@ def test_days_are_the_same_from_two_processes(folder: Path, large: pl.DataFrame)
 def test_no_more_is_read_at_once_than_memory_holds(folder: Path, large: pl.DataFrame, monkeypatch: pytest.MonkeyPatch):
     shop = parted(folder, large, 7)
     assert len(shop._parts()) == 1
-    monkeypatch.setattr(module, "PART_BYTES", 1)
+    monkeypatch.setattr(module, "PART_LINES", 1)
     assert len(shop._parts()) == 7
     seen: list[int] = []
     read = daily.read
