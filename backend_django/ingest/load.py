@@ -14,12 +14,12 @@ from typing import NamedTuple
 import polars as pl
 from django.db import transaction
 
+from api_base import prepared
 from authentication import suppression
 from authentication.models import Role, User, unusable_password
 from ingest import bulk, canonical, journal
 from ingest.counts import Counts
 from ingest.load_catalogue import (
-    CHANGES,
     catalogue,
     movements,
     must_be_distinct,
@@ -113,7 +113,7 @@ def _change_customers(known: pl.DataFrame) -> int:
             for name, value in values.items():
                 setattr(user, name, value)
             changed.append(user)
-    User.objects.bulk_update(changed, CUSTOMER, batch_size=CHANGES)
+    prepared.update(changed, CUSTOMER)
     return len(changed)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 from django.db import models, transaction
 
+from api_base import prepared
 from ingest import bulk, canonical, journal
 from ingest.counts import Counts
 from products.models import Category, Product, ProductVariant, StockMovement
@@ -18,8 +19,6 @@ from purchasing.models import PurchaseOrder, PurchaseOrderLine, Supplier, Suppli
 from retail_ml.errors import BadFrame
 
 BATCH = 2_000
-CHANGES = 200
-"""Rows changed in one statement: its CASE has a branch per row, which is slow in long ones."""
 
 Row = dict[str, Any]
 
@@ -79,7 +78,7 @@ def suppliers(frame: pl.DataFrame) -> Counts:
             same += 1
     Supplier.objects.bulk_create(new, batch_size=BATCH)
     fields = ["email", "lead_time_days", "lead_time_sd", "minimum_order_value"]
-    Supplier.objects.bulk_update(changed, fields, batch_size=CHANGES)
+    prepared.update(changed, fields)
     journal.note(Supplier, was, [supplier.pk for supplier in new])
     return Counts(len(new), same, len(changed))
 
@@ -133,7 +132,7 @@ def catalogue(frame: pl.DataFrame) -> Counts:
             changed.append(variant)
     ProductVariant.objects.bulk_create(new, batch_size=BATCH)
     fields = [*VARIANT_FIELDS, "options", "price", "product"]
-    ProductVariant.objects.bulk_update(changed, fields, batch_size=CHANGES)
+    prepared.update(changed, fields)
     journal.note(ProductVariant, was, [variant.pk for variant in new])
     moved = _supplier_items(rows)
     updated = {v.sku for v in changed} | {sku for sku, v in stored.items() if sku in moved or v.product_id in touched}
@@ -157,6 +156,9 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
         .values_list("product")
         .annotate(models.Count("pk"))
     )
+    skus: dict[int, set[str]] = {}
+    for variant in stored.values():
+        skus.setdefault(variant.product_id, set()).add(variant.sku)
     was = journal.read(Product, [product.pk for code, product in known.items() if code in by_code])
     products, new, changed = {}, [], []
     for code, group in by_code.items():
@@ -169,7 +171,7 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
                 values["category_id"] = categories[row["category"]].pk
         product = known.get(code)
         prices = {row["price"] for row in group}
-        whole = product is None or {row["sku"] for row in group} >= _known_skus(stored, product, siblings)
+        whole = product is None or {row["sku"] for row in group} >= _known_skus(skus, product, siblings)
         if (product is None or (whole and len(prices) == 1)) and group[0]["price"] is not None:
             values["price"] = group[0]["price"]
         if product is None:
@@ -179,14 +181,14 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
             changed.append(product)
         products[code] = product
     Product.objects.bulk_create(new, batch_size=BATCH)
-    Product.objects.bulk_update(changed, [*PRODUCT_FIELDS, "name", "category", "price"], batch_size=CHANGES)
+    prepared.update(changed, [*PRODUCT_FIELDS, "name", "category", "price"])
     journal.note(Product, was, [product.pk for product in new])
     return products, {p.pk for p in changed}
 
 
-def _known_skus(stored: dict[str, ProductVariant], product: Product, siblings: dict[int, int]) -> set[str]:
+def _known_skus(skus: dict[int, set[str]], product: Product, siblings: dict[int, int]) -> set[str]:
     """The product's stored SKUs when all are among the rows; else a set that no group can hold."""
-    mine = {v.sku for v in stored.values() if v.product_id == product.pk}
+    mine = skus.get(product.pk, set())
     return mine if len(mine) == siblings.get(product.pk, 0) else {*mine, ""}
 
 
@@ -213,7 +215,7 @@ def _supplier_items(rows: list[Row]) -> set[str]:
             item.supplier = supplier
             changed.append(item)
     SupplierItem.objects.bulk_create(new, batch_size=BATCH)
-    SupplierItem.objects.bulk_update(changed, ["supplier"], batch_size=CHANGES)
+    prepared.update(changed, ["supplier"])
     journal.note(SupplierItem, was, [item.pk for item in new])
     skus = {pk: sku for sku, pk in ids.items()}
     return {skus[item.variant_id] for item in [*new, *changed]}
@@ -243,7 +245,7 @@ def prices(frame: pl.DataFrame) -> Counts:
         else:
             same += 1
     SupplierPrice.objects.bulk_create(new, batch_size=BATCH)
-    SupplierPrice.objects.bulk_update(changed, ["unit_cost"], batch_size=CHANGES)
+    prepared.update(changed, ["unit_cost"])
     return Counts(len(new), same, len(changed))
 
 
@@ -312,7 +314,7 @@ def purchases(frame: pl.DataFrame) -> Counts:
             changed.add(order.pk)
     PurchaseOrder.objects.bulk_create(new, batch_size=BATCH)
     head_fields = ["supplier", "status", "ordered_at", "expected_on", "received_at"]
-    PurchaseOrder.objects.bulk_update([p for p in stored.values() if p.pk in changed], head_fields, batch_size=CHANGES)
+    prepared.update([p for p in stored.values() if p.pk in changed], head_fields)
     orders = stored | {p.number: p for p in new}
     changed |= _purchase_lines(lines, orders, variants) & {p.pk for p in stored.values()}
     return Counts(len(new), len(stored) - len(changed), len(changed))
@@ -344,5 +346,5 @@ def _purchase_lines(lines: list[Row], orders: dict[str, PurchaseOrder], variants
         elif _apply(line, values):
             changed.append(line)
     PurchaseOrderLine.objects.bulk_create(new, batch_size=BATCH)
-    PurchaseOrderLine.objects.bulk_update(changed, ["units", "received_units", "unit_cost"], batch_size=CHANGES)
+    prepared.update(changed, ["units", "received_units", "unit_cost"])
     return {line.purchase_order_id for line in [*new, *changed]}

@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 from django.db import connection, models
 
+from api_base import prepared
 from authentication.models import User
 from ingest import bulk, canonical, prints
-from ingest.load_catalogue import CHANGES
 from ingest.models import ImportEntry
 from ingest.prints import LINE_SCHEMA, MODELS, Kind, Values
 from orders.models import Order, OrderItem, OrderReturn
@@ -188,7 +188,7 @@ def put_back(kind: Kind, before: Mapping[int, Values], *, deleted: bool) -> None
             _move_back(before)
         names = prints.columns_of(model)
         fields = [field.name for field in model._meta.concrete_fields if field.attname in names]
-        model._base_manager.bulk_update(rows, fields, batch_size=CHANGES)
+        prepared.update(rows, fields)
 
 
 def _move_back(before: Mapping[int, Values]) -> None:

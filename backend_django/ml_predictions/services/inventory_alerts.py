@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from api_base import prepared
 from ml_predictions.models_inventory import InventoryAlert
-from ml_predictions.services import bulk
 
 RUNS_TO_CLEAR = 2
 FIELDS = (
@@ -52,9 +52,9 @@ def refresh(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
                 kept.append(InventoryAlert(pk=hand["pk"], last_seen_at=now, absent_runs=0))
             else:
                 new.append(alert)
-        bulk.update(changed, (*FIELDS, "last_seen_at", "absent_runs"))
-        bulk.update(kept, ("last_seen_at", "absent_runs"))
-        bulk.insert(new)
+        prepared.update(changed, (*FIELDS, "last_seen_at", "absent_runs"))
+        prepared.update(kept, ("last_seen_at", "absent_runs"))
+        prepared.insert(new)
         _forget_decisions()
         resolved = _clear(now)
     return {"created": len(new), "updated": len(changed), "resolved": resolved, "kept": len(kept)}

@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 from django.db import transaction
 
+from api_base import prepared
 from ml_predictions.models_inventory import InventoryAlert, InventoryClaim
-from ml_predictions.services import bulk
 from ml_predictions.services.inventory_answers import Analysis
 from ml_predictions.sources.base import Source, read_optional, stock_history_since
 from retail_ml.inventory import claims
@@ -58,7 +58,7 @@ def _make(analysis: Analysis) -> int:
         due = analysis.as_of + timedelta(days=row.pop("days"))
         alert = None if row["kind"] == InventoryClaim.Kind.RULE else alerts.get(row["variant_id"])
         new.append(InventoryClaim(**row, alert_id=alert, made_on=analysis.as_of, due_on=due))
-    bulk.insert(new)
+    prepared.insert(new)
     return len(new)
 
 
@@ -92,7 +92,7 @@ def score(analysis: Analysis, source: Source) -> int:
         )
         for row, what in zip(rows.to_dicts(), found.to_dicts(), strict=True)
     ]
-    bulk.update(changed, WRITTEN)
+    prepared.update(changed, WRITTEN)
     return rows["scored_on"].null_count()
 
 
