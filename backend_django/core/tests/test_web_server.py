@@ -1,7 +1,9 @@
-"""What gunicorn refuses by itself, before the project sees it, has the shape of the API's errors."""
+"""The web server: what it refuses by itself has the shape of the API's errors; what it has loaded is let be."""
 
 from __future__ import annotations
 
+import gc
+import itertools
 import json
 import os
 import re
@@ -56,3 +58,21 @@ def test_it_is_refused_in_json(port, sent, status, code):
     assert re.search(rb"(?i)content-type: application/json", head)
     assert json.loads(body)["success"] is False
     assert json.loads(body)["error"]["code"] == code
+
+
+def test_what_a_process_has_loaded_is_taken_out_of_the_collectors_sight(monkeypatch: pytest.MonkeyPatch):
+    """Once after some requests, and not at every one."""
+    from core import web_server
+
+    monkeypatch.setattr(web_server, "served", itertools.count(1))
+    collected: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(len(asked)))
+    asked: list[int] = []
+    try:
+        for number in range(1, 501):
+            asked.append(number)
+            web_server.post_request(None, None, None, None)
+        assert collected == [50, 500]
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
