@@ -1,4 +1,7 @@
-"""Many rows in one prepared statement: `bulk_create` and `bulk_update` build one as long as the rows."""
+"""Many rows in one prepared statement: `bulk_create` and `bulk_update` build one as long as the rows.
+
+For use inside a transaction: where one row fails, those before it are written.
+"""
 
 from __future__ import annotations
 

@@ -156,9 +156,7 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
         .values_list("product")
         .annotate(models.Count("pk"))
     )
-    skus: dict[int, set[str]] = {}
-    for variant in stored.values():
-        skus.setdefault(variant.product_id, set()).add(variant.sku)
+    skus = _skus_of(stored)
     was = journal.read(Product, [product.pk for code, product in known.items() if code in by_code])
     products, new, changed = {}, [], []
     for code, group in by_code.items():
@@ -184,6 +182,14 @@ def _products(rows: list[Row], stored: dict[str, ProductVariant]) -> tuple[dict[
     prepared.update(changed, [*PRODUCT_FIELDS, "name", "category", "price"])
     journal.note(Product, was, [product.pk for product in new])
     return products, {p.pk for p in changed}
+
+
+def _skus_of(stored: dict[str, ProductVariant]) -> dict[int, set[str]]:
+    """The stored SKUs of each product."""
+    skus: dict[int, set[str]] = {}
+    for variant in stored.values():
+        skus.setdefault(variant.product_id, set()).add(variant.sku)
+    return skus
 
 
 def _known_skus(skus: dict[int, set[str]], product: Product, siblings: dict[int, int]) -> set[str]:

@@ -12,8 +12,7 @@ from ml_predictions.services import get_service
 WHY = ("sentence", "why", "reason")
 """Where the receipts of the services keep the sentence that sums them up."""
 PEOPLE = ("customer", "page")
-"""Surfaces of the recommendations of which the report says what a sample of customers costs: the first that was tested.
-"""
+"""Where the report says what a sample of customers costs: on the first surface of these that was tested."""
 
 FIGURES = {
     "sales_forecast": ("metrics__wape", "metrics__baseline__wape"),
@@ -131,11 +130,10 @@ def _sample(model: MLModel) -> Iterator[dict[str, Any]]:
         return
     told = {name: sample[name] for name in ("rows", "of")}
     of = "wape_week" if forecast else "ndcg_10"
-    keys = {"whole": of, "half": f"{of}_half", "baseline": f"baseline_{of}"}
     if sample[of] is None:
         yield message("report.sample_untested", **told)
         return
-    shares = {name: round(100 * sample[key], 2) for name, key in keys.items()}
+    shares = _halved(sample, of)
     if forecast:
         yield message("report.sample", **told, **shares, origins=sample["origins"])
     else:
@@ -147,13 +145,18 @@ def _people(drawn: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
     if not drawn:
         return
     told = {"share": _percent(drawn["share"])}
-    tested = [(name, drawn["surfaces"][name]) for name in PEOPLE if name in drawn["surfaces"]]
-    if not tested:
+    surface = next((name for name in PEOPLE if name in drawn["surfaces"]), None)
+    if surface is None:
         yield message("report.people_untested", **told)
-    for name, found in tested[:1]:
-        keys = {"whole": "ndcg_10", "half": "ndcg_10_half", "baseline": "baseline_ndcg_10"}
-        figures = {as_: round(100 * found[key], 2) for as_, key in keys.items()}
-        yield message(f"report.people_{name}", **told, **figures, cases=found["cases"])
+        return
+    found = drawn["surfaces"][surface]
+    yield message(f"report.people_{surface}", **told, **_halved(found, "ndcg_10"), cases=found["cases"])
+
+
+def _halved(found: dict[str, Any], of: str) -> dict[str, float]:
+    """What a sample reached in the measure `of`, what half of it did, and the naive method; per cent."""
+    keys = {"whole": of, "half": f"{of}_half", "baseline": f"baseline_{of}"}
+    return {name: round(100 * found[key], 2) for name, key in keys.items()}
 
 
 def _percent(share: float) -> float:

@@ -36,8 +36,7 @@ class DjangoPurchasing:
     ) -> pl.DataFrame:
         """`frames.STOCK`, live, in the order of the variants' ids: one scan, and one for what is on order."""
         everything = product_ids is None and variant_ids is None
-        keys = None if product_ids is None else scans.keys(product_ids)
-        chosen = Q() if keys is None else scans.one_of("product_id", keys)
+        chosen = Q() if product_ids is None else scans.one_of("product_id", scans.keys(product_ids))
         chosen &= Q() if variant_ids is None else scans.one_of("id", scans.keys(variant_ids))
         table = scans.read(
             ProductVariant.objects.filter(chosen),

@@ -24,7 +24,8 @@ class ReorderRecommendations(Call):
     def get(self, request: Request) -> Response:
         """Quantities with pack, minimum and price break, within a budget when one is given, and per supplier."""
         wanted = self.checked(request)
-        return answer(service_of("inventory_optimization").reorder(most=wanted.pop("top_n", None), **wanted))
+        most = wanted.pop("top_n", None)
+        return answer(service_of("inventory_optimization").reorder(**wanted, most=most))
 
 
 class ExportedReorder(Call):
